@@ -18,6 +18,7 @@ import type { Varbind } from "../snmp/value.ts";
 import { encodeVarbinds } from "../snmp/varbind_list.ts";
 import type { Target } from "../targets/address_space.ts";
 import type { Access } from "./access.ts";
+import type { DeviceKinds } from "./device_kinds.ts";
 import { negotiate, type NegotiateOptions, type Opened } from "./negotiate.ts";
 import type { Found } from "./sweep_shard.ts";
 
@@ -28,6 +29,7 @@ export interface ReadDeviceOptions extends NegotiateOptions {
   /** Whether to return what later status reads can use. */
   learns?: boolean;
   capture: ColumnGroup[] | null;
+  kinds: DeviceKinds;
 }
 
 export interface DeviceOutcome {
@@ -80,6 +82,7 @@ interface Device {
   scope: ReadingScope;
   learns?: boolean;
   capture: ColumnGroup[] | null;
+  kinds: DeviceKinds;
 }
 
 async function readWith(
@@ -105,6 +108,7 @@ async function readWith(
   const asked: Asked = { meters: scope === "full", levels: scope === "full" };
   // A device that stopped answering at once may still be recognised by its description.
   const { printer, profile } = recognised;
+  if (printer) sizes.share(device.kinds.sizesOf(store, profile));
   try {
     if (fellSilent !== null) throw fellSilent;
     if (printer && scope === "full") await ask(readPlan(store, profile));

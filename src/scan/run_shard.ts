@@ -15,6 +15,7 @@ import type { LateAnswers } from "./late_answers.ts";
 import { expectedMissing, type LossEstimate, missingBeside } from "./loss_estimate.ts";
 import { entryLifetimeMs } from "./neighbour_pacer.ts";
 import { keyOf, type ProbePlan } from "./probe_plan.ts";
+import type { DeviceKinds } from "./device_kinds.ts";
 import { bugOutcome, type DeviceOutcome, readDevice } from "./read_device.ts";
 import type { ReadLimiter, ReadSlot } from "./read_limiter.ts";
 import type { RoundTrip } from "./round_trip.ts";
@@ -46,6 +47,7 @@ export interface ScannerState {
   limiter: ReadLimiter;
   roundTrip: RoundTrip;
   loss: LossEstimate;
+  kinds: DeviceKinds;
   /** Aborted when nothing more may be started. */
   stopping: AbortController;
   /** By shard, including finished ones, so that late answers are reported. */
@@ -290,6 +292,7 @@ async function readOne(state: ScannerState, found: Found, slot: ReadSlot): Promi
       scope: config.scope,
       learns: config.learns ?? false,
       capture: config.capture,
+      kinds: state.kinds,
     });
   } catch (error) {
     return bugOutcome(found.target, error);

@@ -7,6 +7,7 @@ import type { Clock } from "../../common/core/clock.ts";
 import { messageOf } from "../../common/core/errors.ts";
 import type { DatagramHub } from "../snmp/datagram_hub.ts";
 import { minProbeId } from "../snmp/probe.ts";
+import { createDeviceKinds } from "./device_kinds.ts";
 import { createLateAnswers } from "./late_answers.ts";
 import { createLossEstimate } from "./loss_estimate.ts";
 import { createProbePlan } from "./probe_plan.ts";
@@ -108,6 +109,7 @@ function createState(config: ScannerConfig, parts: ScannerParts): ScannerState {
     }),
     roundTrip,
     loss,
+    kinds: createDeviceKinds(),
     stopping,
     sweeps: new Map(),
     doneShards: [],

@@ -1,6 +1,6 @@
 /**
- * Estimates the size of answers from earlier ones of the device: answers that need more than one packet are lost more
- * often, and on some paths always, as fragments are dropped.
+ * Estimates the size of answers from earlier ones of the device and of others of its kind: answers that need more than
+ * one packet are lost more often, and on some paths always, as fragments are dropped.
  */
 import { arcOctets } from "./ber.ts";
 import { isUnder } from "./oid.ts";
@@ -15,14 +15,32 @@ export interface AnswerSizes {
   expected(oid: string): number;
   /** The same for a row of a column, which may have no further row, so that the answer has the objects after it. */
   expectedRow(column: string): number;
+  /** Rows that the column is likely to have; undefined if none of its kind was read. */
+  expectedRows(column: string): number | undefined;
   /** Records an object that was answered to `base`; returns its octets. */
   learn(base: string, varbind: Varbind): number;
+  /** Records the number of rows of a column that was read to its end. */
+  learnRows(column: string, rows: number): void;
+  /** From now on it learns from, and for, all devices of a kind. */
+  share(kind: KindSizes): void;
   /** Maximum octets for the next answer. */
   room(): number;
   /** Records an answer of this size. */
   arrived(octets: number): void;
   /** Records that an answer of this expected size was refused, or did not arrive although the device answers others. */
   failed(octets: number, how: "refused" | "lost"): void;
+}
+
+/** What is shared by devices of one kind, which answer alike. */
+export interface KindSizes {
+  /** By column or object. */
+  octets: Map<string, Average>;
+  /** By column. */
+  rows: Map<string, number>;
+}
+
+export function createKindSizes(): KindSizes {
+  return { octets: new Map(), rows: new Map() };
 }
 
 /** Lower limit of the size, so that one varbind is always possible. */
@@ -36,7 +54,7 @@ export function createAnswerSizes(
   overheadOctets: number,
   guesses: Readonly<Record<string, number>> = {},
 ): AnswerSizes {
-  const known = new Map<string, Average>();
+  let kind = createKindSizes();
   /** Size of objects after the requested ones, which an answer has if a table is short. */
   let stray: Average | undefined;
   let ceiling = maxAnswerOctets - overheadOctets;
@@ -46,22 +64,34 @@ export function createAnswerSizes(
     // An index of two arcs, as in the tables of the Printer-MIB.
     varbindOctets(oidOctets(base) + 2, guesses[base] ?? numberOctets);
   return {
-    expected: (oid) => expectedOf(known.get(oid)) ?? guess(oid),
+    expected: (oid) => expectedOf(kind.octets.get(oid)) ?? guess(oid),
     expectedRow(column) {
-      const seen = expectedOf(known.get(column));
+      const seen = expectedOf(kind.octets.get(column));
       if (seen !== undefined) return seen;
+      // The answer to a column without rows is what follows it.
+      if (kind.rows.get(column) === 0) return expectedOf(stray) ?? varbindOctets(oidOctets(column) + 2, numberOctets);
       const row = guess(column);
       return Math.max(row, Math.ceil((row + 2 * (expectedOf(stray) ?? 0)) / 3));
     },
+    expectedRows: (column) => kind.rows.get(column),
     learn(base, varbind) {
       const octets = octetsOf(varbind);
       if (isException(varbind)) return octets;
       const isOwn = isUnder(varbind.oid, base);
-      const average = isOwn ? known.get(base) : stray;
+      const average = isOwn ? kind.octets.get(base) : stray;
       if (average !== undefined) include(average, octets);
-      else if (isOwn) known.set(base, { octets, deviation: 0 });
+      else if (isOwn) kind.octets.set(base, { octets, deviation: 0 });
       else stray = { octets, deviation: 0 };
       return octets;
+    },
+    learnRows(column, rows) {
+      const before = kind.rows.get(column) ?? 0;
+      // One row too few costs a further request, one too many only its octets: so the number falls slowly.
+      kind.rows.set(column, rows >= before ? rows : before - Math.ceil((before - rows) / 4));
+    },
+    share(others) {
+      for (const [base, own] of kind.octets) if (!others.octets.has(base)) others.octets.set(base, own);
+      kind = others;
     },
     room: () => room,
     arrived(octets) {
@@ -79,7 +109,7 @@ export function createAnswerSizes(
 }
 
 /** Moving average of sizes, and their deviation. */
-interface Average {
+export interface Average {
   octets: number;
   deviation: number;
 }

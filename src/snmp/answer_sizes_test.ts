@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { createAnswerSizes, maxAnswerOctets, octetsOf, octetsOfAll } from "./answer_sizes.ts";
+import { createAnswerSizes, createKindSizes, maxAnswerOctets, octetsOf, octetsOfAll } from "./answer_sizes.ts";
 import { encodeCommunityMessage, PduType } from "./message.ts";
 import { Tag, type Varbind } from "./value.ts";
 
@@ -43,6 +43,30 @@ Deno.test("createAnswerSizes() expects of a column what it has seen there", () =
   assert.equal(sizes.expected("1.3.6.1"), octetsOf(text("1.3.6.1.1.1", 200)));
   for (let row = 2; row < 40; row++) sizes.learn("1.3.6.1", text(`1.3.6.1.1.${row}`, 10));
   assert(sizes.expected("1.3.6.1") < 40, "one long value is forgotten in time");
+});
+
+Deno.test("createAnswerSizes() expects of a device what others of its kind have shown", () => {
+  const kind = createKindSizes();
+  const first = createAnswerSizes(40, { "1.3.6.2": 190 });
+  first.learn("1.3.6.1", text("1.3.6.1.1.1", 200));
+  first.share(kind);
+  first.learnRows("1.3.6.1", 12);
+  first.learnRows("1.3.6.2", 0);
+  const second = createAnswerSizes(40, { "1.3.6.2": 190 });
+  assert.equal(second.expectedRows("1.3.6.1"), undefined);
+  second.share(kind);
+  assert.deepEqual([second.expectedRows("1.3.6.1"), second.expectedRows("1.3.6.2")], [12, 0]);
+  assert.equal(second.expected("1.3.6.1"), octetsOf(text("1.3.6.1.1.1", 200)));
+  assert(second.expectedRow("1.3.6.2") < 40, "a column without rows is answered with what follows it");
+});
+
+Deno.test("createAnswerSizes() expects more rows at once, and fewer in time", () => {
+  const sizes = createAnswerSizes(40);
+  const after = (rows: number) => {
+    sizes.learnRows("1.3.6.1", rows);
+    return sizes.expectedRows("1.3.6.1");
+  };
+  assert.deepEqual([2, 10, 2, 2, 2, 2, 2, 2, 2, 2].map(after), [2, 10, 8, 6, 5, 4, 3, 2, 2, 2]);
 });
 
 Deno.test("createAnswerSizes() expects long rows where answers ran on into long objects", () => {

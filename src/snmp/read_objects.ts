@@ -18,7 +18,7 @@ export interface ColumnGroup {
   name: string;
   /** Object identifiers without an index. */
   columns: string[];
-  /** Rows of a typical device; the first request asks for one more, to detect the end. */
+  /** Rows of a typical device, if no other of its kind is known; the first request asks for one more, to detect the end. */
   expectedRows: number;
   /** More rows than this are not read. */
   maxRows: number;
@@ -157,7 +157,11 @@ interface Column {
   cursor: string;
   rows: number;
   group: ColumnGroup;
+  /** Rows of the longest column of the table that was read to its end. */
+  table: { rows: number };
   done: boolean;
+  /** Its end was seen. */
+  isWhole: boolean;
 }
 
 /**
@@ -171,13 +175,16 @@ export async function walkColumns(
   sizes = createAnswerSizes(session.overheadOctets),
 ): Promise<ReadProblem[]> {
   const problems: ReadProblem[] = [];
-  const columns = groups.flatMap((group) =>
-    group.columns.map((base): Column => ({ base, cursor: base, rows: 0, group, done: false }))
-  );
+  const columns = groups.flatMap((group) => {
+    const table = { rows: 0 };
+    return group.columns.map((base): Column => (
+      { base, cursor: base, rows: 0, group, table, done: false, isWhole: false }
+    ));
+  });
   let bulk = session.version !== "1";
   let bulkWorks = false, bulkFailures = 0;
   for (let open = columns; open.length > 0; open = columns.filter((column) => !column.done)) {
-    const { batch, repetitions, octets } = nextBatch(open, { sizes, bulk, columns });
+    const { batch, repetitions, octets } = nextBatch(open, { sizes, bulk });
     const oids = batch.map((column) => column.cursor);
     const isSmallest = batch.length * repetitions === 1;
     const patience = isSmallest ? "long" : "short";
@@ -192,6 +199,11 @@ export async function walkColumns(
       }
       sizes.arrived(arrived);
       const moved = batch.map((column, i) => advance(column, lists[i] ?? [], keep, problems));
+      for (const { base, rows, table, isWhole } of batch) {
+        if (!isWhole) continue;
+        table.rows = Math.max(table.rows, rows);
+        sizes.learnRows(base, rows);
+      }
       if (!moved.includes(true)) giveUp(batch, "agent-error", "answers without values", problems);
     } catch (error) {
       if (!(error instanceof SnmpError)) throw error;
@@ -229,38 +241,47 @@ interface Batch {
   octets: number;
 }
 
-/** The next request: rows for the first open column, and as many further columns as fit. */
-function nextBatch(
-  open: Column[],
-  { sizes, bulk, columns }: { sizes: AnswerSizes; bulk: boolean; columns: Column[] },
-): Batch {
+/**
+ * The next request: rows for the first open column, and as many further columns as fit. All columns of a request get the
+ * same number of rows, so those that need many more or far fewer wait for another, unless this is the last.
+ */
+function nextBatch(open: Column[], { sizes, bulk }: { sizes: AnswerSizes; bulk: boolean }): Batch {
   const first = open[0]!;
   const room = sizes.room();
-  const firstOctets = sizes.expectedRow(first.base);
-  const most = Math.min(rowsWanted(first, columns), first.group.maxRows + 1 - first.rows, bulkBudget);
-  const repetitions = bulk ? Math.max(1, Math.min(most, Math.floor(room / firstOctets))) : 1;
+  const limit = bulk ? bulkBudget : getBudget;
+  const wanted = open.map((column) => bulk ? rowsWanted(column, sizes) : 1);
+  const perRow = open.map(({ base }) => sizes.expectedRow(base));
+  const fits = (columns: number, repetitions: number, octets: number) =>
+    columns * repetitions <= limit && octets * repetitions <= room;
+  const most = Math.max(...wanted);
+  const all = perRow.reduce((sum, octets) => sum + octets, 0);
+  if (fits(open.length, most, all)) return { batch: open, repetitions: most, octets: all * most };
+  let repetitions = Math.max(1, Math.min(wanted[0]!, Math.floor(room / perRow[0]!)));
+  const isCut = repetitions < wanted[0]!;
+  let octets = perRow[0]!;
   const batch = [first];
-  let octets = firstOctets * repetitions;
-  for (const column of open.slice(1)) {
-    octets += sizes.expectedRow(column.base) * repetitions;
-    const tooMany = (batch.length + 1) * repetitions > (bulk ? bulkBudget : getBudget);
-    if (tooMany || octets > room) {
-      octets -= sizes.expectedRow(column.base) * repetitions;
-      break;
-    }
-    batch.push(column);
+  for (let i = 1; i < open.length; i++) {
+    const rows = wanted[i]!;
+    if (rows * 2 < repetitions || rows > wanted[0]! * (isCut ? 1 : 2)) continue;
+    const more = isCut ? repetitions : Math.max(repetitions, rows);
+    if (!fits(batch.length + 1, more, octets + perRow[i]!)) break;
+    repetitions = more;
+    octets += perRow[i]!;
+    batch.push(open[i]!);
   }
-  return { batch, repetitions, octets };
+  return { batch, repetitions, octets: octets * repetitions };
 }
 
 /**
- * Number of rows to request from a column, plus one to detect its end. Other columns of the table show the number of
- * rows.
+ * Number of rows to request from a column, plus one to detect its end. Other columns of the table, or of such tables of
+ * other devices, show the number of rows.
  */
-function rowsWanted({ rows, group }: Column, columns: Column[]): number {
-  const complete = columns.find((other) => other.group === group && other.done && other.rows > rows);
-  if (complete !== undefined) return complete.rows + 1 - rows;
-  return rows === 0 ? group.expectedRows + 1 : Math.max(4, group.expectedRows);
+function rowsWanted({ base, rows, group, table }: Column, sizes: AnswerSizes): number {
+  const most = Math.min(group.maxRows + 1 - rows, bulkBudget);
+  if (table.rows > rows) return Math.min(most, table.rows + 1 - rows);
+  const known = sizes.expectedRows(base);
+  if (known !== undefined && known >= rows) return Math.min(most, known + 1 - rows);
+  return Math.min(most, rows === 0 ? group.expectedRows + 1 : Math.max(4, group.expectedRows));
 }
 
 /** Processes one column's part of an answer; false if it has neither a row nor the column's end. */
@@ -273,6 +294,7 @@ function advance(
   for (const varbind of list) {
     if (varbind.tag === Tag.endOfMibView || isException(varbind) || !isUnder(varbind.oid, column.base)) {
       column.done = true;
+      column.isWhole = true;
       return true;
     }
     if (compareOids(varbind.oid, column.cursor, column.base.length) <= 0) {

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
+import { createAnswerSizes, createKindSizes } from "./answer_sizes.ts";
 import { compareOids } from "./oid.ts";
 import { type ColumnGroup, readNextObjects, readObjects, walkColumns } from "./read_objects.ts";
 import { SnmpError, type SnmpSession } from "./session.ts";
@@ -93,6 +95,59 @@ Deno.test("walkColumns() reads a table of five rows in one request", async () =>
   assert.equal(values.size, 35);
   assert.deepEqual(problems, []);
   assert.deepEqual(session.asked, ["getBulk 7x6"]);
+});
+
+Deno.test("walkColumns() asks a device for as many rows as others of its kind have", async () => {
+  const mib = { ...table(1, 4, 10), ...table(2, 5, 1), "1.3.4.1": 1 };
+  const groups = [groupOf(1, 4, 2), groupOf(2, 5, 8), groupOf(3, 3, 8)];
+  const kind = createKindSizes();
+  const read = async (mib: Record<string, number>) => {
+    const session = agent(mib);
+    const sizes = createAnswerSizes(40);
+    sizes.share(kind);
+    const values: string[] = [];
+    assert.deepEqual(await walkColumns(session, groups, ({ oid }) => values.push(oid), sizes), []);
+    return { asked: session.asked, values: values.sort(compareOids) };
+  };
+  const first = await read(mib), second = await read(mib);
+  assert.deepEqual(second.values, Object.keys(mib).filter((oid) => oid !== "1.3.4.1").sort(compareOids));
+  assert.deepEqual(first.values, second.values);
+  assert(first.asked.length > 2, `${first.asked}`);
+  assert.deepEqual(second.asked, ["getBulk 4x11", "getBulk 8x2"]);
+  // One that has more than the others, and one that has less.
+  const more = { ...table(1, 4, 23), ...table(2, 5, 3), ...table(3, 3, 1), "1.3.4.1": 1 };
+  assert.equal((await read(more)).values.length, Object.keys(more).length - 1);
+  const less = { ...table(1, 4, 1), "1.3.4.1": 1 };
+  assert.equal((await read(less)).values.length, Object.keys(less).length - 1);
+});
+
+Deno.test("walkColumns() reads the same whatever others of a kind have", async () => {
+  const rows = fc.integer({ min: 0, max: 40 });
+  const tables = fc.array(fc.record({ columns: fc.integer({ min: 1, max: 7 }), rows, expected: rows }), {
+    minLength: 1,
+    maxLength: 6,
+  });
+  await fc.assert(
+    fc.asyncProperty(tables, fc.array(rows), fc.boolean(), async (tables, others, isBulk) => {
+      const mib = Object.assign({}, ...tables.map(({ columns, rows }, i) => table(i + 1, columns, rows)));
+      const groups = tables.map(({ columns, expected }, i) => groupOf(i + 1, columns, expected));
+      const kind = createKindSizes();
+      const sizes = createAnswerSizes(40);
+      sizes.share(kind);
+      groups.flatMap(({ columns }) => columns).forEach((column, i) => {
+        if (others[i] !== undefined) kind.rows.set(column, others[i]);
+      });
+      const session = agent(mib, { version: isBulk ? "2c" : "1" });
+      const values: string[] = [];
+      assert.deepEqual(await walkColumns(session, groups, ({ oid }) => values.push(oid), sizes), []);
+      assert.deepEqual(values.sort(compareOids), Object.keys(mib).sort(compareOids));
+      for (const asked of session.asked) {
+        const [columns, repetitions] = asked.split(" ")[1]!.split("x").map(Number);
+        assert(columns! * repetitions! <= 45, asked);
+      }
+    }),
+    { numRuns: 100 },
+  );
 });
 
 Deno.test("walkColumns() packs columns of several tables into one request", async () => {

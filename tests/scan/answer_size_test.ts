@@ -1,7 +1,8 @@
-/** How large the answers are that recorded printers give to our requests. */
+/** How many and how large the answers are that recorded printers give to our requests. */
 import assert from "node:assert/strict";
 import { parseSnmprec } from "../../src/recording/snmprec.ts";
 import type { ReadingScope } from "../../common/reading/reading.ts";
+import { createDeviceKinds } from "../../src/scan/device_kinds.ts";
 import { maxAnswerOctets } from "../../src/snmp/answer_sizes.ts";
 import { replayedRead } from "./replayed_read.ts";
 import { recordingsTest } from "../fixtures/peers.ts";
@@ -29,3 +30,22 @@ for (const scope of ["full", "status"] as const) {
     assert(large.length <= all / 50, `${large.length} of ${all}: ${large.join(", ")}`);
   });
 }
+
+recordingsTest("recorded printers are read alike after others of their kind, in fewer requests", async (folder) => {
+  const kinds = createDeviceKinds();
+  let first = 0, next = 0;
+  const large: string[] = [];
+  for (const { name } of Deno.readDirSync(`${folder}/recordings`)) {
+    const { objects } = parseSnmprec(Deno.readTextFileSync(`${folder}/recordings/${name}`));
+    const alone = await replayedRead(objects, "full");
+    if (alone.outcome.readings.length === 0) continue;
+    await replayedRead(objects, "full", { kinds });
+    const after = await replayedRead(objects, "full", { kinds });
+    assert.deepEqual(after.outcome.readings, alone.outcome.readings, name);
+    first += alone.answers.length;
+    next += after.answers.length;
+    large.push(...after.answers.filter((octets) => octets > maxAnswerOctets).map((octets) => `${name}: ${octets}`));
+  }
+  assert(next <= first * 0.8, `${next} requests, ${first} before`);
+  assert(large.length <= next / 50, `${large.length} of ${next}: ${large.join(", ")}`);
+});

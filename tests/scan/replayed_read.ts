@@ -3,6 +3,7 @@ import { Secret } from "../../common/core/secret.ts";
 import type { Credential } from "../../src/snmp/credential.ts";
 import type { ReadingScope } from "../../common/reading/reading.ts";
 import type { KnownDevice } from "../../src/scan/access.ts";
+import { createDeviceKinds, type DeviceKinds } from "../../src/scan/device_kinds.ts";
 import { type DeviceOutcome, readDevice } from "../../src/scan/read_device.ts";
 import { createRoundTrip } from "../../src/scan/round_trip.ts";
 import type { CommunityMessage } from "../../src/snmp/message.ts";
@@ -23,13 +24,14 @@ export interface ReplayedRead {
   answers: number[];
 }
 
-/** `known`: what is known of it from before, for a status read. */
+/** `known`: what is known of it from before, for a status read; `kinds`: what others have shown. */
 export async function replayedRead(
   objects: readonly Varbind[],
   scope: ReadingScope,
-  { known, deadlineMs = 60_000, ...network }: Network & {
+  { known, deadlineMs = 60_000, kinds = createDeviceKinds(), ...network }: Network & {
     known?: KnownDevice | undefined;
     deadlineMs?: number;
+    kinds?: DeviceKinds;
   } = {},
 ): Promise<ReplayedRead> {
   const { hub, target, answers, requests } = replayDevice(ObjectTable.from(objects), network);
@@ -54,6 +56,7 @@ export async function replayedRead(
     scope,
     learns: true,
     capture: null,
+    kinds,
   });
   const asked = requests.reduce((sum, { pdu }) => sum + pdu.varbinds.length, 0);
   return { outcome, requests, objects: asked, answers };
