@@ -16,6 +16,7 @@ import type { WebAccess, WebServeOptions } from "./edge/http/start_web_access.ts
 import type { SshGateway } from "./edge/ssh/kept_sessions.ts";
 import type { SshServeOptions } from "./edge/ssh/ssh_gateway.ts";
 import type { SshdGatewayOptions } from "./edge/ssh/sshd_gateway.ts";
+import type { Portal, PortalServeOptions } from "./portal/start_portal.ts";
 import { openDataDirectory } from "./keys/data_directory.ts";
 import { keptKeys, keptServerCertificate } from "./keys/kept_keys.ts";
 import { openSqliteStore } from "./store/sqlite/sqlite_store.ts";
@@ -82,6 +83,7 @@ export async function serve(platform: OpenPlatform, options: PlatformServeOption
   const gateway = (ssh && built.use(await startSsh(platform, { ...ssh, web: webAt, proxies }))) ??
     (sshd && built.use(await startSshd(platform, { ...sshd, web: webAt })));
   if (gateway !== undefined) at.gateway = gateway;
+  const portal = options.portal && built.use(await openPortal(platform, { ...options, portal: options.portal }));
   const retention = startRetention(platform, { retention: options.retention });
   const truncate = idleJournals(platform.store.engine === "sqlite" ? [directory.path(storeName)] : []);
   const looking = setInterval(() => {
@@ -96,12 +98,50 @@ export async function serve(platform: OpenPlatform, options: PlatformServeOption
     port: server.port,
     mqttPorts: mqtt?.ports,
     ...(web === undefined ? {} : { webPort: web.port }),
+    ...(portal && { portal: { port: portal.port, origin: portal.origin, firstUser: portal.firstUser } }),
     ...(gateway && { [ssh === undefined ? "sshdKeysPort" : "sshPort"]: gateway.port, tunnels: gateway.tunnels }),
     async [Symbol.asyncDispose]() {
       clearInterval(looking);
       await retention[Symbol.asyncDispose]();
       await edges.disposeAsync();
     },
+  };
+}
+
+/** With the link for its first user, while there is none. */
+async function openPortal(
+  platform: OpenPlatform,
+  { portal: { host, port, origin, certificate }, names, proxies }:
+    & Pick<PlatformServeOptions, "names" | "proxies">
+    & { portal: NonNullable<PortalServeOptions["portal"]> },
+): Promise<Portal & { firstUser: string | undefined }> {
+  const { directory, clock, serverAuthority: authority } = platform;
+  const { startPortal } = await import("./portal/start_portal.ts");
+  const { createPasswordHasher } = await import("./users/password_hasher.ts");
+  const { maybeFirstUserLink, setPortalOrigin } = await import("./users/manage_users.ts");
+  const { keepUsers } = await import("./users/inactivity.ts");
+  await using built = new AsyncDisposableStack();
+  const passwords = built.use(createPasswordHasher());
+  const ofUsers = { ...platform, passwords };
+  const file = "portal.pem", name = names[0]!;
+  const started = built.use(
+    await startPortal(ofUsers, {
+      host,
+      port,
+      origin: (port) => origin ?? `https://${name}${port === 443 ? "" : `:${port}`}`,
+      certificate: certificate ?? await keptServerCertificate(directory, { authority, names, now: clock.now(), file }),
+      proxies,
+    }),
+  );
+  built.use(keepUsers(ofUsers));
+  await setPortalOrigin(platform, started.origin);
+  const link = await maybeFirstUserLink(platform, { actor: "platform" });
+  const all = built.move();
+  return {
+    port: started.port,
+    origin: started.origin,
+    firstUser: link?.address,
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
 }
 

@@ -140,7 +140,6 @@ export const allowed: Record<string, string[]> = {
     "src/cli",
   ],
   ".": ["src/cli", "src/host"],
-  "workers": ["common/core", "src/scan", "src/host"],
 
   "platform/store": ["common/core", "common/reading", "proto"],
   "platform/audit": ["platform/store"],
@@ -196,6 +195,13 @@ export const allowed: Record<string, string[]> = {
     "platform/tasks",
     "platform/devices",
   ],
+  "platform/users": [
+    "common/core",
+    "platform/store",
+    "platform/audit",
+    "platform/customers",
+    "platform/agents",
+  ],
   "platform/edge/connections": ["common/core"],
   "platform/edge/grpc": [
     "common/core",
@@ -210,7 +216,6 @@ export const allowed: Record<string, string[]> = {
   ],
   "platform/edge/mqtt": [
     "common/core",
-    "common/host",
     "common/protocol",
     "proto",
     "platform/store",
@@ -238,6 +243,18 @@ export const allowed: Record<string, string[]> = {
     "platform/access",
     "platform/edge/connections",
   ],
+  "platform/portal": [
+    "common/core",
+    "common/report",
+    "proto",
+    "platform/audit",
+    "platform/keys",
+    "platform/customers",
+    "platform/agents",
+    "platform/devices",
+    "platform/users",
+    "platform/edge/connections",
+  ],
   "platform/edge/cli": [
     "common/core",
     "common/cli",
@@ -258,6 +275,8 @@ export const allowed: Record<string, string[]> = {
     "platform/edge/mqtt",
     "platform/edge/ssh",
     "platform/edge/http",
+    "platform/users",
+    "platform/portal",
   ],
   "platform": [
     "common/core",
@@ -271,8 +290,13 @@ export const allowed: Record<string, string[]> = {
     "platform/edge/mqtt",
     "platform/edge/ssh",
     "platform/edge/http",
+    "platform/users",
+    "platform/portal",
     "platform/edge/cli",
   ],
+
+  // Entries of threads, of the agent and of the platform.
+  "workers": ["common/core", "src/scan", "src/host", "platform/users"],
 
   "simulator": ["common/core", "common/report", "src/snmp", "src/recording"],
   // It tells the whole story, and so knows whom it is about.
@@ -290,7 +314,7 @@ export const allowed: Record<string, string[]> = {
 
 const root = new URL("../", import.meta.url);
 /** Also of a module that is loaded when it is needed. */
-const importPattern = /(?:^\s*(?:import|export)\b[^;]*?from\s+|\bimport\()"(\.[^"]+\.ts)"/gm;
+const importPattern = /(?:^\s*(?:import|export)\b[^;]*?from\s+|\bimport\()"(\.[^"]+\.tsx?)"/gm;
 
 /** The part of the house that a file belongs to. */
 function folderOf(path: string): string {
@@ -348,7 +372,7 @@ function* sourceFiles(folder: URL, prefix: string): Iterable<string> {
       if (!/^(\.|node_modules$|dist$|tests$|bench$|docs$|tools$)/.test(entry.name)) {
         yield* sourceFiles(new URL(`${entry.name}/`, folder), `${prefix}${entry.name}/`);
       }
-    } else if (/\.ts$/.test(entry.name) && !/_test\.ts$/.test(entry.name)) yield `${prefix}${entry.name}`;
+    } else if (/\.tsx?$/.test(entry.name) && !/_test\.tsx?$/.test(entry.name)) yield `${prefix}${entry.name}`;
   }
 }
 

@@ -16,6 +16,8 @@ const machinePlaces = [
   /[\\/]platform[\\/]edge[\\/]ssh[\\/]sshd_gateway\.ts$/,
   // HTTP towards browsers and printers, and old TLS by a helper program.
   /[\\/]platform[\\/]edge[\\/]http[\\/](?:start_web_access|printer_link|legacy_tls|forward_session)\.ts$/,
+  // HTTP on connections that were accepted there, for the portal.
+  /[\\/]platform[\\/]portal[\\/]start_portal\.ts$/,
   // HTTP/2 on a connection that `dial()` has made.
   /[\\/]src[\\/]link[\\/]probe_endpoint\.ts$/,
 ];

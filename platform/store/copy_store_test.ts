@@ -48,8 +48,11 @@ function valueOf(
   if (`${table}.${column}` === "activation_codes.state") return "open";
   if (`${table}.${column}` === "agents.state") return "active";
   if (`${table}.${column}` === "records.kind") return "reading";
-  if (/^(dealer|site|agent|device)_id$/.test(column)) {
-    return `${column}-${/^(dealers|sites|agents|devices)$/.test(table) ? row : 0}`;
+  if (`${table}.${column}` === "users.state") return "active";
+  if (`${table}.${column}` === "user_links.kind") return "invitation";
+  if (`${table}.${column}` === "user_sessions.step") return "full";
+  if (/^(dealer|site|agent|device|user)_id$/.test(column)) {
+    return `${column}-${/^(dealers|sites|agents|devices|users)$/.test(table) ? row : 0}`;
   }
   if (type === "INTEGER") return row === 0 ? 9_223_372_036_854_775_000n : BigInt(row * 7 - 3);
   if (type === "REAL") return row === 0 ? 1e300 : row / 3;

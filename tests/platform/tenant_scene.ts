@@ -144,11 +144,19 @@ export const ofNobody = [
   "guess_hours",
   "guess_sources",
   "mqtt_brokers",
+  "portal",
   "release_chunks",
   "release_files",
   "release_revision",
   "release_rollouts",
   "releases",
+  "sign_in_sources",
+  "user_browsers",
+  "user_links",
+  "user_recovery_codes",
+  "user_roles",
+  "user_sessions",
+  "users",
 ];
 
 /** Everything that a customer owns. */

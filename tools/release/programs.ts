@@ -13,7 +13,7 @@ export interface Program {
 
 export const programs: readonly Program[] = [
   { name: "opendca", entry: "main.ts", workers: ["workers/scanner.ts", "workers/resolver.ts"], task: "opendca" },
-  { name: "opendca-platform", entry: "platform/main.ts", workers: [], task: "platform" },
+  { name: "opendca-platform", entry: "platform/main.ts", workers: ["workers/password_hasher.ts"], task: "platform" },
 ];
 
 export const version: string = project.version;

@@ -4,6 +4,7 @@ import type { MqttPorts, MqttServeOptions } from "../mqtt/start_mqtt.ts";
 import type { WebServeOptions } from "../http/start_web_access.ts";
 import type { SshServeOptions, SshServer } from "../ssh/ssh_gateway.ts";
 import type { SshdServeOptions } from "../ssh/sshd_gateway.ts";
+import type { PortalServeOptions } from "../../portal/start_portal.ts";
 import type { Clock } from "../../../common/core/clock.ts";
 
 export type PlatformServeOptions =
@@ -11,12 +12,15 @@ export type PlatformServeOptions =
   & MqttServeOptions
   & SshServeOptions
   & SshdServeOptions
-  & WebServeOptions;
+  & WebServeOptions
+  & PortalServeOptions;
 
 export interface RunningPlatform extends RunningServer, Partial<SshServer> {
   /** Undefined without MQTT. */
   mqttPorts: MqttPorts | undefined;
   webPort?: number;
+  /** `firstUser`: the link for the first administrator, while there is no user. */
+  portal?: { port: number; origin: string; firstUser: string | undefined };
 }
 
 /** The environment of the commands: the machine (`deno_host.ts`), and the assembled platform (`compose.ts`). */

@@ -27,6 +27,7 @@ import { addServeCommand } from "./serve_command.ts";
 import { addStatusCommand } from "./status_command.ts";
 import { addTaskCommands } from "./task_commands.ts";
 import { addUnlockCommand } from "./unlock_command.ts";
+import { addUserCommands } from "./user_commands.ts";
 import { addVerifyCommand } from "./verify_command.ts";
 import { oneLine } from "./table.ts";
 
@@ -94,6 +95,7 @@ function createProgram(context: CommandContext, show: (text: string) => void): C
   addAccessCommands(program, context);
   addForwardCommand(program, context);
   addUnlockCommand(program, context);
+  addUserCommands(program, context);
   addDeviceCommands(program, context);
   addMeterCommands(program, context);
   addReadingCommands(program, context);

@@ -13,6 +13,7 @@ import type { WebServeOptions } from "../http/start_web_access.ts";
 import type { GatewayHost } from "../../access/gateways.ts";
 import type { SshServeOptions } from "../ssh/ssh_gateway.ts";
 import type { SshdServeOptions } from "../ssh/sshd_gateway.ts";
+import type { PortalServeOptions } from "../../portal/start_portal.ts";
 import type { PlatformHost } from "./host.ts";
 import { refuseAltered } from "./verify_command.ts";
 
@@ -32,6 +33,10 @@ interface ServeFlags extends GlobalOptions {
   accessCertificate?: string;
   accessKey?: string;
   legacyTlsHelper?: string;
+  portalListen?: string;
+  portalUrl?: string;
+  portalCertificate?: string;
+  portalKey?: string;
   /** Milliseconds. */
   pollSeconds?: number;
   proxyProtocol?: string[];
@@ -45,7 +50,6 @@ interface ServeFlags extends GlobalOptions {
   mqttBroker?: string[];
   mqttBrokerCa?: string;
   mqttCrl?: string;
-  mqttAcl?: string;
   mqttAccessListen?: string;
 }
 
@@ -65,7 +69,6 @@ export function addServeCommand(program: Command, { host }: CommandContext): voi
     )
     .option("--mqtt-broker-ca <file>", "what its certificate is checked with, PEM (default: the system's authorities)")
     .option("--mqtt-crl <file>", "kept for that broker: which certificates are revoked, PEM (default: none)")
-    .option("--mqtt-acl <file>", "kept for a Mosquitto: what its agents may do, and revoked ones not (default: none)")
     .option(
       "--mqtt-access-listen <host:port>",
       "where RabbitMQ asks by HTTP what agents may do; reachable from its nodes only (default: nowhere)",
@@ -103,6 +106,10 @@ export function addServeCommand(program: Command, { host }: CommandContext): voi
       "--legacy-tls-helper <program>",
       "socat, or its path: for printers with TLS that is not safe, where access legacy-tls allows it (default: none)",
     )
+    .option("--portal-listen <host:port>", "where people sign in by HTTPS, usually port 443 (default: nowhere)")
+    .option("--portal-url <url>", "how people reach that (default: https, the first --host-name and the port)")
+    .option("--portal-certificate <file>", "a certificate of your own for it, PEM, with its chain")
+    .option("--portal-key <file>", "its private key, PEM")
     .option(
       "--poll-seconds <time>",
       "poll interval of all agents, instead of their own: 90s, 10m; a bare number is seconds",
@@ -150,7 +157,7 @@ async function runServe(host: PlatformHost, flags: ServeFlags): Promise<void> {
     certificate: { option: "--tls-certificate", file: flags.tlsCertificate },
     key: { option: "--tls-key", file: flags.tlsKey },
   });
-  const web = await maybeWeb(host, flags);
+  const web = await maybeWeb(host, flags), portal = await maybePortal(host, flags);
   await using platform = await host.openPlatform({
     ...storeOptions(host, flags),
     clock: host.clock,
@@ -168,6 +175,7 @@ async function runServe(host: PlatformHost, flags: ServeFlags): Promise<void> {
     ssh,
     sshd,
     web,
+    portal,
     ...(proxies === undefined ? {} : { proxies }),
     retention: {
       ...(flags.keepRecords === undefined ? {} : { recordDays: flags.keepRecords / dayMs }),
@@ -185,6 +193,7 @@ async function runServe(host: PlatformHost, flags: ServeFlags): Promise<void> {
       ...(server.sshPort === undefined ? {} : { sshPort: server.sshPort }),
       ...(server.sshdKeysPort === undefined ? {} : { sshdKeysPort: server.sshdKeysPort }),
       ...(server.webPort === undefined ? {} : { accessPort: server.webPort }),
+      ...(server.portal === undefined ? {} : { portal: server.portal }),
       ...(certificate === undefined ? { ca: platform.directory.path("server-authority.pem") } : {}),
     })
   }\n`);
@@ -311,7 +320,7 @@ function proxyRange(text: string): IpRange {
 
 async function maybeExternalBroker(
   host: PlatformHost,
-  { mqttBroker, mqttBrokerCa, mqttCrl, mqttAcl, mqttAccessListen, mqttListen, mqttWssListen }: ServeFlags,
+  { mqttBroker, mqttBrokerCa, mqttCrl, mqttAccessListen, mqttListen, mqttWssListen }: ServeFlags,
 ): Promise<ExternalOptions | undefined> {
   if (mqttBroker === undefined) {
     if (mqttBrokerCa !== undefined) {
@@ -320,9 +329,9 @@ async function maybeExternalBroker(
         "it is for the certificate of that broker",
       );
     }
-    if (mqttCrl !== undefined || mqttAcl !== undefined) {
+    if (mqttCrl !== undefined) {
       throw new UsageError(
-        `Cannot use ${mqttCrl === undefined ? "--mqtt-acl" : "--mqtt-crl"} without --mqtt-broker`,
+        "Cannot use --mqtt-crl without --mqtt-broker",
         "the platform's own broker looks into the store",
       );
     }
@@ -343,7 +352,7 @@ async function maybeExternalBroker(
     );
   }
   const ca = mqttBrokerCa === undefined ? undefined : await readAuthorities(host, mqttBrokerCa);
-  return { urls: mqttBroker, ca, crl: mqttCrl, acl: mqttAcl };
+  return { urls: mqttBroker, ca, crl: mqttCrl };
 }
 
 async function maybeWeb(host: PlatformHost, flags: ServeFlags): Promise<WebServeOptions["web"]> {
@@ -377,6 +386,26 @@ async function maybeWeb(host: PlatformHost, flags: ServeFlags): Promise<WebServe
     certificate,
     legacyTlsHelper: legacyTlsHelper === undefined ? undefined : socatOf(legacyTlsHelper),
   };
+}
+
+async function maybePortal(host: PlatformHost, flags: ServeFlags): Promise<PortalServeOptions["portal"]> {
+  const { portalListen, portalUrl, portalCertificate, portalKey } = flags;
+  if (portalListen === undefined) {
+    if (portalUrl === undefined && portalCertificate === undefined && portalKey === undefined) return undefined;
+    throw new UsageError("Cannot use --portal-url, --portal-certificate or --portal-key without --portal-listen");
+  }
+  const origin = portalUrl === undefined ? undefined : URL.parse(portalUrl);
+  if (origin === null || (origin !== undefined && (origin.protocol !== "https:" || origin.pathname !== "/"))) {
+    throw new UsageError(
+      `Cannot use --portal-url as an address: current value is "${portalUrl}"`,
+      "such as https://portal.example.com",
+    );
+  }
+  const certificate = await maybeCertificate(host, {
+    certificate: { option: "--portal-certificate", file: portalCertificate },
+    key: { option: "--portal-key", file: portalKey },
+  });
+  return { ...parseListen("--portal-listen", portalListen), origin: origin?.origin, certificate };
 }
 
 function socatOf(text: string): string {

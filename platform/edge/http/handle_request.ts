@@ -7,7 +7,7 @@ import type { TLSSocket } from "node:tls";
 import { createGunzip } from "node:zlib";
 import { messageOf } from "../../../common/core/errors.ts";
 import { checkOwner, ownOriginOf, type RequestHead, sessionOf, soonTunnelOf } from "./admit_request.ts";
-import { startDeadline } from "./deadline.ts";
+import { startDeadline } from "../connections/deadline.ts";
 import { maybeOwnPage, sendOwn, sendRefusal } from "./own_pages.ts";
 import { placeOf, type PrinterPlace } from "./printer_origin.ts";
 import { leadsOutside, peerRefusalOf, RefusalError, refusalOf, refusals } from "./refusal.ts";

@@ -6,7 +6,7 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { messageOf } from "../../../common/core/errors.ts";
 import { checkOwner, ownOriginOf, type RequestHead, sessionOf, tunnelOf } from "./admit_request.ts";
-import { startDeadline } from "./deadline.ts";
+import { startDeadline } from "../connections/deadline.ts";
 import { headOf } from "./handle_request.ts";
 import { refusalOctets } from "./own_pages.ts";
 import { placeOf } from "./printer_origin.ts";

@@ -3,14 +3,13 @@
  * refused before anything of them reaches a printer.
  */
 import type { IncomingMessage } from "node:http";
-import { createServer, type Server } from "node:https";
-import type { Socket } from "node:net";
+import { createServer } from "node:https";
 import type { Duplex } from "node:stream";
 import type { IpRange } from "../../../common/core/ip_range.ts";
 import type { CertificateFiles } from "../../keys/server_certificate.ts";
 import { acceptConnections, descriptorLimit, passTo } from "../connections/accept_connections.ts";
 import { ConnectionGate, type GateLimits, gateLimitsFor } from "../connections/connection_gate.ts";
-import { type Deadline, startDeadline } from "./deadline.ts";
+import { keptSockets, peerOf } from "../connections/kept_sockets.ts";
 import { handleRequest } from "./handle_request.ts";
 import { handleUpgrade } from "./handle_upgrade.ts";
 import { createWebGateway, type GatewayOptions } from "./web_gateway.ts";
@@ -115,55 +114,4 @@ export async function startWebAccess(options: WebAccessOptions): Promise<WebAcce
       return Promise.resolve();
     },
   };
-}
-
-/** The sockets of a server, and how long each may still wait: this runtime does not apply the library's timeouts. */
-function keptSockets(server: Server, headersMs: number) {
-  const sockets = new Set<Duplex>();
-  const deadlines = new WeakMap<Duplex, Deadline>();
-  const wait = (socket: Duplex, ms: number) => {
-    deadlines.get(socket)?.stop();
-    if (!socket.destroyed) deadlines.set(socket, startDeadline(ms, () => socket.destroy()));
-  };
-  const keep = (socket: Socket) => {
-    socket.setNoDelay(true);
-    socket.on("error", () => {});
-    sockets.add(socket);
-    socket.once("close", () => {
-      sockets.delete(socket);
-      deadlines.get(socket)?.stop();
-    });
-    wait(socket, headersMs);
-    return socket;
-  };
-  const handshakes = new Map<string, Socket>();
-  server.on("connection", (socket: Socket) => {
-    const peer = peerOf(socket);
-    handshakes.set(peer, keep(socket).once("close", () => handshakes.delete(peer)));
-  });
-  server.on("secureConnection", (socket: Socket) => {
-    const outer = handshakes.get(peerOf(socket));
-    if (outer !== undefined) {
-      deadlines.get(outer)?.stop();
-      holdBackWith(socket, outer);
-    }
-    keep(socket);
-  });
-  return { sockets, deadlines, wait };
-}
-
-/** Reads no more of the connection while nobody takes what was read: in this runtime, TLS goes on reading. */
-function holdBackWith(socket: Socket, outer: Socket): void {
-  const { _handle: handle } = outer as Socket & { _handle?: { readStart(): void; readStop(): void } | null };
-  // "resume" is said a moment later, when it may be paused again.
-  const follow = () => {
-    if (outer.destroyed) return;
-    if (socket.isPaused()) handle?.readStop();
-    else handle?.readStart();
-  };
-  socket.on("pause", follow).on("resume", follow);
-}
-
-function peerOf({ remoteAddress, remotePort }: Socket): string {
-  return `${remoteAddress}:${remotePort}`;
 }

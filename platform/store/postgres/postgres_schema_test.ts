@@ -87,6 +87,9 @@ const allowed: Record<string, string> = {
   "activation_codes.state": "open",
   "agents.state": "active",
   "records.kind": "reading",
+  "users.state": "active",
+  "user_links.kind": "invitation",
+  "user_sessions.step": "full",
 };
 
 /** A row of the customer in each table, past the foreign keys; `other` makes a second row of the same customer. */

@@ -1,0 +1,40 @@
+/** The portal's two cookies. `__Host-`: of this host alone, by HTTPS alone, so that no neighbour can set them. */
+import type { Context } from "hono";
+import { deleteCookie, getCookie, setCookie } from "hono/cookie";
+
+const names = { session: "opendca-session", browser: "opendca-browser" } as const;
+const halfYearSeconds = 180 * 86_400;
+
+/** Undefined unless it looks like one of ours. */
+function maybeSecret(c: Context, name: string): string | undefined {
+  const value = getCookie(c, name, "host");
+  return value !== undefined && /^[\w-]{43}$/.test(value) ? value : undefined;
+}
+
+export function sessionSecret(c: Context): string | undefined {
+  return maybeSecret(c, names.session);
+}
+
+export function browserSecret(c: Context): string | undefined {
+  return maybeSecret(c, names.browser);
+}
+
+/** It ends with the browser; the store ends it sooner. */
+export function setSession(c: Context, secret: string): void {
+  setCookie(c, names.session, secret, { prefix: "host", httpOnly: true, secure: true, sameSite: "Lax", path: "/" });
+}
+
+export function setBrowser(c: Context, secret: string): void {
+  setCookie(c, names.browser, secret, {
+    prefix: "host",
+    httpOnly: true,
+    secure: true,
+    sameSite: "Lax",
+    path: "/",
+    maxAge: halfYearSeconds,
+  });
+}
+
+export function dropSession(c: Context): void {
+  deleteCookie(c, names.session, { prefix: "host", secure: true, path: "/" });
+}

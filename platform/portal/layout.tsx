@@ -1,0 +1,177 @@
+/** What all pages have in common. */
+import { raw } from "hono/html";
+import type { Child } from "hono/jsx";
+import { isPermitted, type Permission } from "../users/permissions.ts";
+import type { PublicRequest, UserRequest } from "./route.ts";
+import type { Key } from "./words.ts";
+
+interface PageParts {
+  title: string;
+  children: Child;
+  status?: 200 | 401 | 403 | 404 | 413 | 422 | 429 | 500 | 503;
+  narrow?: boolean;
+}
+
+const menu: { path: string; key: Key; permission: Permission; ofDealer?: true }[] = [
+  { path: "/", key: "overview", permission: "readFleet" },
+  { path: "/users", key: "users", permission: "manageUsers", ofDealer: true },
+  { path: "/audit", key: "audit", permission: "readAudit", ofDealer: true },
+];
+
+/** A page; with the menu if somebody is signed in. */
+export function pageOf(request: PublicRequest | UserRequest, parts: PageParts): Response | Promise<Response> {
+  const { c, t, language } = request;
+  const viewer = "viewer" in request ? request.viewer : undefined;
+  const place = { customerId: viewer?.customerId };
+  const entries = viewer === undefined
+    ? []
+    : menu.filter(({ permission, ofDealer }) => ofDealer ? isPermitted(viewer.grants, permission, place) : true);
+  const current = c.req.path;
+  return c.html(
+    <>
+      {raw("<!doctype html>")}
+      <html lang={language}>
+        <head>
+          <meta charset="utf-8" />
+          <meta name="viewport" content="width=device-width, initial-scale=1" />
+          <title>{`${parts.title} – ${t("product")}`}</title>
+          <link rel="stylesheet" href="/portal.css" />
+          <link rel="icon" href="/icon.svg" type="image/svg+xml" />
+        </head>
+        <body>
+          <a class="skip" href="#main">{t("skip")}</a>
+          {viewer !== undefined && (
+            <header>
+              <a class="product" href="/">{t("product")}</a>
+              <nav aria-label={t("navigation")}>
+                {entries.map(({ path, key }) => (
+                  <a href={path} aria-current={current === path ? "page" : undefined}>{t(key)}</a>
+                ))}
+              </nav>
+              <a href="/account">{viewer.email}</a>
+              <form method="post" action="/sign-out">
+                <button class="plain" type="submit">{t("signOut")}</button>
+              </form>
+            </header>
+          )}
+          <main id="main" class={parts.narrow ? "narrow" : undefined}>
+            <h1>{parts.title}</h1>
+            {parts.children}
+          </main>
+        </body>
+      </html>
+    </>,
+    parts.status ?? 200,
+  );
+}
+
+export function Message({ children, good }: { children?: Child; good?: boolean }) {
+  return <div class={good ? "message good" : "message"} role={good ? "status" : "alert"}>{children}</div>;
+}
+
+/** A text field with its label. */
+export function Field(
+  props: {
+    name: string;
+    label: string;
+    type?: "text" | "email" | "password";
+    value?: string;
+    help?: string;
+    autocomplete?: string;
+    required?: boolean;
+    autofocus?: boolean;
+    isFixed?: boolean;
+  },
+) {
+  const helpId = props.help === undefined ? undefined : `${props.name}-help`;
+  return (
+    <div class="field">
+      <label for={props.name}>{props.label}</label>
+      <input
+        id={props.name}
+        name={props.name}
+        type={props.type ?? "text"}
+        value={props.value}
+        autocomplete={props.autocomplete}
+        required={props.required ?? true}
+        autofocus={props.autofocus}
+        readonly={props.isFixed}
+        aria-describedby={helpId}
+      />
+      {helpId !== undefined && <div class="help" id={helpId}>{props.help}</div>}
+    </div>
+  );
+}
+
+export interface ColumnOf<Row> {
+  heading: string;
+  cell(row: Row): Child;
+  isNumber?: boolean;
+}
+
+/** A table, or a sentence if there are no rows. The first column names the row. */
+export function Table<Row>(
+  { columns, rows, empty, caption, isTitled }: {
+    columns: ColumnOf<Row>[];
+    rows: readonly Row[];
+    empty: string;
+    caption: string;
+    /** A heading says the same. */
+    isTitled?: boolean;
+  },
+) {
+  if (rows.length === 0) return <p class="quiet">{empty}</p>;
+  const kind = ({ isNumber }: ColumnOf<Row>) => isNumber ? "number" : undefined;
+  return (
+    <div class="scroll" tabindex={0} role="region" aria-label={caption}>
+      <table>
+        <caption class={isTitled ? "hidden" : undefined}>{caption}</caption>
+        <thead>
+          <tr>{columns.map((column) => <th scope="col" class={kind(column)}>{column.heading}</th>)}</tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => <tr>{columns.map((column) => <td class={kind(column)}>{column.cell(row)}</td>)}</tr>)}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+export const pageSize = 100;
+
+/** Which page of a list the address asks for, from 0. */
+export function pageNumber(c: PublicRequest["c"]): number {
+  const text = c.req.query("page") ?? "0";
+  return /^\d{1,6}$/.test(text) ? Number(text) : 0;
+}
+
+/** Links to the pages before and after; `all`: the number of rows, if it is known. */
+export function Pager(
+  { request, page, shown, all, hasMore }: {
+    request: PublicRequest;
+    page: number;
+    shown: number;
+    all?: number;
+    hasMore: boolean;
+  },
+) {
+  const { t, formats, c } = request;
+  if (page === 0 && !hasMore) return null;
+  const to = (number: number) => {
+    const query = new URLSearchParams(c.req.query());
+    query.set("page", String(number));
+    return `${c.req.path}?${query}`;
+  };
+  const from = page * pageSize;
+  return (
+    <nav class="pager" aria-label={t("pages")}>
+      {page > 0 && <a rel="prev" href={to(page - 1)}>{t("previous")}</a>}
+      {all !== undefined && shown > 0 && (
+        <span>
+          {t("range", { from: formats.number(from + 1), to: formats.number(from + shown), all: formats.number(all) })}
+        </span>
+      )}
+      {hasMore && <a rel="next" href={to(page + 1)}>{t("next")}</a>}
+    </nav>
+  );
+}

@@ -1,0 +1,160 @@
+/**
+ * The portal's pages as one application: who looks, whether they may, and what a failure looks like. The routes are a
+ * table; nothing is served that is not in it.
+ */
+import { randomUUID } from "node:crypto";
+import { type Context, Hono } from "hono";
+import { messageOf, UnavailableError, UsageError } from "../../common/core/errors.ts";
+import { listCustomers } from "../customers/customers.ts";
+import { isPermitted, type Permission, permittedSites } from "../users/permissions.ts";
+import { maybeViewer, type Viewer } from "../users/sessions.ts";
+import { sessionSecret } from "./cookies.ts";
+import { deviceRoutes } from "./device_page.tsx";
+import { fleetRoutes } from "./fleet_pages.tsx";
+import { Message, pageOf } from "./layout.tsx";
+import { peopleRoutes } from "./people_pages.tsx";
+import css from "./portal.css" with { type: "text" };
+import type { PortalPlatform, PublicRequest, Route, UserRequest, VisibleCustomer } from "./route.ts";
+import { signInRoutes } from "./sign_in_pages.tsx";
+import { formatsOf, languageOf, translator } from "./words.ts";
+
+export const routes: readonly Route[] = [...signInRoutes, ...fleetRoutes, ...deviceRoutes, ...peopleRoutes];
+
+const icon =
+  `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="3" fill="#0b57a4"/>` +
+  `<path d="M4 6V3h8v3m-8 4H2.5V6h11v4H12M4 9h8v4H4z" fill="none" stroke="#fff" stroke-width="1.2"/></svg>`;
+
+/** Nothing but this portal's own files, no frames, no scripts. */
+const policy =
+  "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+const maxFormBytes = 64 * 1024;
+
+export interface PortalOptions {
+  /** Such as `https://portal.example.com`. */
+  origin: string;
+  /** The source of a request: what failed sign-ins are counted by. */
+  sourceOf(c: Context): string;
+}
+
+export function portalApp(platform: PortalPlatform, { origin, sourceOf }: PortalOptions): Hono {
+  const app = new Hono();
+  const publicRequest = (c: Context, viewer?: Viewer): PublicRequest => {
+    const language = viewer?.language ?? languageOf(c.req.header("accept-language"));
+    return {
+      platform,
+      c,
+      client: { source: sourceOf(c), browser: c.req.header("user-agent") ?? "" },
+      language,
+      t: translator(language),
+      formats: formatsOf(language),
+    };
+  };
+
+  app.use(async (c, next) => {
+    for (const [name, value] of headers) c.header(name, value);
+    const fault = requestFault(c, origin);
+    if (fault === undefined) return await next();
+    const request = publicRequest(c);
+    const { t } = request, title = fault === "tooLarge" ? t("wrongTitle") : t("refusedTitle");
+    const children = <Message>{t(fault)}</Message>;
+    return await pageOf(request, { title, narrow: true, status: fault === "tooLarge" ? 413 : 403, children });
+  });
+  app.get("/portal.css", (c) => c.body(css, 200, { "content-type": "text/css; charset=utf-8", ...kept }));
+  app.get("/icon.svg", (c) => c.body(icon, 200, { "content-type": "image/svg+xml", ...kept }));
+  for (const route of routes) {
+    app.on(route.method, route.path, async (c) => await answer(platform, route, publicRequest(c), publicRequest));
+  }
+  app.notFound((c) => {
+    const request = publicRequest(c), { t } = request;
+    return pageOf(request, { title: t("notFoundTitle"), narrow: true, status: 404, children: <p>{t("notFound")}</p> });
+  });
+  app.onError(async (error, c) => {
+    const request = publicRequest(c), { t } = request;
+    if (error instanceof UsageError) {
+      const children = <Message>{error.message}</Message>;
+      return await pageOf(request, { title: t("wrongTitle"), narrow: true, status: 422, children });
+    }
+    if (error instanceof UnavailableError) {
+      platform.log("portalBusy", { path: c.req.path, message: messageOf(error) });
+      c.header("retry-after", "10");
+      const children = <Message>{t("storeAway")}</Message>;
+      return await pageOf(request, { title: t("wrongTitle"), narrow: true, status: 503, children });
+    }
+    const id = randomUUID();
+    platform.log("portalFailed", { id, path: c.req.path, message: messageOf(error), stack: error.stack ?? "" });
+    const children = <Message>{t("bug", { id })}</Message>;
+    return await pageOf(request, { title: t("wrongTitle"), narrow: true, status: 500, children });
+  });
+  return app;
+}
+
+const headers: [name: string, value: string][] = [
+  ["content-security-policy", policy],
+  ["x-content-type-options", "nosniff"],
+  ["referrer-policy", "same-origin"],
+  ["cross-origin-opener-policy", "same-origin"],
+  ["cross-origin-resource-policy", "same-origin"],
+  ["permissions-policy", "camera=(), geolocation=(), microphone=()"],
+  ["strict-transport-security", "max-age=31536000"],
+  ["cache-control", "no-store"],
+];
+const kept = { "cache-control": "public, max-age=3600" };
+
+/** Why a request is refused before anything of it is looked at. */
+function requestFault({ req }: Context, origin: string): "foreignForm" | "tooLarge" | undefined {
+  if (req.method === "GET" || req.method === "HEAD") return undefined;
+  // Browsers say with every form where it is from (Fetch, 3.2); a request without it is no form of ours.
+  if (req.header("origin") !== origin) return "foreignForm";
+  const length = Number(req.header("content-length") ?? NaN);
+  return length <= maxFormBytes ? undefined : "tooLarge";
+}
+
+/** Whoever may not see something is told that there is no such thing. */
+async function answer(
+  platform: PortalPlatform,
+  route: Route,
+  request: PublicRequest,
+  localized: (c: Context, viewer: Viewer) => PublicRequest,
+): Promise<Response> {
+  const { c } = request;
+  if (route.access === "public") return await route.handle(request);
+  const secret = sessionSecret(c);
+  const viewer = secret === undefined ? undefined : await maybeViewer(platform, secret);
+  if (viewer === undefined) {
+    const next = c.req.method === "GET" ? c.req.path : "/";
+    return c.redirect(next === "/" ? "/sign-in" : `/sign-in?next=${encodeURIComponent(next)}`, 303);
+  }
+  const ofUser: UserRequest = {
+    ...localized(c, viewer),
+    viewer,
+    by: { actor: { kind: "user", name: viewer.email } },
+    customers: [],
+  };
+  if (route.access !== "signedIn") {
+    const { permission } = route;
+    if (route.access === "dealer" && !isPermitted(viewer.grants, permission, { customerId: viewer.customerId })) {
+      return await c.notFound();
+    }
+    ofUser.customers = await visibleCustomers(ofUser, permission);
+  }
+  if (route.confirmed && !viewer.isConfirmed) {
+    return c.redirect(`/confirm?next=${encodeURIComponent(`/${c.req.path.split("/")[1]}`)}`, 303);
+  }
+  if (route.access !== "customer") return await route.handle(ofUser);
+  const customer = ofUser.customers.find(({ customerId }) => customerId === c.req.param("customer"));
+  if (customer === undefined) return await c.notFound();
+  return await route.handle({ ...ofUser, customer });
+}
+
+/** Of the viewer's dealer, where the viewer has the permission, by name. */
+async function visibleCustomers(
+  { platform, by, viewer }: UserRequest,
+  permission: Permission,
+): Promise<VisibleCustomer[]> {
+  const rows = await listCustomers(platform, by, { dealer: viewer.dealerId });
+  return rows.flatMap(({ customer_id: customerId, name }) => {
+    if (viewer.customerId !== undefined && viewer.customerId !== customerId) return [];
+    const sites = permittedSites(viewer.grants, permission, customerId);
+    return sites === "all" || sites.length > 0 ? [{ customerId, name, sites }] : [];
+  });
+}

@@ -1,0 +1,258 @@
+/** Signing in and out, the second factor, links of invitations, and proving again who somebody is. */
+import { raw } from "hono/html";
+import { renderSVG } from "uqr";
+import { UnavailableError, UsageError } from "../../common/core/errors.ts";
+import { linkHolder, type SignedIn, usePasswordLink } from "../users/sign_in.ts";
+import {
+  confirmEnrolment,
+  confirmSession,
+  enrolmentOf,
+  signInByPassword,
+  signInBySecondFactor,
+} from "../users/sign_in.ts";
+import { firstUserEmail } from "../users/manage_users.ts";
+import { signOut } from "../users/sessions.ts";
+import { browserSecret, dropSession, sessionSecret, setBrowser, setSession } from "./cookies.ts";
+import { field } from "./form.ts";
+import { Field, Message, pageOf } from "./layout.tsx";
+import type { PublicRequest, Route, UserRequest } from "./route.ts";
+
+interface Said {
+  message?: string;
+  status?: 401 | 422 | 429 | 503;
+}
+
+function signInPage(request: PublicRequest, { message, status, email = "" }: Said & { email?: string } = {}) {
+  const { t, c } = request, next = nextOf(c.req.query("next"));
+  return pageOf(request, {
+    title: t("signIn"),
+    narrow: true,
+    ...(status === undefined ? {} : { status }),
+    children: (
+      <form method="post" action={next === "/" ? "/sign-in" : `/sign-in?next=${encodeURIComponent(next)}`}>
+        {message !== undefined && <Message>{message}</Message>}
+        <Field name="email" type="email" label={t("email")} value={email} autocomplete="username" autofocus />
+        <Field name="password" type="password" label={t("password")} autocomplete="current-password" />
+        <button type="submit">{t("signIn")}</button>
+        <p class="help">{t("lockNote")}</p>
+      </form>
+    ),
+  });
+}
+
+function secondFactorPage(request: PublicRequest, { message, status }: Said = {}) {
+  const { t, c } = request, next = nextOf(c.req.query("next"));
+  return pageOf(request, {
+    title: t("secondFactor"),
+    narrow: true,
+    ...(status === undefined ? {} : { status }),
+    children: (
+      <form method="post" action={`/second-factor?next=${encodeURIComponent(next)}`}>
+        {message !== undefined && <Message>{message}</Message>}
+        <Field name="code" label={t("code")} help={t("codeHelp")} autocomplete="one-time-code" autofocus />
+        <button type="submit">{t("continue")}</button>
+      </form>
+    ),
+  });
+}
+
+async function setUpPage(request: PublicRequest, { message, status }: Said = {}) {
+  const { t, c, platform } = request;
+  const secret = sessionSecret(c);
+  const enrolment = secret && await enrolmentOf(platform, secret);
+  if (!enrolment) return signInPage(request, { message: t("over"), status: 401 });
+  return pageOf(request, {
+    title: t("setUpTitle"),
+    narrow: true,
+    ...(status === undefined ? {} : { status }),
+    children: (
+      <form method="post" action="/set-up">
+        {message !== undefined && <Message>{message}</Message>}
+        <p>{t("setUpHelp")}</p>
+        <div class="qr" role="img" aria-label={t("setUpPicture")}>{raw(renderSVG(enrolment.address))}</div>
+        <p>
+          {t("setUpTyped")} <code>{enrolment.typed}</code>
+        </p>
+        <Field name="code" label={t("code")} autocomplete="one-time-code" />
+        <button type="submit">{t("continue")}</button>
+      </form>
+    ),
+  });
+}
+
+async function linkPage(request: PublicRequest, { message, status }: Said = {}) {
+  const { t, c, platform } = request;
+  const token = c.req.param("token") ?? "";
+  const holder = await linkHolder(platform, token);
+  if (holder === undefined) {
+    const children = <Message>{t("linkOver")}</Message>;
+    return pageOf(request, { title: t("linkTitle"), narrow: true, status: 404, children });
+  }
+  return pageOf(request, {
+    title: t("linkTitle"),
+    narrow: true,
+    ...(status === undefined ? {} : { status }),
+    children: (
+      <form method="post" action={`/link/${token}`}>
+        {message !== undefined && <Message>{message}</Message>}
+        {holder.email === firstUserEmail
+          ? <Field name="email" type="email" label={t("email")} autocomplete="username" autofocus />
+          : <Field name="email" type="email" label={t("email")} value={holder.email} autocomplete="username" isFixed />}
+        <Field
+          name="password"
+          type="password"
+          label={t("newPassword")}
+          help={t("passwordHelp")}
+          autocomplete="new-password"
+        />
+        <button type="submit">{t("continue")}</button>
+      </form>
+    ),
+  });
+}
+
+function confirmPage(request: UserRequest, { message, status }: Said = {}) {
+  const { t, c } = request, next = nextOf(c.req.query("next"));
+  return pageOf(request, {
+    title: t("confirmTitle"),
+    narrow: true,
+    ...(status === undefined ? {} : { status }),
+    children: (
+      <form method="post" action={`/confirm?next=${encodeURIComponent(next)}`}>
+        {message !== undefined && <Message>{message}</Message>}
+        <p>{t("confirmHelp")}</p>
+        <Field name="password" type="password" label={t("password")} autocomplete="current-password" autofocus />
+        <Field name="code" label={t("code")} help={t("codeHelp")} autocomplete="one-time-code" required={false} />
+        <button type="submit">{t("continue")}</button>
+      </form>
+    ),
+  });
+}
+
+/** A path of this portal; `/` for anything else, such as `//elsewhere.example`. */
+export function nextOf(text: string | undefined): string {
+  return text !== undefined && /^\/(?![/\\])[\w\-./?=&%+:]{0,500}$/.test(text) ? text : "/";
+}
+
+/** Where the step leads, with the cookies of it; undefined if there was none. */
+function maybeStep({ c }: PublicRequest, signedIn: SignedIn, next: string): Response | undefined {
+  switch (signedIn.kind) {
+    case "full":
+      setSession(c, signedIn.secret);
+      setBrowser(c, signedIn.browserSecret);
+      return c.redirect(next, 303);
+    case "secondFactor":
+      setSession(c, signedIn.secret);
+      return c.redirect(`/second-factor?next=${encodeURIComponent(next)}`, 303);
+    case "enrolment":
+      setSession(c, signedIn.secret);
+      return c.redirect("/set-up", 303);
+    default:
+      return undefined;
+  }
+}
+
+/** Why there was no step. */
+function refusalOf({ t }: PublicRequest, signedIn: SignedIn, refused: string): Said {
+  if (signedIn.kind !== "wait") return { message: refused, status: 401 };
+  return { message: t("wait", { minutes: Math.ceil(signedIn.ms / 60_000) }), status: 429 };
+}
+
+function clientOf({ c, client }: PublicRequest) {
+  return { ...client, browserSecret: browserSecret(c) };
+}
+
+async function signIn(request: PublicRequest) {
+  const { c, t, platform } = request;
+  const email = await field(c, "email"), password = await field(c, "password");
+  try {
+    const signedIn = await signInByPassword(platform, { email, password, ...clientOf(request) });
+    return maybeStep(request, signedIn, nextOf(c.req.query("next"))) ??
+      signInPage(request, { ...refusalOf(request, signedIn, t("refused")), email });
+  } catch (error) {
+    if (!(error instanceof UnavailableError) || error.cause !== undefined) throw error;
+    return signInPage(request, { message: t("busy"), status: 503, email });
+  }
+}
+
+async function secondFactor(request: PublicRequest) {
+  const { c, t, platform } = request;
+  const secret = sessionSecret(c) ?? "", code = await field(c, "code");
+  const signedIn = await signInBySecondFactor(platform, { secret, code, ...clientOf(request) });
+  if (signedIn.kind === "over") return signInPage(request, { message: t("over"), status: 401 });
+  return maybeStep(request, signedIn, nextOf(c.req.query("next"))) ??
+    secondFactorPage(request, refusalOf(request, signedIn, t("wrongCode")));
+}
+
+async function setUp(request: PublicRequest) {
+  const { c, t, platform } = request;
+  const secret = sessionSecret(c) ?? "", code = await field(c, "code");
+  const done = await confirmEnrolment(platform, { secret, code, ...clientOf(request) });
+  if (done.kind === "refused") return await setUpPage(request, { message: t("wrongCode"), status: 422 });
+  if (done.kind !== "full") return signInPage(request, { message: t("over"), status: 401 });
+  setSession(c, done.secret);
+  setBrowser(c, done.browserSecret);
+  return pageOf(request, {
+    title: t("recoveryTitle"),
+    narrow: true,
+    children: (
+      <>
+        <p>{t("recoveryHelp")}</p>
+        <ul class="codes">{done.recoveryCodes.map((text) => <li>{text}</li>)}</ul>
+        <p>
+          <a class="button" href="/">{t("continue")}</a>
+        </p>
+      </>
+    ),
+  });
+}
+
+async function useLink(request: PublicRequest) {
+  const { c, platform, client } = request;
+  const password = await field(c, "password"), email = await field(c, "email");
+  try {
+    const signedIn = await usePasswordLink(platform, { token: c.req.param("token") ?? "", password, email, ...client });
+    return maybeStep(request, signedIn, "/") ?? await linkPage(request);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    return await linkPage(request, { message: whyNoPassword(request, error), status: 422 });
+  }
+}
+
+function whyNoPassword({ t }: PublicRequest, { message }: UsageError): string {
+  if (/characters/.test(message)) return t("passwordHelp");
+  return /guessed/.test(message) ? t("weak") : message;
+}
+
+async function confirm(request: UserRequest) {
+  const { c, t, platform } = request;
+  const secret = sessionSecret(c) ?? "";
+  const password = await field(c, "password"), code = await field(c, "code");
+  const isProven = await confirmSession(platform, { secret, password, code, ...clientOf(request) });
+  if (isProven) return c.redirect(nextOf(c.req.query("next")), 303);
+  return confirmPage(request, { message: t("refused"), status: 401 });
+}
+
+export const signInRoutes: Route[] = [
+  { method: "GET", path: "/sign-in", access: "public", handle: (request) => signInPage(request) },
+  { method: "POST", path: "/sign-in", access: "public", handle: signIn },
+  { method: "GET", path: "/second-factor", access: "public", handle: (request) => secondFactorPage(request) },
+  { method: "POST", path: "/second-factor", access: "public", handle: secondFactor },
+  { method: "GET", path: "/set-up", access: "public", handle: (request) => setUpPage(request) },
+  { method: "POST", path: "/set-up", access: "public", handle: setUp },
+  { method: "GET", path: "/link/:token", access: "public", handle: (request) => linkPage(request) },
+  { method: "POST", path: "/link/:token", access: "public", handle: useLink },
+  { method: "GET", path: "/confirm", access: "signedIn", handle: (request) => confirmPage(request) },
+  { method: "POST", path: "/confirm", access: "signedIn", handle: confirm },
+  {
+    method: "POST",
+    path: "/sign-out",
+    access: "public",
+    async handle({ c, platform }) {
+      const secret = sessionSecret(c);
+      if (secret !== undefined) await signOut(platform, secret);
+      dropSession(c);
+      return c.redirect("/sign-in", 303);
+    },
+  },
+];

@@ -1,0 +1,89 @@
+/**
+ * What failed sign-ins lead to. A user is deactivated by the fifth one in a row, by wrong passwords and wrong codes
+ * together. A source that fails again and again, whoever it tries to be, has to wait.
+ *
+ * Whoever knows the address of the last administrator of a dealer could keep everybody out by this. So this one user is
+ * deactivated only by attempts from a browser that it had signed in with; after five others, unknown browsers are
+ * refused for a time that doubles, up to a day, while known ones and open sessions go on. An operator can always let a
+ * user in: `opendca-platform user reactivate`.
+ */
+import { appendAudit } from "../audit/audit_log.ts";
+import type { Transaction } from "../store/store.ts";
+import { deactivateRow } from "./manage_users.ts";
+import { isLastAdministrator, type UserRow } from "./users.ts";
+
+export const mostFailedAttempts = 5;
+const sourceLimit = { failures: 30, withinMs: 15 * 60_000 };
+const unknownBrowsersMs = { first: 15 * 60_000, most: 24 * 3_600_000 };
+
+/** Milliseconds that the source must wait; 0 if it may try. */
+export async function sourceWaitMs(tx: Transaction, source: string, now: Date): Promise<number> {
+  const row = await tx.get<{ failures: number; since: number }>(
+    "SELECT failures, since FROM sign_in_sources WHERE source = :source",
+    { source },
+  );
+  if (row === undefined || row.failures < sourceLimit.failures) return 0;
+  const leftMs = row.since + sourceLimit.withinMs - now.getTime();
+  // A clock that was set back must not keep anybody out for years.
+  return leftMs > sourceLimit.withinMs ? 0 : Math.max(0, leftMs);
+}
+
+/** Counts a failure of the source, from the first one within the time. */
+async function countSource(tx: Transaction, source: string, now: Date): Promise<void> {
+  const isRecent = "s.since BETWEEN :from AND :now";
+  await tx.run(
+    `INSERT INTO sign_in_sources AS s (source, failures, since) VALUES (:source, 1, :now)
+     ON CONFLICT (source) DO UPDATE SET failures = CASE WHEN ${isRecent} THEN s.failures + 1 ELSE 1 END,
+       since = CASE WHEN ${isRecent} THEN s.since ELSE :now END`,
+    { source, now: now.getTime(), from: now.getTime() - sourceLimit.withinMs },
+  );
+}
+
+/** Forgets sources whose time is over. */
+export function forgetSources(tx: Transaction, now: Date): Promise<number> {
+  return tx.run("DELETE FROM sign_in_sources WHERE since NOT BETWEEN :from AND :now", {
+    now: now.getTime(),
+    from: now.getTime() - sourceLimit.withinMs,
+  });
+}
+
+export interface Attempt {
+  at: Date;
+  source: string;
+  /** Digest of the cookie of a browser that the user has signed in with; undefined for any other. */
+  browser: Uint8Array | undefined;
+}
+
+/** Counts a failed attempt, of an active user if there is one. */
+export async function countFailure(tx: Transaction, user: UserRow | undefined, attempt: Attempt): Promise<void> {
+  const { at, source, browser } = attempt;
+  await countSource(tx, source, at);
+  if (user?.state !== "active") return;
+  const isLast = await isLastAdministrator(tx, user);
+  const ofBrowser = isLast && browser !== undefined;
+  const counted = await tx.get<{ failed_attempts: number }>(
+    `UPDATE ${ofBrowser ? "user_browsers" : "users"} SET failed_attempts = failed_attempts + 1
+     WHERE user_id = :id AND ${ofBrowser ? "digest = :browser" : "state = 'active'"} RETURNING failed_attempts`,
+    { id: user.user_id, ...(ofBrowser ? { browser } : {}) },
+  );
+  // Deactivated by another attempt in the meantime.
+  if (counted === undefined || counted.failed_attempts < mostFailedAttempts) return;
+  const attempts = counted.failed_attempts, detail = { email: user.email, source, attempts };
+  const audit = { at, actor: "platform", customerId: user.of_customer, subject: user.user_id } as const;
+  if (!isLast || ofBrowser) {
+    await deactivateRow(tx, user.user_id, { reason: "failedAttempts", at });
+    const action = "userDeactivated";
+    return await appendAudit(tx, { ...audit, action, detail: { ...detail, reason: "failedAttempts" } });
+  }
+  const { first, most } = unknownBrowsersMs;
+  const waitMs = Math.min(most, first * 2 ** (attempts - mostFailedAttempts));
+  await tx.run("UPDATE users SET unknown_browsers_until = :until WHERE user_id = :id", {
+    id: user.user_id,
+    until: at.getTime() + waitMs,
+  });
+  await appendAudit(tx, {
+    ...audit,
+    action: "unknownBrowsersRefused",
+    detail: { ...detail, minutes: waitMs / 60_000 },
+  });
+}

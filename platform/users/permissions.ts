@@ -1,0 +1,76 @@
+/**
+ * Who may do what: the one table of permissions, roles as sets of them, and grants, which limit a role to customers and
+ * sites. Pure.
+ */
+
+/** Each permission, and what it is for. */
+export const permissions = {
+  readFleet: "see devices, supplies, alerts and agents",
+  readMeters: "see and export meters for billing",
+  runTasks: "start scans, readings, pings and diagnostics",
+  openWebAccess: "open the web page of a device",
+  manageAgents: "make activation codes, configure and revoke agents",
+  manageCustomers: "make, rename and close customers and sites",
+  manageUsers: "invite and deactivate users, and give them roles",
+  readAudit: "see and export the audit log",
+} as const;
+
+export type Permission = keyof typeof permissions;
+
+export const roles = {
+  administrator: Object.keys(permissions) as Permission[],
+  technician: ["readFleet", "runTasks", "openWebAccess", "manageAgents"],
+  billing: ["readFleet", "readMeters"],
+  viewer: ["readFleet"],
+  auditor: ["readFleet", "readAudit"],
+} as const satisfies Record<string, readonly Permission[]>;
+
+export type Role = keyof typeof roles;
+
+/** A role of a user, and where it counts. */
+export interface Grant {
+  role: Role;
+  /** Undefined: all customers of the user's dealer. */
+  customerId?: string | undefined;
+  /** Undefined: all sites of the customer. */
+  siteId?: string | undefined;
+}
+
+/** What is asked for; with neither: something of the dealer's own, such as its users. */
+export interface Place {
+  customerId?: string | undefined;
+  siteId?: string | undefined;
+}
+
+export function isRole(text: string): text is Role {
+  return Object.hasOwn(roles, text);
+}
+
+/** Whether one of the grants is wide enough. That the customer is one of the dealer's must have been checked. */
+export function isPermitted(grants: readonly Grant[], permission: Permission, place: Place): boolean {
+  return grants.some((grant) =>
+    (roles[grant.role] as readonly Permission[]).includes(permission) &&
+    (grant.customerId === undefined || grant.customerId === place.customerId) &&
+    (grant.siteId === undefined || grant.siteId === place.siteId)
+  );
+}
+
+/** Of the sites of a customer, those with the permission; "all" also if it has none yet. */
+export function permittedSites(
+  grants: readonly Grant[],
+  permission: Permission,
+  customerId: string,
+): "all" | readonly string[] {
+  if (isPermitted(grants, permission, { customerId })) return "all";
+  const ofCustomer = grants.filter((grant) =>
+    grant.customerId === customerId && (roles[grant.role] as readonly Permission[]).includes(permission)
+  );
+  return [...new Set(ofCustomer.flatMap(({ siteId }) => siteId ?? []))];
+}
+
+/** Whether somebody may give these grants, which is less than or the same as what the person has. */
+export function mayGive(own: readonly Grant[], given: readonly Grant[]): boolean {
+  return given.every((grant) =>
+    (["manageUsers", ...roles[grant.role]] as Permission[]).every((permission) => isPermitted(own, permission, grant))
+  );
+}

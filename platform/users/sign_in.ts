@@ -1,0 +1,320 @@
+/**
+ * Signing in: password, then a second factor, or its setting up. What a stranger learns is always the same sentence,
+ * after the same work: whether an address is known, deactivated or waits is not among it.
+ */
+import { UsageError } from "../../common/core/errors.ts";
+import { type Actor, appendAudit } from "../audit/audit_log.ts";
+import type { Transaction } from "../store/store.ts";
+import { countFailure, sourceWaitMs } from "./failed_attempts.ts";
+import { checkedEmail, firstUserEmail } from "./manage_users.ts";
+import {
+  maybeRecoveryDigest,
+  maybeTotpStep,
+  newRecoveryCodes,
+  newSecret,
+  newTotpSecret,
+  openSecret,
+  sealSecret,
+  secretDigest,
+  totpAddress,
+} from "./second_factor.ts";
+import { type Client, maybeSession, type SessionRow, startSession } from "./sessions.ts";
+import { maybeUser, maybeUserByEmail, type UserRow, type UsersPlatform } from "./users.ts";
+
+/** `secret`: for the session's cookie; `browserSecret`: for that of the browser, which outlives sessions. */
+export type SignedIn =
+  | { kind: "secondFactor" | "enrolment"; secret: string }
+  | { kind: "full"; secret: string; browserSecret: string }
+  | { kind: "refused" }
+  | { kind: "wait"; ms: number };
+
+interface Attempted extends Client {
+  /** Of an earlier sign-in. */
+  browserSecret?: string | undefined;
+}
+
+export async function signInByPassword(
+  platform: UsersPlatform,
+  { email, password, ...client }: { email: string; password: string } & Attempted,
+): Promise<SignedIn> {
+  const { store, passwords } = platform, at = platform.clock.now();
+  const before = await store.transaction(async (tx) => ({
+    waitMs: await sourceWaitMs(tx, client.source, at),
+    user: await maybeUserByEmail(tx, email.trim()),
+  }), { readOnly: true });
+  if (before.waitMs > 0) return { kind: "wait", ms: before.waitMs };
+  // Outside of transactions, as it takes long.
+  const isRight = await passwords.isRight(password, before.user?.password ?? null);
+  return await store.transaction(async (tx) => {
+    // It may have changed in the meantime.
+    const user = before.user && await maybeUser(tx, before.user.user_id);
+    const browser = await knownBrowser(tx, user, client.browserSecret);
+    const mayTry = user?.state === "active" && (browser !== undefined || user.unknown_browsers_until <= at.getTime());
+    if (!isRight || !mayTry || user.password !== before.user!.password) {
+      await countFailure(tx, mayTry ? user : undefined, { at, source: client.source, browser });
+      return { kind: "refused" };
+    }
+    if (user.totp_secret !== null) return await unfinished(tx, { user, kind: "secondFactor", at, client });
+    if (await needsSecondFactor(tx, user)) return await unfinished(tx, { user, kind: "enrolment", at, client });
+    return await finish(tx, { user, at, client, by: "password" });
+  });
+}
+
+async function unfinished(
+  tx: Transaction,
+  { user, kind, at, client }: { user: UserRow; kind: "secondFactor" | "enrolment"; at: Date; client: Client },
+): Promise<SignedIn> {
+  const { secret } = await startSession(tx, { userId: user.user_id, step: kind, at, client });
+  return { kind, secret };
+}
+
+/** `secret`: of a session that waits for it. A code that was used, or is of another time, is wrong. */
+export function signInBySecondFactor(
+  platform: UsersPlatform,
+  { secret, code, ...client }: { secret: string; code: string } & Attempted,
+): Promise<SignedIn | { kind: "over" }> {
+  const at = platform.clock.now();
+  return platform.store.transaction(async (tx) => {
+    const known = await maybeSession(tx, secret, { step: ["secondFactor"], at });
+    if (known === undefined) return { kind: "over" };
+    const waitMs = await sourceWaitMs(tx, client.source, at);
+    if (waitMs > 0) return { kind: "wait", ms: waitMs };
+    const { session, user } = known;
+    const by = await usedFactor(platform, tx, { user, code, at });
+    if (by === undefined) {
+      const browser = await knownBrowser(tx, user, client.browserSecret);
+      await countFailure(tx, user, { at, source: client.source, browser });
+      return { kind: "refused" };
+    }
+    return await finish(tx, { user, at, client, by: `password and ${by}`, before: session });
+  });
+}
+
+/** Uses up a right code, for one of two processes that get it at the same time. */
+async function usedFactor(
+  { pepper }: UsersPlatform,
+  tx: Transaction,
+  { user, code, at }: { user: UserRow; code: string; at: Date },
+): Promise<"app" | "recovery code" | undefined> {
+  const { user_id: userId, totp_secret: sealed, totp_step: usedStep } = user;
+  const secret = sealed && openSecret(sealed, { pepper, userId });
+  const step = secret && maybeTotpStep(secret, { code, now: at, usedStep });
+  if (step != null) {
+    const parameters = { id: userId, step };
+    const used = await tx.run(
+      "UPDATE users SET totp_step = :step WHERE user_id = :id AND totp_step < :step",
+      parameters,
+    );
+    return used === 1 ? "app" : undefined;
+  }
+  const digest = maybeRecoveryDigest(userId, code);
+  if (digest === undefined) return undefined;
+  const used = await tx.run("DELETE FROM user_recovery_codes WHERE user_id = :id AND digest = :digest", {
+    id: userId,
+    digest,
+  });
+  return used === 1 ? "recovery code" : undefined;
+}
+
+/** What the app must be given; the same again until it is confirmed. Undefined if the session is over. */
+export function enrolmentOf(
+  { store, clock, pepper }: UsersPlatform,
+  secret: string,
+): Promise<{ email: string; address: string; typed: string } | undefined> {
+  const at = clock.now();
+  return store.transaction(async (tx) => {
+    const known = await maybeSession(tx, secret, { step: ["enrolment"], at });
+    if (known === undefined) return undefined;
+    const { session, user: { user_id: userId, email } } = known;
+    if (session.totp_secret !== null) {
+      return { email, ...totpAddress(openSecret(session.totp_secret, { pepper, userId }), email) };
+    }
+    const fresh = newTotpSecret();
+    await tx.run("UPDATE user_sessions SET totp_secret = :sealed WHERE digest = :digest", {
+      sealed: sealSecret(fresh, { pepper, userId }),
+      digest: session.digest,
+    });
+    return { email, ...totpAddress(fresh, email) };
+  });
+}
+
+/** Ends the setting up by the first code of the app. The recovery codes are shown once. */
+export function confirmEnrolment(
+  platform: UsersPlatform,
+  { secret, code, ...client }: { secret: string; code: string } & Attempted,
+): Promise<
+  { kind: "full"; secret: string; browserSecret: string; recoveryCodes: string[] } | { kind: "refused" | "over" }
+> {
+  const { pepper } = platform, at = platform.clock.now();
+  return platform.store.transaction(async (tx) => {
+    const known = await maybeSession(tx, secret, { step: ["enrolment"], at });
+    const { session, user } = known ?? {};
+    if (session?.totp_secret == null || user === undefined) return { kind: "over" };
+    const userId = user.user_id;
+    const ofApp = openSecret(session.totp_secret, { pepper, userId });
+    const step = maybeTotpStep(ofApp, { code, now: at, usedStep: 0 });
+    if (step === undefined) return { kind: "refused" };
+    await tx.run("UPDATE users SET totp_secret = :sealed, totp_step = :step WHERE user_id = :id", {
+      id: userId,
+      sealed: session.totp_secret,
+      step,
+    });
+    const recoveryCodes = newRecoveryCodes();
+    await tx.run("DELETE FROM user_recovery_codes WHERE user_id = :id", { id: userId });
+    for (const text of recoveryCodes) {
+      await tx.run("INSERT INTO user_recovery_codes (user_id, digest) VALUES (:id, :digest)", {
+        id: userId,
+        digest: maybeRecoveryDigest(userId, text)!,
+      });
+    }
+    await appendAudit(tx, { ...ofUser(user), at, action: "secondFactorSet", detail: { kind: "app" } });
+    const done = await finish(tx, { user, at, client, by: "password and app", before: session });
+    return { ...done, recoveryCodes };
+  });
+}
+
+export interface LinkHolder {
+  email: string;
+  name: string;
+}
+
+/** Whose link it is; undefined for one that is unknown, used or too old. */
+export function linkHolder(
+  { store, clock }: Pick<UsersPlatform, "store" | "clock">,
+  token: string,
+): Promise<LinkHolder | undefined> {
+  return store.transaction(async (tx) => {
+    const user = await maybeLinked(tx, token, clock.now());
+    return user && { email: user.email, name: user.name };
+  }, { readOnly: true });
+}
+
+async function maybeLinked(tx: Transaction, token: string, at: Date): Promise<UserRow | undefined> {
+  const link = await tx.get<{ user_id: string }>(
+    "SELECT user_id FROM user_links WHERE digest = :digest AND ends_at > :now",
+    { digest: secretDigest(token), now: at.getTime() },
+  );
+  const user = link && await maybeUser(tx, link.user_id);
+  return user?.state === "deactivated" ? undefined : user;
+}
+
+/**
+ * Sets the password of whoever holds a link, ends all sessions, and signs in as far as a right password does. Throws
+ * UsageError for a password that cannot be used; then the link still works. `email`: that of the first user, whose address
+ * is not known before.
+ */
+export async function usePasswordLink(
+  platform: UsersPlatform,
+  { token, password, email, ...client }: { token: string; password: string; email?: string } & Client,
+): Promise<SignedIn> {
+  const { store } = platform, at = platform.clock.now();
+  const holder = await linkHolder(platform, token);
+  if (holder === undefined) return { kind: "refused" };
+  const address = holder.email === firstUserEmail ? checkedEmail(email ?? "") : holder.email;
+  const known = [address, ...address.split(/[@.]/), ...holder.name.split(" "), "opendca"];
+  const hash = await platform.passwords.hash(password, known.filter((word) => word.length > 2));
+  return await store.transaction(async (tx) => {
+    const linked = await maybeLinked(tx, token, at);
+    if (linked === undefined) return { kind: "refused" };
+    const user = { ...linked, email: address }, id = user.user_id;
+    await tx.run("DELETE FROM user_links WHERE user_id = :id", { id });
+    await tx.run("DELETE FROM user_sessions WHERE user_id = :id", { id });
+    await tx.run(
+      `UPDATE users SET email = :address, password = :hash, state = 'active', state_reason = NULL, failed_attempts = 0,
+         state_since = CASE WHEN state = 'active' THEN state_since ELSE :at END WHERE user_id = :id`,
+      { id, address, hash, at: at.getTime() },
+    );
+    await appendAudit(tx, { ...ofUser(user), at, action: "passwordSet" });
+    if (user.totp_secret !== null) return await unfinished(tx, { user, kind: "secondFactor", at, client });
+    if (await needsSecondFactor(tx, user)) return await unfinished(tx, { user, kind: "enrolment", at, client });
+    return await finish(tx, { user, at, client, by: "link" });
+  });
+}
+
+/** Proves again who a signed-in person is, before something dangerous. */
+export async function confirmSession(
+  platform: UsersPlatform,
+  { secret, password, code, ...client }: { secret: string; password: string; code: string } & Attempted,
+): Promise<boolean> {
+  const { store, passwords } = platform, at = platform.clock.now();
+  const find = (tx: Transaction) => maybeSession(tx, secret, { step: ["full"], at });
+  const before = await store.transaction(find, { readOnly: true });
+  if (before === undefined) return false;
+  const isRight = await passwords.isRight(password, before.user.password);
+  return await store.transaction(async (tx) => {
+    const known = await find(tx);
+    if (known === undefined) return false;
+    const { session, user } = known;
+    const isProven = isRight &&
+      (user.totp_secret === null || await usedFactor(platform, tx, { user, code, at }) !== undefined);
+    if (!isProven) {
+      const browser = await knownBrowser(tx, user, client.browserSecret);
+      await countFailure(tx, user, { at, source: client.source, browser });
+      return false;
+    }
+    await tx.run("UPDATE user_sessions SET confirmed_at = :now WHERE digest = :digest", {
+      digest: session.digest,
+      now: at.getTime(),
+    });
+    return true;
+  });
+}
+
+/** A full session, by a cookie that nobody had before. */
+async function finish(
+  tx: Transaction,
+  { user, at, client, by, before }: { user: UserRow; at: Date; client: Attempted; by: string; before?: SessionRow },
+): Promise<{ kind: "full"; secret: string; browserSecret: string }> {
+  const id = user.user_id, now = at.getTime();
+  if (before !== undefined) {
+    await tx.run("DELETE FROM user_sessions WHERE digest = :digest", { digest: before.digest });
+  }
+  await tx.run(
+    "UPDATE users SET failed_attempts = 0, unknown_browsers_until = 0, signed_in_at = :now WHERE user_id = :id",
+    { id, now },
+  );
+  const { secret, sessionId } = await startSession(tx, { userId: id, step: "full", at, client });
+  const browserSecret = newSecret();
+  const known = await knownBrowser(tx, user, client.browserSecret);
+  if (known !== undefined) await tx.run("DELETE FROM user_browsers WHERE digest = :known", { known });
+  await tx.run("INSERT INTO user_browsers (digest, user_id, used_at) VALUES (:digest, :id, :now)", {
+    digest: secretDigest(browserSecret),
+    id,
+    now,
+  });
+  await appendAudit(tx, {
+    ...ofUser(user),
+    at,
+    action: "signedIn",
+    detail: { by, source: client.source, session: sessionId },
+  });
+  return { kind: "full", secret, browserSecret };
+}
+
+async function knownBrowser(
+  tx: Transaction,
+  user: UserRow | undefined,
+  secret: string | undefined,
+): Promise<Uint8Array | undefined> {
+  if (user === undefined || secret === undefined) return undefined;
+  const digest = secretDigest(secret);
+  const row = await tx.get("SELECT 1 FROM user_browsers WHERE digest = :digest AND user_id = :id", {
+    digest,
+    id: user.user_id,
+  });
+  return row === undefined ? undefined : digest;
+}
+
+async function needsSecondFactor(tx: Transaction, { dealer_id }: UserRow): Promise<boolean> {
+  const dealer = await tx.get<{ second_factor: number }>("SELECT second_factor FROM dealers WHERE dealer_id = :id", {
+    id: dealer_id,
+  });
+  if (dealer === undefined) throw new UsageError("Cannot sign in as the dealer of this user is gone");
+  return dealer.second_factor === 1;
+}
+
+function ofUser(
+  { user_id, email, of_customer }: UserRow,
+): { actor: Actor; customerId: string | null; subject: string } {
+  return { actor: { kind: "user", name: email }, customerId: of_customer, subject: user_id };
+}

@@ -1,0 +1,134 @@
+/** Rows of users, and lists of them. */
+import type { Platform } from "../agents/platform.ts";
+import { UsageError } from "../../common/core/errors.ts";
+import { type By, readPlatform } from "../audit/use_case.ts";
+import { dealerNamed } from "../customers/dealers.ts";
+import { customerOf } from "../customers/customers.ts";
+import type { Transaction } from "../store/store.ts";
+import type { PasswordHasher } from "./password_hasher.ts";
+import { type Grant, isPermitted, isRole } from "./permissions.ts";
+
+/** What the use cases of this folder need. */
+export interface UsersPlatform extends Pick<Platform, "store" | "clock" | "pepper" | "log"> {
+  passwords: PasswordHasher;
+}
+
+export const languages = ["en", "de", "it"] as const;
+export type Language = typeof languages[number];
+
+export interface UserRow {
+  user_id: string;
+  dealer_id: string;
+  /** Null: of the dealer. */
+  of_customer: string | null;
+  email: string;
+  name: string;
+  language: Language;
+  state: "invited" | "active" | "deactivated";
+  state_reason: "failedAttempts" | "inactivity" | "administrator" | null;
+  state_since: number;
+  password: string | null;
+  totp_secret: Uint8Array | null;
+  totp_step: number;
+  failed_attempts: number;
+  unknown_browsers_until: number;
+  created_at: number;
+  signed_in_at: number | null;
+}
+
+/** Without secrets. */
+export interface ListedUser {
+  userId: string;
+  email: string;
+  name: string;
+  customerId: string | null;
+  state: UserRow["state"];
+  reason: UserRow["state_reason"];
+  since: number;
+  hasSecondFactor: boolean;
+  signedInAt: number | null;
+  grants: Grant[];
+}
+
+export function maybeUserByEmail(tx: Transaction, email: string): Promise<UserRow | undefined> {
+  return tx.get("SELECT * FROM users WHERE lower(email) = lower(:email)", { email });
+}
+
+export function maybeUser(tx: Transaction, userId: string): Promise<UserRow | undefined> {
+  return tx.get("SELECT * FROM users WHERE user_id = :id", { id: userId });
+}
+
+/** By id or e-mail address; of a dealer if it is given. Throws UsageError if there is none. */
+export async function userNamed(tx: Transaction, user: string, dealerId?: string): Promise<UserRow> {
+  const row = await maybeUser(tx, user) ?? await maybeUserByEmail(tx, user);
+  if (row !== undefined && (dealerId === undefined || row.dealer_id === dealerId)) return row;
+  throw new UsageError(`Cannot find the user "${user}"`, "opendca-platform user list shows them");
+}
+
+/** A role that this version does not know counts for nothing. */
+export async function grantsOf(tx: Transaction, userId: string): Promise<Grant[]> {
+  const rows = await tx.all<{ role: string; of_customer: string; of_site: string }>(
+    "SELECT role, of_customer, of_site FROM user_roles WHERE user_id = :id ORDER BY role, of_customer, of_site",
+    { id: userId },
+  );
+  return rows.flatMap(({ role, of_customer, of_site }) =>
+    isRole(role) ? [{ role, customerId: of_customer || undefined, siteId: of_site || undefined }] : []
+  );
+}
+
+/** Whether nobody else is active who may manage the users of the whole dealer. */
+export async function isLastAdministrator(tx: Transaction, { user_id, dealer_id, state }: UserRow): Promise<boolean> {
+  const manages = async (id: string) => isPermitted(await grantsOf(tx, id), "manageUsers", {});
+  if (state !== "active" || !await manages(user_id)) return false;
+  const others = await tx.all<{ user_id: string }>(
+    "SELECT user_id FROM users WHERE dealer_id = :dealer AND state = 'active' AND user_id <> :id",
+    { dealer: dealer_id, id: user_id },
+  );
+  for (const other of others) if (await manages(other.user_id)) return false;
+  return true;
+}
+
+/** Of a dealer, or of one customer. Throws UsageError if it cannot be found. */
+export function listUsers(
+  platform: Pick<Platform, "store" | "clock">,
+  by: By,
+  { dealer, customer }: { dealer?: string | undefined; customer?: string | undefined },
+): Promise<ListedUser[]> {
+  return readPlatform(platform, by, async (tx) => {
+    const ofCustomer = customer === undefined ? null : (await customerOf(tx, customer)).customer_id;
+    const ofDealer = dealer === undefined ? null : (await dealerNamed(tx, dealer)).dealer_id;
+    const rows = await tx.all<UserRow>(
+      `SELECT * FROM users WHERE (CAST(:dealer AS TEXT) IS NULL OR dealer_id = :dealer)
+         AND (CAST(:customer AS TEXT) IS NULL OR of_customer = :customer) ORDER BY lower(email)`,
+      { dealer: ofDealer, customer: ofCustomer },
+    );
+    const listed: ListedUser[] = [];
+    for (const row of rows) listed.push(await listedUser(tx, row));
+    return listed;
+  });
+}
+
+export async function listedUser(tx: Transaction, row: UserRow): Promise<ListedUser> {
+  return {
+    userId: row.user_id,
+    email: row.email,
+    name: row.name,
+    customerId: row.of_customer,
+    state: row.state,
+    reason: row.state_reason,
+    since: row.state_since,
+    hasSecondFactor: row.totp_secret !== null,
+    signedInAt: row.signed_in_at,
+    grants: await grantsOf(tx, row.user_id),
+  };
+}
+
+/** Of a user's own pages. */
+export async function setLanguage(
+  { store }: Pick<Platform, "store">,
+  { userId, language }: { userId: string; language: Language },
+): Promise<void> {
+  await store.transaction((tx) =>
+    tx.run("UPDATE users SET language = :language WHERE user_id = :id", { id: userId, language })
+  );
+}

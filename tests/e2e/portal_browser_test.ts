@@ -1,0 +1,174 @@
+/**
+ * The portal in Chromium: the main ways by keyboard alone, and axe on every page, light and dark, wide and narrow.
+ * OPENDCA_SCREENSHOTS=FOLDER keeps a picture of each.
+ */
+import assert from "node:assert/strict";
+import axe from "npm:axe-core@4.14.1/axe.min.js" with { type: "text" };
+import puppeteer, { type Browser, type Page } from "puppeteer-core";
+import { LevelKind, type Reading } from "../../proto/gen/opendca/v1/reading.ts";
+import { totpCode } from "../../platform/users/second_factor.ts";
+import { peerTest } from "../fixtures/peers.ts";
+import { readingOf } from "../fixtures/platform_uploads.ts";
+import { base32 } from "../platform/base32.ts";
+import { type PortalScene, portalScene } from "../platform/portal_scene.ts";
+import { password } from "../platform/users_fixture.ts";
+
+const sizes = [{ width: 1280, height: 900 }, { width: 390, height: 844 }];
+const schemes = ["light", "dark"];
+const folder = Deno.env.get("OPENDCA_SCREENSHOTS");
+
+const supply = (index: number, colorant: string, percent: number) => ({
+  index: `1.${index}`,
+  kind: "toner",
+  colorant,
+  description: `${colorant} toner`,
+  partNumber: `TN-${index}`,
+  level: { kind: LevelKind.EXACT, percent, level: percent, capacity: 100, unit: "percent" },
+});
+
+function printers(count: number): Reading[] {
+  return Array.from({ length: count }, (_, n) => ({
+    ...readingOf({
+      address: `10.1.0.${n + 1}`,
+      serial: `SER${10_000 + n}`,
+      total: 1000 * (n + 1),
+      model: `LX-${100 + n}`,
+    }),
+    supplies: [
+      supply(1, "black", 4 + n * 13 % 90),
+      supply(2, "cyan", 61),
+      supply(3, "magenta", 35),
+      supply(4, "yellow", 88),
+    ],
+  } as unknown as Reading));
+}
+
+peerTest("the portal in Chromium: first start, keyboard, every page accessible, wide and narrow, light and dark", [
+  "chromium",
+], async () => {
+  await using scene = await portalScene();
+  const [device] = await scene.devices(scene.acme, scene.berlin, printers(12));
+  // The first user is of the dealer that there was at the first start.
+  await scene.platform.queries.run(
+    "UPDATE users SET dealer_id = (SELECT dealer_id FROM dealers WHERE name = 'Print Partner')",
+  );
+  const browser = await puppeteer.launch({
+    executablePath: "/usr/bin/chromium",
+    acceptInsecureCerts: true,
+    args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
+  });
+  try {
+    const page = await firstStart(browser, scene);
+    const customer = `/customers/${scene.acme}`;
+    const paths = {
+      overview: "/",
+      devices: `${customer}/devices`,
+      nothing: `${customer}/devices?model=nothing`,
+      device: `${customer}/devices/${device}`,
+      supplies: `${customer}/supplies`,
+      alerts: `${customer}/alerts`,
+      agents: `${customer}/agents`,
+      users: "/users",
+      account: "/account",
+      audit: "/audit",
+      confirm: "/confirm",
+      missing: "/nowhere",
+    };
+    for (const [name, path] of Object.entries(paths)) await lookAt(page, { name, url: `${scene.origin}${path}` });
+    await findLowDevice(page, scene);
+    const stranger = await (await browser.createBrowserContext()).newPage();
+    await lookAt(stranger, { name: "sign-in", url: `${scene.origin}/sign-in` });
+    await signInByKeyboard(stranger, scene);
+  } finally {
+    await browser.close();
+  }
+});
+
+/** The link that `serve` prints, password, app, recovery codes: by keyboard alone. */
+async function firstStart(browser: Browser, scene: PortalScene): Promise<Page> {
+  const page = await browser.newPage();
+  await page.goto(scene.platform.portal!.firstUser!);
+  await check(page, "first-user");
+  // The cursor is in the first field.
+  await page.keyboard.type("eva@partner.example");
+  await page.keyboard.press("Tab");
+  await page.keyboard.type(password);
+  await pressEnter(page);
+  assert.match(page.url(), /\/set-up$/);
+  await check(page, "set-up");
+  const typed = await page.$eval("main code", (element) => element.textContent!);
+  await page.focus("#code");
+  await page.keyboard.type(totpCode(base32(typed.replaceAll(" ", "")), scene.platform.clock.now()));
+  await pressEnter(page);
+  await check(page, "recovery-codes");
+  assert.equal(await page.$$eval(".codes li", (items) => items.length), 10);
+  await page.focus("main a.button");
+  await pressEnter(page);
+  assert.equal(new URL(page.url()).pathname, "/");
+  return page;
+}
+
+async function signInByKeyboard(page: Page, scene: PortalScene): Promise<void> {
+  await page.goto(`${scene.origin}/sign-in`);
+  await page.keyboard.type("eva@partner.example");
+  await page.keyboard.press("Tab");
+  await page.keyboard.type("not the password");
+  await pressEnter(page);
+  assert.match(await page.$eval("[role=alert]", (element) => element.textContent!), /wrong/);
+  await check(page, "refused");
+  await page.focus("#password");
+  await page.keyboard.type(password);
+  await pressEnter(page);
+  await check(page, "second-factor");
+  await page.keyboard.type(await scene.code("eva@partner.example"));
+  await pressEnter(page);
+  assert.equal(new URL(page.url()).pathname, "/");
+}
+
+/** From the overview to the device that is low on toner. */
+async function findLowDevice(page: Page, scene: PortalScene): Promise<void> {
+  await page.goto(scene.origin);
+  await page.focus(`a[href="/customers/${scene.acme}/supplies"]`);
+  await pressEnter(page);
+  await page.focus("main td a");
+  await pressEnter(page);
+  assert.match(await page.$eval("main", (element) => element.textContent!), /SER10000[\s\S]*4 %/);
+}
+
+async function pressEnter(page: Page): Promise<void> {
+  await Promise.all([page.waitForNavigation(), page.keyboard.press("Enter")]);
+}
+
+async function lookAt(page: Page, { name, url }: { name: string; url: string }): Promise<void> {
+  for (const { width, height } of sizes) {
+    await page.setViewport({ width, height });
+    for (const scheme of schemes) {
+      await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
+      await page.goto(url);
+      await check(page, `${name}-${width}-${scheme}`);
+      const overflow = await page.evaluate(
+        "document.documentElement.scrollWidth - document.documentElement.clientWidth",
+      ) as number;
+      assert(overflow <= 0, `${name} is wider than a window of ${width} px`);
+    }
+  }
+}
+
+interface Violation {
+  id: string;
+  nodes: { html: string; failureSummary: string }[];
+}
+
+/** No violation that axe knows, and no message in the console, such as one about the content security policy. */
+async function check(page: Page, name: string): Promise<void> {
+  if (folder !== undefined) await page.screenshot({ path: `${folder}/${name}.png`, fullPage: true });
+  // The page's policy allows no scripts of others: axe comes by the debugger.
+  await page.evaluate(axe);
+  const violations = await page.evaluate(
+    "axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => violations)",
+  ) as Violation[];
+  const texts = violations.map(({ id, nodes }) =>
+    `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join("; ")}`
+  );
+  assert.deepEqual(texts, [], name);
+}

@@ -1,0 +1,180 @@
+/** A portal over HTTPS with customers of two dealers, and browsers that keep cookies and follow nothing by themselves. */
+import { Buffer } from "node:buffer";
+import { request as httpsRequest } from "node:https";
+import { createCustomer, createSite } from "../../platform/customers/customers.ts";
+import { createDealer } from "../../platform/customers/dealers.ts";
+import { type Invitation, inviteUser } from "../../platform/users/manage_users.ts";
+import { openSecret, totpCode } from "../../platform/users/second_factor.ts";
+import {
+  activatedAgent,
+  call,
+  connect,
+  startTestPlatform,
+  type TestPlatform,
+  type TestPlatformOptions,
+} from "../fixtures/platform_fixture.ts";
+import { batchOf, recordOf } from "../fixtures/platform_uploads.ts";
+import type { Reading } from "../../proto/gen/opendca/v1/reading.ts";
+import { base32 } from "./base32.ts";
+import { operator, password } from "./users_fixture.ts";
+
+export interface Answered {
+  status: number;
+  headers: Record<string, string | string[] | undefined>;
+  body: string;
+  /** Of a redirect; empty without one. */
+  location: string;
+}
+
+export interface Visitor {
+  get(path: string, headers?: Record<string, string>): Promise<Answered>;
+  /** A form of the portal's own, unless `headers` say otherwise. */
+  post(path: string, fields?: Record<string, string>, headers?: Record<string, string>): Promise<Answered>;
+  cookies: Map<string, string>;
+}
+
+export interface PortalScene extends AsyncDisposable {
+  platform: TestPlatform;
+  origin: string;
+  visitor(): Visitor;
+  /** Signed in by password and app. */
+  signedIn(email: string, invitation?: Partial<Invitation>): Promise<Visitor>;
+  /** The code that the user's app shows; the clock goes on by a step first, so that no code comes twice. */
+  code(email: string): Promise<string>;
+  /** Ids. */
+  acme: string;
+  berlin: string;
+  bonn: string;
+  other: string;
+  foreign: string;
+  /** Uploaded by a new agent at a site; returns the ids of the devices, in order of their addresses. */
+  devices(customerId: string, siteId: string, readings: Reading[]): Promise<string[]>;
+}
+
+export async function portalScene(options: TestPlatformOptions = {}): Promise<PortalScene> {
+  const test = await startTestPlatform({ portal: { host: "127.0.0.1", port: 0 }, ...options });
+  const { platform, clock, queries } = test, { origin, port } = test.portal!;
+  await createDealer(platform, operator, { name: "Print Partner" });
+  await createDealer(platform, operator, { name: "Foreign" });
+  const customer = async (name: string, dealer: string) =>
+    (await createCustomer(platform, operator, { name, dealer })).customer_id;
+  const acme = await customer("Acme", "Print Partner"), other = await customer("Other", "Print Partner");
+  const foreign = await customer("Elsewhere", "Foreign");
+  const site = async (tenant: string, name: string) =>
+    (await createSite(platform, { ...operator, tenant }, { name })).site_id;
+  const berlin = await site(acme, "Berlin"), bonn = await site(acme, "Bonn");
+
+  function visitor(): Visitor {
+    const cookies = new Map<string, string>();
+    async function send(method: string, path: string, body: string | undefined, headers: Record<string, string>) {
+      const answer = await ask({ port, ca: test.serverAuthority, method, path, body, headers, cookies });
+      for (const text of [answer.headers["set-cookie"] ?? []].flat()) {
+        const [, name, value] = /^([^=]+)=([^;]*)/.exec(text)!;
+        if (value === "") cookies.delete(name!);
+        else cookies.set(name!, value!);
+      }
+      return answer;
+    }
+    return {
+      cookies,
+      get: (path, headers = {}) => send("GET", path, undefined, headers),
+      post: (path, fields = {}, headers = {}) =>
+        send("POST", path, String(new URLSearchParams(fields)), {
+          origin,
+          "content-type": "application/x-www-form-urlencoded",
+          ...headers,
+        }),
+    };
+  }
+
+  async function code(email: string): Promise<string> {
+    clock.advance(30_000);
+    const row = await queries.get<{ user_id: string; totp_secret: Uint8Array }>(
+      "SELECT user_id, totp_secret FROM users WHERE email = :email",
+      { email },
+    );
+    return totpCode(openSecret(row!.totp_secret, { pepper: platform.pepper, userId: row!.user_id }), clock.now());
+  }
+
+  return {
+    platform: test,
+    origin,
+    visitor,
+    code,
+    acme,
+    berlin,
+    bonn,
+    other,
+    foreign,
+    async signedIn(email, invitation = {}) {
+      const { token } = await inviteUser(platform, operator, {
+        email,
+        name: email.split("@")[0]!,
+        ...(invitation.customer === undefined ? { dealer: "Print Partner" } : {}),
+        grants: [{ role: "administrator" }],
+        ...invitation,
+      });
+      const user = visitor();
+      await user.post(`/link/${token}`, { password });
+      const typed = /<code>([A-Z2-7 ]+)<\/code>/.exec((await user.get("/set-up")).body)![1]!;
+      const done = await user.post("/set-up", { code: totpCode(base32(typed.replaceAll(" ", "")), clock.now()) });
+      if (!done.body.includes('class="codes"')) throw new Error(`Cannot sign in: ${done.status} ${done.body}`);
+      return user;
+    },
+    async devices(customerId, siteId, readings) {
+      const tenant = queries.tenant(customerId);
+      const agent = await activatedAgent(test, { tenant, siteId });
+      using client = connect(test, agent.identity);
+      const records = readings.map((reading) => recordOf(reading));
+      await call(client, { method: client.upload, request: batchOf(agent, { sequence: 1, records }) });
+      const rows = await tenant.all<{ device_id: string }>(
+        "SELECT device_id FROM devices WHERE customer_id = :customer AND agent_id = :agent ORDER BY address",
+        { agent: agent.agentId },
+      );
+      return rows.map(({ device_id }) => device_id);
+    },
+    [Symbol.asyncDispose]: () => test[Symbol.asyncDispose](),
+  };
+}
+
+interface Asked {
+  port: number;
+  ca: string;
+  method: string;
+  path: string;
+  body: string | undefined;
+  headers: Record<string, string>;
+  cookies: ReadonlyMap<string, string>;
+}
+
+function ask({ port, ca, method, path, body, headers, cookies }: Asked): Promise<Answered> {
+  const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join("; ");
+  return new Promise((resolve, reject) => {
+    const request = httpsRequest({
+      host: "localhost",
+      port,
+      ca,
+      method,
+      path,
+      agent: false,
+      headers: {
+        ...(cookie === "" ? {} : { cookie }),
+        ...(body === undefined ? {} : { "content-length": String(Buffer.byteLength(body)) }),
+        ...headers,
+      },
+    }, (response) => {
+      const parts: Uint8Array[] = [];
+      response.on("data", (part) => parts.push(part));
+      response.on("error", reject);
+      response.on("end", () =>
+        resolve({
+          status: response.statusCode!,
+          headers: response.headers,
+          body: Buffer.concat(parts).toString(),
+          location: response.headers.location ?? "",
+        }));
+    });
+    request.on("error", reject);
+    request.end(body);
+  });
+}

@@ -1,0 +1,364 @@
+/** The portal over HTTPS: who sees what, forms of others, cookies, and texts that printers set. */
+import assert from "node:assert/strict";
+import { AlertSeverity, LevelKind, type Reading } from "../../proto/gen/opendca/v1/reading.ts";
+import { routes } from "../../platform/portal/portal_app.tsx";
+import {
+  type Grant,
+  isPermitted,
+  type Permission,
+  permissions,
+  permittedSites,
+  type Role,
+  roles,
+} from "../../platform/users/permissions.ts";
+import { deactivateUser } from "../../platform/users/manage_users.ts";
+import { eachDatabase } from "../fixtures/each_database.ts";
+import { readingOf } from "../fixtures/platform_uploads.ts";
+import { type PortalScene, portalScene, type Visitor } from "./portal_scene.ts";
+import { operator, password } from "./users_fixture.ts";
+
+const eva = "eva@partner.example";
+
+function lowPrinter(address: string, serial: string): Reading {
+  return {
+    ...readingOf({ address, serial }),
+    supplies: [{
+      index: "1.1",
+      kind: "toner",
+      colorant: "black",
+      description: "Black Toner",
+      partNumber: "TN-1",
+      serial: undefined,
+      level: { kind: LevelKind.EXACT, percent: 4, level: 4, capacity: 100, unit: "percent" },
+      source: undefined,
+    }],
+  } as unknown as Reading;
+}
+
+eachDatabase("a user signs in by password and app, looks at the fleet, and signs out", async () => {
+  await using scene = await portalScene();
+  const [device] = await scene.devices(scene.acme, scene.berlin, [lowPrinter("10.1.0.7", "ABC12345")]);
+  await scene.signedIn(eva);
+  const browser = scene.visitor();
+  assert.equal((await browser.get("/")).location, "/sign-in");
+  const wanted = `/customers/${scene.acme}/devices`;
+  const asked = await browser.get(wanted);
+  assert.equal(asked.location, `/sign-in?next=${encodeURIComponent(wanted)}`);
+  const first = await browser.post(asked.location, { email: eva, password });
+  assert.match(first.location, /^\/second-factor\?next=/);
+  assert.equal((await browser.get("/")).location, "/sign-in");
+  const second = await browser.post(first.location, { code: await scene.code(eva) });
+  assert.equal(second.location, wanted);
+  const overview = (await browser.get("/")).body;
+  assert.match(overview, /Acme/);
+  assert.doesNotMatch(overview, /Elsewhere/);
+  assert.match((await browser.get(wanted)).body, /Example LX-100[\s\S]*10\.1\.0\.7[\s\S]*black toner 4 %/);
+  const page = await browser.get(`${wanted}/${device}`);
+  assert.match(page.body, /TN-1/);
+  assert.match(page.body, /1\.3\.6\.1\.2\.1\.43\.10\.2\.1\.4\.1\.1/);
+  const json = await browser.get(`${wanted}/${device}.json`);
+  assert.equal(JSON.parse(json.body).serial, "ABC12345");
+  assert.match((await browser.get(`/customers/${scene.acme}/supplies`)).body, /TN-1/);
+  assert.match((await browser.get(`${wanted}?format=csv`)).body, /^\ufeffdevice_id,[\s\S]*ABC12345/);
+  assert.equal((await browser.post("/sign-out")).location, "/sign-in");
+  assert.equal((await browser.get("/")).location, "/sign-in");
+});
+
+eachDatabase("the first start has a link, by which its holder becomes the first administrator", async () => {
+  await using scene = await portalScene();
+  const { firstUser } = scene.platform.portal!, path = new URL(firstUser!).pathname, browser = scene.visitor();
+  assert.match((await browser.get(path)).body, /name="email"/);
+  assert.equal((await browser.post(path, { email: "not an address", password })).status, 422);
+  assert.equal((await browser.post(path, { email: eva, password: "short" })).status, 422);
+  assert.equal((await browser.post(path, { email: eva, password })).location, "/set-up");
+  assert.equal((await scene.visitor().get(path)).status, 404);
+  assert.match((await browser.get("/set-up")).body, /<svg[\s\S]*eva%40|<svg/);
+});
+
+/** A user for each role and each width, and which of the routes they may use. */
+const widths: { name: string; grant: (scene: PortalScene) => Omit<Grant, "role"> }[] = [
+  { name: "dealer", grant: () => ({}) },
+  { name: "customer", grant: ({ acme }) => ({ customerId: acme }) },
+  { name: "site", grant: ({ acme, berlin }) => ({ customerId: acme, siteId: berlin }) },
+];
+
+function pathOf(path: string, ids: { customer: string; device: string }): string {
+  return path.replace(":customer", ids.customer).replace(
+    /:device(\{[^}]*\})?/,
+    (_, json) => `${ids.device}${json ? ".json" : ""}`,
+  )
+    .replace(":user", "usr-000000000000").replace(":session", "sgn-000000000000").replace(":token", "x");
+}
+
+const opens = ({ status, location }: { status: number; location: string }) =>
+  status !== 404 && !location.startsWith("/sign-in");
+
+for (const { name, grant } of widths) {
+  Deno.test(`each route is open to those roles of a ${name} that have its permission, and to nobody else`, async () => {
+    await using scene = await portalScene();
+    const [device] = await scene.devices(scene.acme, scene.berlin, [readingOf()]);
+    const [foreignDevice] = await scene.devices(scene.foreign, await siteOf(scene, scene.foreign), [readingOf()]);
+    for (const role of Object.keys(roles) as Role[]) {
+      const grants = [{ role, ...grant(scene) }];
+      const user = await scene.signedIn(`${role}@partner.example`, { grants });
+      for (const route of routes) {
+        if (route.access === "public" || route.path === "/account/sessions/end-others") continue;
+        const try_ = (customer: string, id: string) =>
+          send(user, route.method, pathOf(route.path, { customer, device: id }));
+        const what = `${role} of a ${name}: ${route.method} ${route.path}`;
+        const may = mayUse(route, grants, scene.acme);
+        assert.equal(opens(await try_(scene.acme, device!)), may, what);
+        if (route.access !== "customer") continue;
+        assert.equal(opens(await try_(scene.foreign, foreignDevice!)), false, `${what} of another dealer`);
+        assert.equal(
+          opens(await try_(scene.acme, foreignDevice!)),
+          may && !route.path.includes(":device"),
+          `${what}, mixed`,
+        );
+        assert.equal(opens(await try_("cus-000000000000", device!)), false, `${what} of nobody`);
+      }
+    }
+  });
+}
+
+function mayUse(route: (typeof routes)[number], grants: Grant[], customerId: string): boolean {
+  if (route.access === "public" || route.access === "signedIn" || route.access === "fleet") return true;
+  const permission: Permission = route.permission;
+  assert(permission in permissions);
+  if (route.access === "dealer") return isPermitted(grants, permission, {});
+  return permittedSites(grants, permission, customerId).length > 0;
+}
+
+async function siteOf(scene: PortalScene, customer: string): Promise<string> {
+  const tenant = scene.platform.queries.tenant(customer);
+  await tenant.run(
+    "INSERT INTO sites (customer_id, site_id, name, created_at) VALUES (:customer, 'sit-elsewhere', 'Rome', 0)",
+  );
+  return "sit-elsewhere";
+}
+
+const send = (user: Visitor, method: "GET" | "POST", path: string) =>
+  method === "GET" ? user.get(path) : user.post(path);
+
+Deno.test("without a session, nothing but the public pages is shown", async () => {
+  await using scene = await portalScene();
+  for (const route of routes) {
+    const { status, location } = await send(
+      scene.visitor(),
+      route.method,
+      pathOf(route.path, { customer: scene.acme, device: "dev-1" }),
+    );
+    if (route.access === "public") assert(status !== 500, route.path);
+    else assert.match(location, /^\/sign-in/, `${route.method} ${route.path}`);
+  }
+});
+
+Deno.test("whoever may see one site sees this site alone, whatever the address asks for", async () => {
+  await using scene = await portalScene();
+  await scene.devices(scene.acme, scene.berlin, [lowPrinter("10.1.0.7", "BERLIN1")]);
+  const [bonn] = await scene.devices(scene.acme, scene.bonn, [lowPrinter("10.2.0.7", "BONN123")]);
+  const user = await scene.signedIn(eva, { grants: [{ role: "viewer", customerId: "Acme", siteId: "Berlin" }] });
+  const root = `/customers/${scene.acme}`;
+  for (
+    const path of [
+      "devices",
+      `devices?site=${scene.bonn}`,
+      "devices?site=",
+      "devices?format=csv",
+      "supplies",
+      "agents",
+      "alerts",
+    ]
+  ) {
+    const { body, status } = await user.get(`${root}/${path}`);
+    assert.equal(status, 200, path);
+    assert.doesNotMatch(body, /BONN123|10\.2\.0\.7|Bonn/, path);
+  }
+  assert.match((await user.get(`${root}/devices`)).body, /BERLIN1/);
+  assert.equal((await user.get(`${root}/devices/${bonn}`)).status, 404);
+  assert.equal((await user.get(`${root}/devices/${bonn}.json`)).status, 404);
+  assert.match((await user.get("/")).body, /<strong>1<\/strong> Devices/);
+});
+
+Deno.test("forms of other pages are refused before anything is done", async () => {
+  await using scene = await portalScene();
+  const user = await scene.signedIn(eva);
+  for (const origin of ["https://evil.example", "null", "http://localhost", "", `${scene.origin}.evil.example`]) {
+    const refused = await user.post("/sign-out", {}, { origin });
+    assert.equal(refused.status, 403, origin);
+  }
+  assert.equal((await user.get("/")).status, 200);
+});
+
+Deno.test("cookies are of this host, by HTTPS, out of reach of scripts, and new at each sign-in", async () => {
+  await using scene = await portalScene();
+  await scene.signedIn(eva);
+  const browser = scene.visitor();
+  browser.cookies.set("__Host-opendca-session", "a".repeat(43));
+  const first = await browser.post("/sign-in", { email: eva, password });
+  const second = await browser.post(first.location, { code: await scene.code(eva) });
+  const set = [first, second].flatMap(({ headers }) => [headers["set-cookie"] ?? []].flat());
+  assert.equal(set.length, 3);
+  for (const cookie of set) {
+    assert.match(cookie, /^__Host-opendca-(session|browser)=[\w-]{43};.*HttpOnly; Secure; SameSite=Lax$/);
+  }
+  assert.equal(new Set(set.map((cookie) => cookie.split(";")[0])).size, 3);
+});
+
+Deno.test("every page forbids frames, scripts, sniffing and caches", async () => {
+  await using scene = await portalScene();
+  const user = await scene.signedIn(eva);
+  for (const path of ["/", "/nowhere", "/account", "/sign-in"]) {
+    const { headers } = await user.get(path);
+    assert.match(String(headers["content-security-policy"]), /default-src 'none'.*frame-ancestors 'none'/);
+    assert.equal(headers["x-content-type-options"], "nosniff");
+    assert.equal(headers["cache-control"], "no-store");
+  }
+});
+
+Deno.test("after sign-in, nobody is led elsewhere", async () => {
+  await using scene = await portalScene();
+  await scene.signedIn(eva);
+  for (
+    const next of [
+      "//evil.example",
+      "https://evil.example/",
+      "/\\evil.example",
+      "javascript:alert(1)",
+      "\t//evil.example",
+      "/%5c",
+    ]
+  ) {
+    const browser = scene.visitor();
+    const first = await browser.post(`/sign-in?next=${encodeURIComponent(next)}`, { email: eva, password });
+    const { location } = await browser.post(first.location, { code: await scene.code(eva) });
+    assert.match(location, /^\/(?![/\\])/, next);
+    assert.equal(new URL(location, scene.origin).origin, scene.origin);
+  }
+});
+
+const hostile = `"><script>alert(1)</script><img src=x onerror=alert(2)>'&#x27;`;
+
+Deno.test("texts that a printer or a person sets are texts, on every page", async () => {
+  await using scene = await portalScene();
+  const reading = lowPrinter("10.1.0.7", "ABC12345");
+  reading.model = hostile;
+  reading.manufacturer = hostile;
+  reading.location = hostile;
+  reading.status!.panel = hostile;
+  reading.supplies[0]!.description = hostile;
+  reading.supplies[0]!.kind = "other";
+  reading.supplies[0]!.partNumber = hostile;
+  reading.alerts = [{
+    severity: AlertSeverity.CRITICAL,
+    code: 1,
+    group: hostile,
+    description: hostile,
+    since: undefined,
+  }] as unknown as Reading["alerts"];
+  const [device] = await scene.devices(scene.acme, scene.berlin, [reading]);
+  const user = await scene.signedIn(eva, { name: hostile });
+  const root = `/customers/${scene.acme}`;
+  const pages = [
+    "/",
+    "/users",
+    "/account",
+    "/audit",
+    `${root}/devices`,
+    `${root}/supplies`,
+    `${root}/alerts`,
+    `${root}/agents`,
+    `${root}/devices/${device}`,
+  ];
+  let shown = 0;
+  for (const path of [...pages, `${root}/devices?model=${encodeURIComponent(hostile)}`]) {
+    const { body, status } = await user.get(path);
+    assert.equal(status, 200, path);
+    assert.doesNotMatch(body, /<script|<img|" onerror|'onerror/, path);
+    if (body.includes("&lt;script&gt;")) shown++;
+  }
+  assert(shown >= 5, String(shown));
+  const csv = (await user.get(`${root}/devices?format=csv`)).body;
+  assert.doesNotMatch(csv, /(^|,)"?[=+\-@]/m);
+});
+
+Deno.test("a form of ten megabytes, one of unknown length, and fields that come twice are refused or empty", async () => {
+  await using scene = await portalScene();
+  const large = await scene.visitor().post("/sign-in", { email: "x".repeat(200_000) });
+  assert.equal(large.status, 413);
+  const twice = await scene.visitor().post("/sign-in?x=1", {}, { "content-length": "0" });
+  assert.equal(twice.status, 401);
+});
+
+eachDatabase(
+  "an administrator invites, deactivates and lets in again; a customer's one no more than its own",
+  async () => {
+    await using scene = await portalScene();
+    const admin = await scene.signedIn(eva);
+    const ofAcme = await scene.signedIn("ann@acme.example", { customer: "Acme", grants: [{ role: "administrator" }] });
+    const invited = await admin.post("/users", {
+      email: "max@partner.example",
+      name: "Max",
+      role: "viewer",
+      customer: "",
+    });
+    assert.match(invited.body, new RegExp(`${scene.origin}/link/[\\w-]{43}`));
+    const users = await scene.platform.queries.all<{ user_id: string; email: string }>(
+      "SELECT user_id, email FROM users",
+    );
+    const idOf = (email: string) => users.find((user) => user.email === email)!.user_id;
+    const refused: [what: string, answered: Promise<{ status: number; body: string }>][] = [
+      [
+        "a role for the whole dealer",
+        ofAcme.post("/users", { email: "x@acme.example", name: "X", role: "viewer", customer: "" }),
+      ],
+      [
+        "another customer",
+        ofAcme.post("/users", { email: "x@acme.example", name: "X", role: "viewer", customer: scene.other }),
+      ],
+      ["an unknown role", admin.post("/users", { email: "x@acme.example", name: "X", role: "root", customer: "" })],
+      [
+        "another dealer's customer",
+        admin.post("/users", { email: "x@acme.example", name: "X", role: "viewer", customer: scene.foreign }),
+      ],
+      ["a user of the dealer", ofAcme.post(`/users/${idOf(eva)}/deactivate`)],
+      ["the only administrator", admin.post(`/users/${idOf(eva)}/deactivate`)],
+    ];
+    for (const [what, answered] of refused.slice(1)) assert.equal((await answered).status, 422, what);
+    // Without a customer, a customer's administrator invites for the own one.
+    assert.match((await refused[0]![1]).body, /role="status"/);
+    assert.equal((await admin.post(`/users/${idOf("ann@acme.example")}/deactivate`)).location, "/users");
+    assert.equal((await ofAcme.get("/")).location, "/sign-in");
+    assert.match((await admin.get("/users")).body, /deactivated: by an administrator/);
+    assert.match((await admin.get(`/audit?customer=${scene.acme}`)).body, /userDeactivated/);
+  },
+);
+
+Deno.test("users are changed only soon after password and code were given", async () => {
+  await using scene = await portalScene();
+  const user = await scene.signedIn(eva);
+  scene.platform.clock.advance(10 * 60_000);
+  const invitation = { email: "max@partner.example", name: "Max", role: "viewer", customer: "" };
+  const asked = await user.post("/users", invitation);
+  assert.equal(asked.location, "/confirm?next=%2Fusers");
+  assert.equal((await user.post(asked.location, { password: "wrong", code: await scene.code(eva) })).status, 401);
+  assert.equal((await user.post(asked.location, { password, code: await scene.code(eva) })).location, "/users");
+  assert.match((await user.post("/users", invitation)).body, /\/link\//);
+});
+
+Deno.test("a user that is deactivated is out with the next page", async () => {
+  await using scene = await portalScene();
+  const user = await scene.signedIn(eva, { grants: [{ role: "viewer" }] });
+  assert.equal((await user.get("/")).status, 200);
+  await deactivateUser(scene.platform.platform, operator, { user: eva });
+  assert.equal((await user.get("/")).location, "/sign-in");
+});
+
+Deno.test("the portal speaks the language that the browser asks for, then that of the account", async () => {
+  await using scene = await portalScene();
+  const page = await scene.visitor().get("/sign-in", { "accept-language": "fr, de;q=0.8" });
+  assert.match(page.body, /<html lang="de">[\s\S]*Anmelden/);
+  const user = await scene.signedIn(eva);
+  await user.post("/account/language", { language: "it" });
+  assert.match((await user.get("/", { "accept-language": "de" })).body, /<html lang="it">[\s\S]*Panoramica/);
+});
