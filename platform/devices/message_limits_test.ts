@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import * as service from "../../proto/gen/opendca/v1/agent_service.ts";
 import * as batch from "../../proto/gen/opendca/v1/batch.ts";
+import * as update from "../../proto/gen/opendca/v1/update.ts";
 import { defaultLimits, fieldLimits, limitOf } from "../../common/protocol/limits.ts";
 import { limitMessage } from "./message_limits.ts";
 
@@ -70,7 +71,7 @@ interface Message {
   encode(message: never): { finish(): Uint8Array };
   decode(bytes: Uint8Array): object;
 }
-const types = { ...service, ...batch } as unknown as Record<string, Message>;
+const types = { ...service, ...batch, ...update } as unknown as Record<string, Message>;
 const roots: { type: string; kind: "call" | "record" }[] = [
   ...requests.map((type) => ({ type, kind: "call" as const })),
   { type: "Record", kind: "record" },

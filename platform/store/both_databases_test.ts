@@ -8,7 +8,7 @@ const knowsPostgres = /each_database|postgres_server/;
 const others = [
   /^platform\/store\/sqlite\//,
   /^platform\/edge\/cli\/help_test\.ts$/,
-  /^tests\/platform\/(authority|haproxy|mqtt_flood|mqtt_mosquitto|tls_writes)_test\.ts$/,
+  /^tests\/platform\/(agent_file|authority|haproxy|mqtt_flood|mqtt_mosquitto|sshd_gateway|tls_writes)_test\.ts$/,
 ];
 
 function* testsIn(folder: string): Generator<string> {
