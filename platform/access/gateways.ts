@@ -60,7 +60,7 @@ export async function sayGone(tx: Transaction, gatewayId: string): Promise<void>
   await tx.run("DELETE FROM access_gateways WHERE gateway_id = :gateway_id", { gateway_id: gatewayId });
 }
 
-/** Running gateways; the one that was started last comes first. */
+/** Running gateways; the one that registered last comes first. */
 export async function liveGateways(tx: Transaction, at: Date): Promise<Gateway[]> {
   const rows = await tx.all<GatewayRow>(
     "SELECT * FROM access_gateways WHERE seen_at > :since ORDER BY seen_at DESC, gateway_id",

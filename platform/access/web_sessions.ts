@@ -126,15 +126,17 @@ export function showsPages(platform: Platform, by: TenantBy): Promise<boolean> {
   return readTenant(
     platform,
     by,
-    async ({ transaction }) => (await liveGateways(transaction, platform.clock.now()))[0]?.web !== undefined,
+    async ({ transaction }) =>
+      (await liveGateways(transaction, platform.clock.now())).some(({ web }) => web !== undefined),
   );
 }
 
 /** Domain and port of the present or future gateway of the session. */
 async function maybeWebOf(tenant: Tenant, { gateway_id }: SessionRow, at: Date): Promise<string | undefined> {
   const gateways = await liveGateways(tenant.transaction, at);
-  const own = gateways.find(({ gatewayId }) => gatewayId === gateway_id) ?? gateways[0];
-  return own?.web ?? undefined;
+  const own = gateways.find(({ gatewayId }) => gatewayId === gateway_id) ??
+    gateways.find(({ web }) => web !== undefined);
+  return own?.web;
 }
 
 /** Requests of a session, oldest first. Throws UsageError if the customer has no such session. */

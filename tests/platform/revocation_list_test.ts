@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { decodePem, encodePem } from "../../common/core/pem.ts";
 import { revokeAgent } from "../../platform/agents/manage_agents.ts";
 import { keepRevocationList } from "../../platform/edge/mqtt/keep_revocation_list.ts";
+import { closeCustomer } from "../../platform/customers/close.ts";
 import { pemOf } from "../../platform/keys/authority.ts";
 import { issueRevocationList, keptRevocationList } from "../../platform/keys/revocation_list.ts";
 import * as x509 from "../../platform/keys/x509.ts";
@@ -54,6 +55,11 @@ eachDatabase("the list has each revoked certificate until it expires, of all cus
   const after = listOf(platform);
   assert.deepEqual(after.serials, want);
   assert.ok(after.thisUpdate > before.thisUpdate, "else OpenSSL keeps the first, also within a second");
+  const actor = { kind: "operator", name: "eva" } as const, closing = { reason: "test", revokeAgents: true };
+  await closeCustomer(platform.platform, { actor }, { customer: "Acme", ...closing });
+  const all = await serialsOf(platform, agents);
+  await until("those of a closed customer", () => listOf(platform).serials.length === all.length);
+  assert.deepEqual(listOf(platform).serials, all);
   // No agent's certificate is valid for so long.
   platform.clock.advance(91 * dayMs);
   await using _again = await keepRevocationList(platform.platform, `${platform.folder}/agents.crl`);
