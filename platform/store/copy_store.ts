@@ -38,7 +38,7 @@ interface Column {
 type Value = string | number | bigint | Uint8Array | null;
 type Row = Record<string, Value>;
 
-/* Of one INSERT. */
+/* Of one INSERT, and of one FETCH. */
 const mostRows = 1000, mostBytes = 4 * 1024 * 1024;
 
 /** Throws ConfigError if the target has rows, or is not usable for a platform. */
@@ -134,18 +134,20 @@ async function copyTable(source: DatabaseSync, client: pg.ClientBase, table: Tab
   const statement = source.prepare(`SELECT ${names} FROM ${table.name}`);
   statement.setReadBigInts(true);
   const sent = digester(table);
-  let chunk: Row[] = [], bytes = 0;
+  let chunk: Row[] = [], bytes = 0, largest = 0;
   for (const row of statement.iterate() as Iterable<Row>) {
     sent.add(row);
     chunk.push(row);
-    for (const value of Object.values(row)) bytes += bytesOf(value);
+    const size = Object.values(row).reduce<number>((sum, value) => sum + bytesOf(value), 0);
+    bytes += size;
+    largest = Math.max(largest, size);
     if (chunk.length < mostRows && bytes < mostBytes) continue;
     await insert(client, table, chunk);
     chunk = [];
     bytes = 0;
   }
   if (chunk.length > 0) await insert(client, table, chunk);
-  const found = await readBack(client, table);
+  const found = await readBack(client, table, rowsAtOnce(largest));
   if (found.rows !== sent.rows || found.digest() !== sent.digest()) {
     throw new Error(`Cannot commit the copy as the table ${table.name} differs: ${found.rows} of ${sent.rows} rows`);
   }
@@ -179,12 +181,17 @@ async function insert(client: pg.ClientBase, { name, columns }: Table, chunk: re
 /* As SQLite gives them: whole numbers of any size. */
 const exactTypes = { getTypeParser: (type: number) => type === 20 ? BigInt : columnTypes.getTypeParser(type) };
 
-async function readBack(client: pg.ClientBase, table: Table): Promise<Digester> {
+/** Rows of up to this size that are read together: those of files of releases would fill the memory. */
+export function rowsAtOnce(largest: number): number {
+  return Math.min(mostRows, Math.max(1, Math.floor(mostBytes / Math.max(1, largest))));
+}
+
+async function readBack(client: pg.ClientBase, table: Table, atOnce: number): Promise<Digester> {
   const found = digester(table);
   const names = table.columns.map(({ name }) => name).join(", ");
   await client.query(`DECLARE copied NO SCROLL CURSOR FOR SELECT ${names} FROM ${table.name}`);
   for (;;) {
-    const { rows } = await client.query<Row>({ text: `FETCH ${mostRows} FROM copied`, types: exactTypes });
+    const { rows } = await client.query<Row>({ text: `FETCH ${atOnce} FROM copied`, types: exactTypes });
     for (const row of rows) found.add(row);
     if (rows.length === 0) break;
   }

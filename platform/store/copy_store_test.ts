@@ -3,7 +3,7 @@ import { DatabaseSync } from "node:sqlite";
 import { peerTest, postgresServer } from "../../tests/fixtures/peers.ts";
 import { applicationRole, sharedPostgres, type TestDatabase } from "../../tests/fixtures/postgres_server.ts";
 import { ConfigError } from "../../common/core/errors.ts";
-import { copyStore } from "./copy_store.ts";
+import { copyStore, rowsAtOnce } from "./copy_store.ts";
 import { parseDatabaseUrl } from "./postgres/database_url.ts";
 import { openSqliteStore } from "./sqlite/sqlite_store.ts";
 
@@ -107,6 +107,26 @@ copyTest("copyStore() copies every row of every table, and the next rows go on b
   assert.deepEqual(code?.digest, Uint8Array.from({ length: 256 }, (_, n) => n));
   assert.equal(await one(target, "SELECT max(created_at)::text FROM customers"), "9223372036854775000");
   assert.equal(await one(target, "INSERT INTO device_history VALUES ('cus-1', 'd', 1, 'k') RETURNING rowid"), 2501);
+});
+
+copyTest("copyStore() copies files of releases chunk by chunk, byte for byte", async (parts) => {
+  const { path, target } = parts;
+  await openSqliteStore(path)[Symbol.asyncDispose]();
+  const chunk = (n: number) => new Uint8Array(262_144).fill(n);
+  {
+    using database = new DatabaseSync(path);
+    database.exec("BEGIN");
+    const add = database.prepare("INSERT INTO release_chunks VALUES ('fil-1', ?, ?)");
+    for (let n = 0; n < 40; n++) add.run(n, chunk(n));
+    database.exec("COMMIT");
+  }
+  assert.equal((await copy(parts)).find(({ name }) => name === "release_chunks")!.rows, 40);
+  const rows = await target.sql("SELECT number, bytes FROM release_chunks ORDER BY number");
+  for (const [n, { bytes }] of rows.entries()) assert.deepEqual(new Uint8Array(bytes as Uint8Array), chunk(n));
+});
+
+Deno.test("rowsAtOnce() is a thousand small rows, or as many as have 4 MiB", () => {
+  assert.deepEqual([0, 100, 4096, 262_200, 1e9].map(rowsAtOnce), [1000, 1000, 1000, 15, 1]);
 });
 
 copyTest("copyStore() closes the file for every process, and refuses a target that has rows", async (parts) => {

@@ -136,7 +136,7 @@ eachDatabase(
     assert.equal(await version({ agentVersion: "0.2.0" }), "0.3.0");
     await withdrawRelease(open, operator, { version: "0.3.0", reason: "test" });
     assert.equal(await version({ agentVersion: "0.2.0" }), undefined);
-    platform.clock.advance(2 * 86_400_000);
+    platform.clock.advance(31 * 86_400_000);
     await setPin(open, by, { pin: null, agentId: agent.agentId });
     assert.equal(await version(), undefined, "its manifest has expired");
   },

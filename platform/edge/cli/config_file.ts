@@ -1,4 +1,4 @@
-import { PlatformConfig, type ScheduleConfig } from "../../../proto/gen/opendca/v1/config.ts";
+import { PlatformConfig, type ScheduleConfig, type TimeWindow } from "../../../proto/gen/opendca/v1/config.ts";
 import { ConfigError, messageOf } from "../../../common/core/errors.ts";
 import type { PlatformHost } from "./host.ts";
 
@@ -76,6 +76,7 @@ function configMistake(config: PlatformConfig): string | undefined {
 function* mistakes(config: PlatformConfig): Iterable<string> {
   yield* numberMistake("pollIntervalSeconds", config.pollIntervalSeconds, [30, 86_400]);
   yield* scheduleMistakes("schedule", config.schedule);
+  yield* hoursMistakes("update", config.update?.allowedHours);
   const names = new Set<string>();
   for (const [i, site] of config.sites.entries()) {
     const at = `sites.${i}`;
@@ -91,7 +92,11 @@ function* scheduleMistakes(at: string, schedule: ScheduleConfig | undefined): It
   for (const [name, range] of Object.entries(intervals)) {
     yield* numberMistake(`${at}.${name}`, schedule?.[name as keyof typeof intervals], range);
   }
-  for (const [i, { startMinute, endMinute }] of (schedule?.allowedHours ?? []).entries()) {
+  yield* hoursMistakes(at, schedule?.allowedHours);
+}
+
+function* hoursMistakes(at: string, hours: readonly TimeWindow[] = []): Iterable<string> {
+  for (const [i, { startMinute, endMinute }] of hours.entries()) {
     yield* numberMistake(`${at}.allowedHours.${i}.startMinute`, startMinute, [0, 1440]);
     yield* numberMistake(`${at}.allowedHours.${i}.endMinute`, endMinute, [0, 1440]);
   }

@@ -188,6 +188,12 @@ for (
       text: '{"sites": [{"name": "Berlin", "ranges": "10.0.0.0\\/8"}]}',
       says: /see "sites.0.ranges"/,
     },
+    {
+      name: "hours of updates that no day has",
+      text: '{"update": {"allowedHours": [{"startMinute": 120, "endMinute": 1441}]}}',
+      says: /update.allowedHours.0.endMinute is 1441, not a whole number from 0 to 1440/,
+    },
+    { name: "a wrong key of updates", text: '{"update": {"hours": ["02:00-05:00"]}}', says: /see "update.hours"/ },
     { name: "a wrong enumeration", text: '{"schedule": {"allowedHours": [{"days": ["SUN"]}]}}', says: /days.0/ },
   ]
 ) {
