@@ -35,7 +35,7 @@ check_signature() {
     [ ! -r "$own" ] || hint="take install.sh from a release; for one that you have built yourself, add --key $own"
     fail 65 "Cannot check the signature as this script has no keys: it is not from a release" "$hint"
   fi
-  signed_by=$(sed -n 2p "$work/SHA256SUMS.minisig" | base64 -d 2>/dev/null | od -An -v -tx1 | tr -d ' \n') || true
+  signed_by=$(sed -n 2p "$work/SHA256SUMS.minisig" | base64 --decode 2>/dev/null | od -An -v -tx1 | tr -d ' \n') || true
   # "ED", the id of the key and the signature: 74 bytes. "Ed" is without a hash before it, and is not used.
   case $signed_by in
   4544????????????????*) [ ${#signed_by} = 148 ] || signed_by='' ;;
@@ -44,7 +44,7 @@ check_signature() {
   [ -n "$signed_by" ] || fail 65 "Cannot install as SHA256SUMS.minisig is not a signature of minisign" "download it again"
   key=''
   for each in $release_keys; do
-    id=$(printf '%s' "$each" | base64 -d | od -An -v -tx1 | tr -d ' \n' | cut -c 5-20)
+    id=$(printf '%s' "$each" | base64 --decode | od -An -v -tx1 | tr -d ' \n' | cut -c 5-20)
     [ "$id" != "$(printf '%s' "$signed_by" | cut -c 5-20)" ] || key=$each
   done
   [ -n "$key" ] || fail 65 "Cannot install as SHA256SUMS is signed with a key that is not one of OpenDCA's releases" \
@@ -64,8 +64,8 @@ wrong_signature() {
 
 # What minisign does: Ed25519 over the BLAKE2b-512 of the file, and over that signature with the trusted comment.
 check_by_openssl() {
-  sed -n 2p "$work/SHA256SUMS.minisig" | base64 -d | tail -c 64 >"$work/signature"
-  sed -n 4p "$work/SHA256SUMS.minisig" | base64 -d >"$work/global" 2>/dev/null || wrong_signature
+  sed -n 2p "$work/SHA256SUMS.minisig" | base64 --decode | tail -c 64 >"$work/signature"
+  sed -n 4p "$work/SHA256SUMS.minisig" | base64 --decode >"$work/global" 2>/dev/null || wrong_signature
   {
     cat "$work/signature"
     sed -n '3s/^trusted comment: //p' "$work/SHA256SUMS.minisig" | tr -d '\n'
@@ -73,7 +73,7 @@ check_by_openssl() {
   # SubjectPublicKeyInfo of RFC 8410 before the 32 bytes of the key.
   {
     printf '\060\052\060\005\006\003\053\145\160\003\041\000'
-    printf '%s' "$key" | base64 -d | tail -c 32
+    printf '%s' "$key" | base64 --decode | tail -c 32
   } >"$work/key"
   openssl dgst -blake2b512 -binary "$work/SHA256SUMS" >"$work/digest" 2>/dev/null ||
     fail 69 "Cannot check the signature as this openssl is too old: $(openssl version)" "install minisign, or openssl 3"

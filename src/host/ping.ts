@@ -9,10 +9,10 @@ import { pingFailure, saidOf } from "./ping_failure.ts";
 /**
  * Absolute paths of `ping`. A name would be looked up in PATH, so that anyone who can set it (`sudo -E`, a service with
  * its own directory in front) would choose the program; and Deno would print a line at every start on a machine without
- * `ping`. `--allow-run` in deno.json has the same list.
+ * `ping`. `--allow-run` in deno.json has the same list, and a release for Windows its own.
  */
 export const pingPrograms = ["/usr/bin/ping", "/bin/ping", "/sbin/ping", "/run/wrappers/bin/ping"];
-const windowsPing = "C:\\Windows\\System32\\PING.EXE";
+export const windowsPing = "C:\\Windows\\System32\\PING.EXE";
 
 export interface PingOptions {
   count: number;

@@ -151,7 +151,21 @@ export async function writeInstallers(
     await Deno.writeTextFile(`${output}/${name}`, script, { mode: 0o755 });
     names.push(name);
   }
+  if (systems.has("windows")) {
+    const script = withReleaseKeys(await Deno.readTextFile(`${root}/install/windows/install.ps1`), keys);
+    await Deno.writeTextFile(`${output}/install.ps1`, script);
+    names.push("install.ps1");
+  }
   return names;
+}
+
+/** The text of install.ps1 with keys of minisign. */
+export function withReleaseKeys(script: string, keys: readonly string[]): string {
+  const line = "\n$ReleaseKeys = @()\n";
+  if (!script.includes(line)) {
+    throw new ReleaseError("Cannot put keys into install.ps1 as it has no line for $ReleaseKeys");
+  }
+  return script.replace(line, () => `\n$ReleaseKeys = @(${keys.map((key) => `'${key}'`).join(", ")})\n`);
 }
 
 /** Writes the hashes of these files, as `sha256sum --check` reads them. */

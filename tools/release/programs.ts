@@ -1,6 +1,7 @@
 /** What a release consists of, and how each program is compiled. */
 import project from "../../deno.json" with { type: "json" };
 import { taskGrants } from "../../demo/task_grants.ts";
+import { pingPrograms, windowsPing } from "../../src/host/ping.ts";
 
 export interface Program {
   name: "opendca" | "opendca-platform";
@@ -34,9 +35,16 @@ export function compileArguments(program: Program, { triple, output }: { triple:
     // The cache of code would be a file with a known name in /tmp, where another user could put one first.
     "--no-code-cache",
     ...(program.name === "opendca" ? ["--v8-flags=--optimize-for-size"] : []),
-    ...taskGrants(project.tasks[program.task]),
+    ...grantsFor(program, triple),
     ...[...program.workers, buildFile].flatMap((file) => ["--include", file]),
     ...["--target", triple, "--output", output],
     program.entry,
   ];
+}
+
+/** Those of the task; Windows has its ping elsewhere. */
+function grantsFor({ task }: Program, triple: string): string[] {
+  const grants = taskGrants(project.tasks[task]);
+  if (!triple.includes("windows")) return grants;
+  return grants.map((grant) => grant === `--allow-run=${pingPrograms.join()}` ? `--allow-run=${windowsPing}` : grant);
 }
