@@ -9,16 +9,48 @@ export function renderJson(document: ScanDocument): string {
 /** Printers per part (some hundred kilobytes), so that the text of a large fleet is never in memory as a whole. */
 const printersOfPart = 64;
 
+/** Texts of readings that were made before their document: at the end of a scan they would be waited for. */
+export interface ReadingTexts {
+  add(reading: Reading): void;
+  textOf(reading: Reading): string;
+}
+
+/** Keeps at most `most` characters; further texts are made when they are written. */
+export function createReadingTexts(most = 16 * 1024 * 1024): ReadingTexts {
+  const texts = new Map<Reading, string>();
+  let left = most;
+  return {
+    add(reading) {
+      if (left <= 0) return;
+      const text = textOfReading(reading);
+      left -= text.length;
+      texts.set(reading, text);
+    },
+    textOf(reading) {
+      const text = texts.get(reading);
+      texts.delete(reading);
+      return text ?? textOfReading(reading);
+    },
+  };
+}
+
+/** A reading as it stands in the list of a document. */
+function textOfReading(reading: Reading): string {
+  return insideOf({ printers: [orderedReading(reading)] }).slice('  "printers": ['.length, -"\n  ]".length);
+}
+
 /** The same in parts, to be written one after the other. */
-export function* jsonParts(document: ScanDocument): Generator<string> {
+export function* jsonParts(
+  document: ScanDocument,
+  { textOf }: Pick<ReadingTexts, "textOf"> = { textOf: textOfReading },
+): Generator<string> {
   const { printers, others, unread, problems, ...head } = document;
   const { schema, startedAt, finishedAt, stats } = head;
   const { addresses, answered, printers: count, packetsSent, packetsReceived, durationMs } = stats;
   const counts = { addresses, answered, printers: count, packetsSent, packetsReceived, durationMs };
   yield `{\n${insideOf({ schema, startedAt, finishedAt, stats: counts })},\n  "printers": [`;
   for (let from = 0; from < printers.length; from += printersOfPart) {
-    const part = { printers: printers.slice(from, from + printersOfPart).map(orderedReading) };
-    const list = insideOf(part).slice('  "printers": ['.length, -"\n  ]".length);
+    const list = printers.slice(from, from + printersOfPart).map(textOf).join(",");
     yield from === 0 ? list : `,${list}`;
   }
   const rest = {

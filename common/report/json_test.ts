@@ -8,7 +8,7 @@ import {
   sampleDocument,
 } from "../../tests/golden/sample_document.ts";
 import { visibleJson } from "../core/visible_json.ts";
-import { renderJson, renderJsonLine } from "./json.ts";
+import { createReadingTexts, jsonParts, renderJson, renderJsonLine } from "./json.ts";
 
 Deno.test("renderJson() of the sample", () => assertGolden("scan.json", renderJson(sampleDocument)));
 
@@ -33,6 +33,28 @@ Deno.test("renderJson() is indented as one document, however many printers there
       assert.deepEqual(document.printers, JSON.parse(JSON.stringify(printers)));
     }
   }
+});
+
+Deno.test("jsonParts() is the same with texts that were made before, all or some of them", () => {
+  const printers = [...sampleDocument.printers, ...hostileTexts.map(hostileReading)];
+  const document = { ...sampleDocument, printers };
+  for (const most of [0, 1, 5000, Infinity]) {
+    const texts = createReadingTexts(most);
+    for (const reading of printers.toReversed()) texts.add(reading);
+    assert.equal([...jsonParts(document, texts)].join(""), renderJson(document), `${most} characters`);
+  }
+});
+
+Deno.test("createReadingTexts() makes a text once, and none beyond its limit", () => {
+  let made = 0;
+  const reading = { ...sampleDocument.printers[0]! };
+  Object.defineProperty(reading, "model", { get: () => `model ${++made}` });
+  const texts = createReadingTexts(1);
+  texts.add(reading);
+  assert.match(texts.textOf(reading), /"model 1"/);
+  assert.equal(made, 1);
+  texts.add(reading);
+  assert.match(texts.textOf(reading), /"model 2"/);
 });
 
 Deno.test("renderJson() writes keys in one order, however the document was made", () => {

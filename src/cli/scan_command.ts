@@ -6,7 +6,7 @@ import { safeText } from "../../common/core/safe_text.ts";
 import type { EventName, LogFields } from "../log/log_record.ts";
 import type { Problem, Reading, ScanDocument, UnreadDevice } from "../../common/reading/reading.ts";
 import { counted, fleetOf, grouped, lowInWords, whyUnread } from "../../common/report/fleet.ts";
-import { jsonParts, renderJsonLine } from "../../common/report/json.ts";
+import { createReadingTexts, jsonParts, type ReadingTexts, renderJsonLine } from "../../common/report/json.ts";
 import { failuresInWords, scanInTurn, type StepsResult } from "../scan/scan_in_turn.ts";
 import type { PlannedScans, ScanCommand } from "./configured_scan.ts";
 import { accessEvent, verboseLine } from "./global_options.ts";
@@ -165,15 +165,18 @@ async function openSink(
   const file = await maybeOutputFile(options.output, host);
   const write = (text: string) => file === undefined ? host.stdout.write(text) : file.write(text);
   let written = Promise.resolve();
+  const texts = createReadingTexts();
   return {
     onReading(reading) {
+      if (format === "json") texts.add(reading);
       if (format !== "jsonl") return;
       written = written.then(() => write(renderJsonLine(reading)));
       written.catch(onFailure);
     },
     async finish(document) {
       await written;
-      const parts = await renderDocument(document, { ...options, format, host: file === undefined ? host : undefined });
+      const shown = file === undefined ? host : undefined;
+      const parts = await renderDocument(document, { ...options, format, host: shown, texts });
       for (const part of parts) await write(part);
       await file?.commit();
       if (file !== undefined && options.quiet !== true) await host.stderr.write(writtenLine(document, options.output!));
@@ -199,13 +202,17 @@ function writtenLine(document: ScanDocument, path: string): string {
 /** Loads only what the format needs, so that a scan starts at once. JSON lines were written during the scan. */
 async function renderDocument(
   document: ScanDocument,
-  { format, host, rows, excel }: Pick<ScanOptions, "rows" | "excel"> & { format: ScanFormat; host: Host | undefined },
+  { format, host, texts, rows, excel }: Pick<ScanOptions, "rows" | "excel"> & {
+    format: ScanFormat;
+    host: Host | undefined;
+    texts: ReadingTexts;
+  },
 ): Promise<Iterable<string>> {
   switch (format) {
     case "jsonl":
       return [];
     case "json":
-      return jsonParts(document);
+      return jsonParts(document, texts);
     case "csv": {
       const { renderCsv } = await import("../../common/report/csv.ts");
       return [renderCsv(document, { rows: rows ?? "printers", bom: excel ?? false })];
