@@ -18,6 +18,8 @@ interface Place {
 const bases = new Map<string, number>();
 const mostBases = 2048;
 let learned = 0;
+/** How often all were forgotten. */
+let forgotten = 0;
 /** Cache of the places of objects in these columns: the devices of a fleet answer the same objects. */
 const places = new Map<string, readonly Place[]>();
 const mostPlaces = 8192;
@@ -32,12 +34,17 @@ export class ObjectStore {
   #columns: Map<string, Column> | undefined;
   /** Number of learned columns that `#columns` was built with. */
   #learned = 0;
+  /** `forgotten` then. */
+  #forgotten = 0;
+  /** Objects that are not in `#columns` yet. */
+  #added: string[] = [];
 
   /** Stores a value, without a copy; "no such object" answers are ignored. */
   add(varbind: Varbind): void {
     if (isException(varbind)) return;
+    if (this.#values.has(varbind.oid)) this.#columns = undefined;
+    else this.#added.push(varbind.oid);
     this.#values.set(varbind.oid, varbind);
-    this.#columns = undefined;
   }
 
   get size(): number {
@@ -50,10 +57,13 @@ export class ObjectStore {
 
   /** Rows of one column in MIB order: index suffix ("1.4") and value. */
   column(base: string): Column {
-    if (this.#columns === undefined) {
-      this.#columns = columnsOf(this.#values);
+    if (this.#columns === undefined || this.#forgotten !== forgotten) {
+      this.#columns = new Map();
       this.#learned = learned;
+      this.#forgotten = forgotten;
+      this.#added = [...this.#values.keys()];
     }
+    if (this.#added.length > 0) this.#addRows(this.#columns);
     const known = this.#columns.get(base);
     if (known !== undefined) return known;
     const isIndexed = (bases.get(base) ?? Infinity) < this.#learned;
@@ -61,6 +71,30 @@ export class ObjectStore {
     learnBase(base);
     this.#columns.set(base, rows);
     return rows;
+  }
+
+  /** Adds the rows of `#added`. Columns that were returned before stay as they are. */
+  #addRows(columns: Map<string, Column>): void {
+    const changed = new Map<string, Rows>();
+    const unsorted = new Set<Rows>();
+    for (const oid of this.#added) {
+      const value = this.#values.get(oid)!;
+      for (const { base, index } of placesOf(oid)) {
+        let rows = changed.get(base);
+        if (rows === undefined) {
+          const before = columns.get(base);
+          // Learned later and not requested from this store: its rows are found when it is.
+          if (before === undefined && bases.get(base)! >= this.#learned) continue;
+          changed.set(base, rows = before === undefined ? [] : [...before]);
+          columns.set(base, rows);
+        }
+        // Walks deliver rows in order.
+        if (rows.length > 0 && compareOids(rows.at(-1)![0], index) > 0) unsorted.add(rows);
+        rows.push([index, value]);
+      }
+    }
+    for (const rows of unsorted) sort(rows);
+    this.#added = [];
   }
 
   /** Whether anything at or below `base` was answered. */
@@ -79,27 +113,7 @@ export class ObjectStore {
   }
 }
 
-type Rows = [index: string, value: SnmpValue][];
-
-/** Builds all learned columns. */
-function columnsOf(values: ReadonlyMap<string, SnmpValue>): Map<string, Column> {
-  const columns = new Map<string, Rows>();
-  const unsorted = new Set<Rows>();
-  for (const [oid, value] of values) {
-    for (const { base, index } of placesOf(oid)) {
-      const rows = columns.get(base);
-      if (rows === undefined) {
-        columns.set(base, [[index, value]]);
-        continue;
-      }
-      // Walks deliver rows in order.
-      if (compareOids(rows.at(-1)![0], index) > 0) unsorted.add(rows);
-      rows.push([index, value]);
-    }
-  }
-  for (const rows of unsorted) sort(rows);
-  return columns;
-}
+type Rows = (readonly [index: string, value: SnmpValue])[];
 
 function rowsUnder(values: ReadonlyMap<string, SnmpValue>, base: string): Rows {
   const rows: Rows = [];
@@ -116,7 +130,10 @@ function sort(rows: Rows): Rows {
 
 function learnBase(base: string): void {
   if (bases.has(base)) return;
-  if (bases.size >= mostBases) bases.clear();
+  if (bases.size >= mostBases) {
+    bases.clear();
+    forgotten++;
+  }
   bases.set(base, learned++);
   places.clear();
 }

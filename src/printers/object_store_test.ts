@@ -56,4 +56,10 @@ Deno.test("column() is right where more columns are looked at than are remembere
   for (const round of [0, 1]) {
     for (let i = 0; i < 3000; i += 7) assert.deepEqual(rowsOf(store, `1.3.7.${i}`), [["1", i]], `round ${round}`);
   }
+  // So many that all are forgotten between two looks at this one.
+  for (let i = 0; i < 3000; i++) {
+    store.add(integer(`1.3.7.0.${i + 2}`, i));
+    store.column(`1.3.8.${i}`);
+    if (i % 100 === 0) assert.equal(store.column("1.3.7.0").length, i + 2);
+  }
 });
