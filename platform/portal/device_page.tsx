@@ -13,12 +13,13 @@ import {
 import { type DeviceDetails, meterHistory, showDevice } from "../devices/show_device.ts";
 import { isLow } from "../devices/device_state.ts";
 import { LevelKind, type Supply } from "../../proto/gen/opendca/v1/reading.ts";
-import { chosenSite, customerPage, modelOf, shownLevel } from "./fleet_pages.tsx";
+import { chosenSite, customerPage, may, rootOf } from "./customer_page.tsx";
+import { modelOf, shownLevel } from "./fleet_pages.tsx";
 import { Table } from "./layout.tsx";
 import type { CustomerRequest, Route } from "./route.ts";
 
 /** Undefined if the customer has none of this id at a site that the viewer may see. */
-async function maybeDevice(request: CustomerRequest): Promise<DeviceDetails | undefined> {
+export async function maybeDevice(request: CustomerRequest): Promise<DeviceDetails | undefined> {
   const { platform, by, customer, c } = request;
   const id = (c.req.param("device") ?? "").replace(/\.json$/, "");
   if (!/^dev-[\w-]{1,40}$/.test(id)) return undefined;
@@ -53,6 +54,7 @@ async function devicePage(request: CustomerRequest): Promise<Response> {
             </>
           ))}
         </dl>
+        <DeviceActions request={request} id={row.device_id} />
         <h2>{t("supplies")}</h2>
         <Table
           rows={lowestFirst(view.supplies?.values ?? [])}
@@ -141,6 +143,34 @@ async function devicePage(request: CustomerRequest): Promise<Response> {
       </>
     ),
   });
+}
+
+function DeviceActions({ request, id }: { request: CustomerRequest; id: string }) {
+  const { t, customer } = request, root = `${rootOf(customer)}/devices/${id}`;
+  return (
+    <div class="filters actions">
+      {may(request, "runTasks") && (
+        <>
+          <form method="post" action={`${root}/read`}>
+            <button class="plain" type="submit">{t("readNow")}</button>
+          </form>
+          <form method="post" action={`${root}/ping`}>
+            <button class="plain" type="submit">{t("ping")}</button>
+          </form>
+        </>
+      )}
+      {may(request, "openWebAccess") && (
+        <form class="filters" method="post" action={`${root}/open`}>
+          <button type="submit">{t("openPage")}</button>
+          <label class="check" for="port">{t("port")}</label>
+          <input id="port" name="port" type="text" value="80" inputmode="numeric" />
+          <label class="check">
+            <input type="checkbox" name="https" value="1" /> HTTPS
+          </label>
+        </form>
+      )}
+    </div>
+  );
 }
 
 function factsOf({ t, formats }: CustomerRequest, { view, site }: DeviceDetails): [name: string, value: string][] {

@@ -1,14 +1,14 @@
 /** Customers at a glance; devices, low supplies, alerts and agents of one customer. */
-import type { Child } from "hono/jsx";
 import { csvText } from "../../common/report/csv_text.ts";
 import { isLate, maybeAgentNote } from "../agents/agent_health.ts";
+import type { ListedAgent } from "../agents/agents.ts";
 import { listAgents } from "../agents/manage_agents.ts";
-import { listSites } from "../customers/customers.ts";
 import { levelText, lowestFirst, supplyName, words } from "../devices/device_view.ts";
 import { listAlerts } from "../devices/list_alerts.ts";
 import { type DeviceFilters, listDevices, type ListedDevice } from "../devices/list_devices.ts";
 import { listSupplies } from "../devices/list_supplies.ts";
 import type { Level } from "../../proto/gen/opendca/v1/reading.ts";
+import { type ChosenSite, chosenSite, customerPage, may, rootOf, SiteForm, SiteSelect } from "./customer_page.tsx";
 import { type ColumnOf, pageNumber, pageOf, Pager, pageSize, Table } from "./layout.tsx";
 import type { CustomerRequest, Route, UserRequest, VisibleCustomer } from "./route.ts";
 import type { Key, Translate } from "./words.ts";
@@ -101,70 +101,6 @@ async function overview(request: UserRequest) {
   });
 }
 
-function rootOf({ customerId }: VisibleCustomer): string {
-  return `/customers/${customerId}`;
-}
-
-const tabs: { path: string; key: Key }[] = [
-  { path: "devices", key: "devices" },
-  { path: "supplies", key: "lowSupplies" },
-  { path: "alerts", key: "alerts" },
-  { path: "agents", key: "agents" },
-];
-
-/** A page of a customer, with what else there is of it. */
-export function customerPage(
-  request: CustomerRequest,
-  { title, tab, children, status }: { title: string; tab: string; children: Child; status?: 422 },
-) {
-  const { t, customer } = request;
-  return pageOf(request, {
-    title,
-    ...(status === undefined ? {} : { status }),
-    children: (
-      <>
-        <ul class="tabs" aria-label={customer.name}>
-          {tabs.map(({ path, key }) => (
-            <li>
-              <a href={`${rootOf(customer)}/${path}`} aria-current={path === tab ? "page" : undefined}>{t(key)}</a>
-            </li>
-          ))}
-        </ul>
-        {children}
-      </>
-    ),
-  });
-}
-
-interface ChosenSite {
-  sites: { site_id: string; name: string }[];
-  /** Undefined: all of the customer. */
-  site: string | undefined;
-}
-
-/** The site that the address asks for; one of those that the viewer may see, whatever it asks for. */
-export async function chosenSite({ platform, by, customer, c }: CustomerRequest): Promise<ChosenSite> {
-  const all = await listSites(platform, { ...by, tenant: customer.customerId });
-  const sites = customer.sites === "all" ? all : all.filter(({ site_id }) => customer.sites.includes(site_id));
-  const wanted = sites.find(({ site_id }) => site_id === c.req.query("site"));
-  const first = customer.sites === "all" ? undefined : sites[0]?.site_id ?? customer.sites[0] ?? "none";
-  return { sites, site: wanted?.site_id ?? first };
-}
-
-function SiteFilter({ request, chosen: { sites, site } }: { request: CustomerRequest; chosen: ChosenSite }) {
-  const { t, customer } = request;
-  if (sites.length < 2) return null;
-  return (
-    <div>
-      <label for="site">{t("site")}</label>
-      <select id="site" name="site">
-        {customer.sites === "all" && <option value="">{t("allSites")}</option>}
-        {sites.map(({ site_id, name }) => <option value={site_id} selected={site_id === site}>{name}</option>)}
-      </select>
-    </div>
-  );
-}
-
 async function deviceFilters(request: CustomerRequest): Promise<{ chosen: ChosenSite; filters: DeviceFilters }> {
   const { c } = request, chosen = await chosenSite(request);
   return {
@@ -193,7 +129,7 @@ async function devices(request: CustomerRequest) {
     children: (
       <>
         <form class="filters" method="get">
-          <SiteFilter request={request} chosen={chosen} />
+          <SiteSelect request={request} chosen={chosen} />
           <div>
             <label for="model">{t("model")}</label>
             <input id="model" name="model" type="text" value={filters.model} />
@@ -344,16 +280,6 @@ async function supplies(request: CustomerRequest) {
   });
 }
 
-function SiteForm({ request, chosen }: { request: CustomerRequest; chosen: ChosenSite }) {
-  if (chosen.sites.length < 2) return null;
-  return (
-    <form class="filters" method="get">
-      <SiteFilter request={request} chosen={chosen} />
-      <button type="submit">{request.t("filter")}</button>
-    </form>
-  );
-}
-
 async function alerts(request: CustomerRequest) {
   const { platform, by, customer, t, formats, c } = request;
   const { chosen } = await deviceFilters(request), page = pageNumber(c);
@@ -420,11 +346,44 @@ async function agents(request: CustomerRequest) {
               cell: ({ last_seen_at }) => last_seen_at === null ? t("never") : formats.time(last_seen_at),
             },
             { heading: t("note"), cell: (row) => <span class="warn">{maybeAgentNote(row, now) ?? ""}</span> },
+            ...(may(request, "runTasks") || may(request, "manageAgents")
+              ? [{ heading: t("action"), cell: (row: ListedAgent) => <AgentActions request={request} agent={row} /> }]
+              : []),
           ]}
         />
       </>
     ),
   });
+}
+
+function AgentActions({ request, agent }: { request: CustomerRequest; agent: ListedAgent }) {
+  const { t, customer } = request, { agent_id: id, state } = agent, name = agent.hostname || id;
+  if (state !== "active") return null;
+  const root = `${rootOf(customer)}/agents/${id}`;
+  return (
+    <>
+      {may(request, "runTasks") && (
+        <>
+          <form method="post" action={`${root}/scan`}>
+            <button class="plain" type="submit" aria-label={`${t("scanNow")}: ${name}`}>{t("scanNow")}</button>
+          </form>
+          <form method="post" action={`${root}/diagnostics`}>
+            <button class="plain" type="submit" aria-label={`${t("diagnostics")}: ${name}`}>{t("diagnostics")}</button>
+          </form>
+        </>
+      )}
+      {may(request, "manageAgents") && (
+        <details>
+          <summary>{t("revoke")}</summary>
+          <form method="post" action={`${root}/revoke`}>
+            <label for={`reason-${id}`}>{t("reason")}</label>
+            <input id={`reason-${id}`} name="reason" type="text" maxlength={200} required />
+            <button class="plain" type="submit" aria-label={`${t("revoke")}: ${name}`}>{t("revoke")}</button>
+          </form>
+        </details>
+      )}
+    </>
+  );
 }
 
 export const fleetRoutes: Route[] = [

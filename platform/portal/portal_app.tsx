@@ -16,9 +16,16 @@ import { peopleRoutes } from "./people_pages.tsx";
 import css from "./portal.css" with { type: "text" };
 import type { PortalPlatform, PublicRequest, Route, UserRequest, VisibleCustomer } from "./route.ts";
 import { signInRoutes } from "./sign_in_pages.tsx";
+import { workRoutes } from "./work_pages.tsx";
 import { formatsOf, languageOf, translator } from "./words.ts";
 
-export const routes: readonly Route[] = [...signInRoutes, ...fleetRoutes, ...deviceRoutes, ...peopleRoutes];
+export const routes: readonly Route[] = [
+  ...signInRoutes,
+  ...fleetRoutes,
+  ...deviceRoutes,
+  ...workRoutes,
+  ...peopleRoutes,
+];
 
 const icon =
   `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="3" fill="#0b57a4"/>` +

@@ -1,5 +1,6 @@
 /** The portal over HTTPS: who sees what, forms of others, cookies, and texts that printers set. */
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { AlertSeverity, LevelKind, type Reading } from "../../proto/gen/opendca/v1/reading.ts";
 import { routes } from "../../platform/portal/portal_app.tsx";
 import {
@@ -15,7 +16,11 @@ import { deactivateUser } from "../../platform/users/manage_users.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
 import { readingOf } from "../fixtures/platform_uploads.ts";
 import { type PortalScene, portalScene, type Visitor } from "./portal_scene.ts";
+import { sessionOf } from "./tenant_scene.ts";
 import { operator, password } from "./users_fixture.ts";
+import { addSession } from "../../platform/access/sessions.ts";
+import { addTask } from "../../platform/tasks/tasks.ts";
+import { type SignedTask, TaskResult } from "../../proto/gen/opendca/v1/task.ts";
 
 const eva = "eva@partner.example";
 
@@ -87,7 +92,9 @@ function pathOf(path: string, ids: { customer: string; device: string }): string
     /:device(\{[^}]*\})?/,
     (_, json) => `${ids.device}${json ? ".json" : ""}`,
   )
-    .replace(":user", "usr-000000000000").replace(":session", "sgn-000000000000").replace(":token", "x");
+    .replace(":user", "usr-000000000000").replace("sessions/:session/", "sessions/ses-000000000001/")
+    .replace(/sessions\/:session$/, "sessions/ses-000000000001").replace(":task", "tsk-1").replace(":token", "x")
+    .replace(":agent", "agt-000000000000").replace(":code", "cod-000000000000");
 }
 
 const opens = ({ status, location }: { status: number; location: string }) =>
@@ -97,6 +104,7 @@ for (const { name, grant } of widths) {
   Deno.test(`each route is open to those roles of a ${name} that have its permission, and to nobody else`, async () => {
     await using scene = await portalScene();
     const [device] = await scene.devices(scene.acme, scene.berlin, [readingOf()]);
+    await withWork(scene, device!);
     const [foreignDevice] = await scene.devices(scene.foreign, await siteOf(scene, scene.foreign), [readingOf()]);
     for (const role of Object.keys(roles) as Role[]) {
       const grants = [{ role, ...grant(scene) }];
@@ -118,6 +126,23 @@ for (const { name, grant } of widths) {
         assert.equal(opens(await try_("cus-000000000000", device!)), false, `${what} of nobody`);
       }
     }
+  });
+}
+
+/** A session of web access and a task with an archive, of the device's agent. */
+async function withWork({ platform, acme }: PortalScene, deviceId: string): Promise<void> {
+  const tenant = platform.queries.tenant(acme), at = new Date();
+  const { agent_id: agentId } = (await tenant.get<{ agent_id: string }>(
+    "SELECT agent_id FROM devices WHERE customer_id = :customer AND device_id = :id",
+    { id: deviceId },
+  ))!;
+  const session = { ...sessionOf("ses-000000000001"), agent_id: agentId, device_id: deviceId, task_id: "tsk-1" };
+  await addSession(tenant, session);
+  const signed = { task: new Uint8Array(1), signature: new Uint8Array(64), keyId: "k" } as unknown as SignedTask;
+  await addTask(tenant, { taskId: "tsk-1", agentId, kind: "diagnostics", signed, at, expiresAt: at });
+  const result = TaskResult.fromPartial({ output: { $case: "diagnostics", value: { bundle: Buffer.alloc(3) } } });
+  await tenant.run("UPDATE tasks SET state = 'succeeded', result = :result WHERE customer_id = :customer", {
+    result: TaskResult.encode(result).finish(),
   });
 }
 
@@ -361,4 +386,60 @@ Deno.test("the portal speaks the language that the browser asks for, then that o
   const user = await scene.signedIn(eva);
   await user.post("/account/language", { language: "it" });
   assert.match((await user.get("/", { "accept-language": "de" })).body, /<html lang="it">[\s\S]*Panoramica/);
+});
+
+eachDatabase("a technician makes a code, starts and cancels a task, and revokes an agent with a reason", async () => {
+  await using scene = await portalScene();
+  const [device] = await scene.devices(scene.acme, scene.berlin, [readingOf()]);
+  const root = `/customers/${scene.acme}`, user = await scene.signedIn(eva, { grants: [{ role: "technician" }] });
+  const made = await user.post(`${root}/codes`, { site: scene.berlin });
+  const [, code] = /<code>([0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4})<\/code>/.exec(made.body)!;
+  assert.match(made.body, new RegExp(`sudo opendca activate ${code}`));
+  const codes = (await user.get(`${root}/codes`)).body;
+  assert(codes.includes(`${code!.slice(0, 4)}`) && !codes.includes(code!));
+  const [, withdrawal] = /action="([^"]+\/withdraw)"/.exec(codes)!;
+  await user.post(withdrawal!);
+  assert.match((await user.get(`${root}/codes`)).body, /withdrawn/);
+
+  assert.equal((await user.post(`${root}/devices/${device}/read`)).location, `${root}/tasks`);
+  const tasks = await user.get(`${root}/tasks`);
+  assert.match(tasks.body, /scanNow[\s\S]*waiting/);
+  assert.equal(tasks.headers.refresh, "3");
+  const [, cancellation] = /action="([^"]+\/cancel)"/.exec(tasks.body)!;
+  await user.post(cancellation!);
+  const after = await user.get(`${root}/tasks`);
+  assert.match(after.body, /cancelled/);
+  assert.equal(after.headers.refresh, undefined);
+
+  const [, revocation] = /action="([^"]+\/revoke)"/.exec((await user.get(`${root}/agents`)).body)!;
+  assert.equal((await user.post(revocation!, { reason: " " })).status, 422);
+  assert.equal((await user.post(revocation!, { reason: "sold" })).location, `${root}/agents`);
+  assert.match((await user.get(`${root}/agents`)).body, /revoked/);
+  // Without a gateway, the page says what is missing.
+  const opened = await user.post(`${root}/devices/${device}/open`, { port: "80" });
+  assert.equal(opened.status, 422);
+});
+
+Deno.test("whoever works at one site can do nothing at another", async () => {
+  await using scene = await portalScene();
+  const [device] = await scene.devices(scene.acme, scene.bonn, [readingOf()]);
+  const agent = (await scene.platform.queries.get<{ agent_id: string }>("SELECT agent_id FROM agents"))!.agent_id;
+  const user = await scene.signedIn(eva, {
+    grants: [
+      { role: "technician", customerId: "Acme", siteId: "Berlin" },
+      { role: "viewer", customerId: "Acme" },
+    ],
+  });
+  const root = `/customers/${scene.acme}`;
+  assert.equal((await user.get(`${root}/devices/${device}`)).status, 200);
+  for (const path of ["devices/DEVICE/read", "devices/DEVICE/ping", "devices/DEVICE/open"]) {
+    assert.equal((await user.post(`${root}/${path.replace("DEVICE", device!)}`)).status, 404, path);
+  }
+  for (const path of [`agents/${agent}/scan`, `agents/${agent}/revoke`, `agents/${agent}/diagnostics`]) {
+    assert.equal((await user.post(`${root}/${path}`, { reason: "x" })).status, 422, path);
+  }
+  assert.equal((await user.post(`${root}/codes`, { site: scene.bonn })).status, 422);
+  const open = "SELECT 1 FROM activation_codes WHERE state = 'open'";
+  assert.equal((await scene.platform.queries.all(open)).length, 0);
+  assert.equal((await scene.platform.queries.all("SELECT 1 FROM tasks")).length, 0);
 });

@@ -10,7 +10,7 @@ import { readConfigFile } from "./config_file.ts";
 import type { Page } from "../../store/page.ts";
 import { addPaging, oneMore, partAnswer, partFrom } from "./list_part.ts";
 import { type Column, minuteText, renderTable } from "./table.ts";
-import { taskOutcome } from "./task_outcome.ts";
+import { maybeTaskResult, taskOutcome } from "../../tasks/task_outcome.ts";
 import { exitCodeOfTask, pollNoteOf, progressLine, waitForTask } from "./wait_for_task.ts";
 
 const columns: Column[] = [
@@ -47,7 +47,7 @@ export function addTaskCommands(program: Command, context: CommandContext): void
     const show = (line: string) => context.host.stderr(`${taskId}: ${line}\n`);
     const row = await waitForTask(platform, by, { taskId, pollNote, show });
     context.setExitCode(exitCodeOfTask(row.state));
-    const result = resultOf(row);
+    const result = maybeTaskResult(row);
     const outcome = result === undefined ? "" : taskOutcome(result);
     return {
       json: shownTask(row, { result, now: context.host.clock.now().getTime() }),
@@ -129,7 +129,7 @@ function addListCommand(task: Command, context: CommandContext): void {
         const part = partFrom(await listTasks(platform, by, { agentId, ...oneMore(page) }), page, "tasks");
         const { rows } = part;
         const now = context.host.clock.now().getTime();
-        const results = rows.map((row) => ({ row, result: resultOf(row) }));
+        const results = rows.map((row) => ({ row, result: maybeTaskResult(row) }));
         const shown = results.map(({ row, result }) => shownTask(row, { result, now }));
         const cells = shown.map(({ taskId, agentId, kind, state, createdAt, message }, i) => {
           const result = results[i]!.result;
@@ -147,10 +147,6 @@ function addListCommand(task: Command, context: CommandContext): void {
         });
       })
     );
-}
-
-function resultOf({ result }: TaskRow): TaskResult | undefined {
-  return result === null ? undefined : TaskResult.decode(result);
 }
 
 function shownTask(row: TaskRow, { result, now }: { result: TaskResult | undefined; now: number }) {

@@ -1,9 +1,15 @@
-import { markInvisible } from "../../../common/core/escape_invisible.ts";
-import { safeText } from "../../../common/core/safe_text.ts";
-import type { TaskResult } from "../../../proto/gen/opendca/v1/task.ts";
+import { markInvisible } from "../../common/core/escape_invisible.ts";
+import { safeText } from "../../common/core/safe_text.ts";
+import { TaskResult } from "../../proto/gen/opendca/v1/task.ts";
+import type { TaskRow } from "./tasks.ts";
 
 /** A message of an agent, with its hint, is half as long. */
 const mostOutcome = 1000;
+
+/** What the agent last said of a task; undefined before it has said anything. */
+export function maybeTaskResult({ result }: Pick<TaskRow, "result">): TaskResult | undefined {
+  return result === null ? undefined : TaskResult.decode(result);
+}
 
 /** The result of a task in one line that is safe to show; empty if there is none yet. */
 export function taskOutcome(result: Pick<TaskResult, "message" | "output">): string {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { TaskResult, WebAccessOutput } from "../../../proto/gen/opendca/v1/task.ts";
+import { TaskResult, WebAccessOutput } from "../../proto/gen/opendca/v1/task.ts";
 import { taskOutcome } from "./task_outcome.ts";
 
 type Output = NonNullable<TaskResult["output"]>;
