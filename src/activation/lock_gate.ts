@@ -4,7 +4,7 @@ import { isLocked, lockedError } from "./activation_state.ts";
 import { foreignError, judgeState, type StateStoreOptions } from "./state_store.ts";
 
 /** Commands that run although the executable is locked; --help and --version are not commands and always work. */
-const allowedWhenLocked: readonly string[] = ["status", "doctor", "unlock"];
+const allowedWhenLocked: readonly string[] = ["status", "doctor", "unlock", "update"];
 
 /**
  * Throws `NotPermittedError` if the state directory, or a guard directory if there is none, says that the executable

@@ -32,6 +32,7 @@ const commands: Record<string, () => Promise<AddCommand>> = {
   ledger: async () => (await import("./ledger_command.ts")).addLedgerCommand,
   sessions: async () => (await import("./sessions_command.ts")).addSessionsCommand,
   doctor: async () => (await import("./doctor_command.ts")).addDoctorCommand,
+  update: async () => (await import("./update_command.ts")).addUpdateCommand,
   verify: async () => (await import("./verify_command.ts")).addVerifyCommand,
   ping: async () => (await import("./ping_command.ts")).addPingCommand,
   completions: async () => (await import("./completions_command.ts")).addCompletionsCommand,

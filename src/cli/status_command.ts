@@ -350,7 +350,7 @@ function spoolText(spool: NonNullable<ShownStatus["spool"]>, now: Date): string 
 }
 
 /** "5 min ago" or "in 5 min"; the text itself if it is not a valid time. */
-function ageText(time: string, now: Date): string {
+export function ageText(time: string, now: Date): string {
   const ms = now.getTime() - Date.parse(time);
   if (!Number.isFinite(ms)) return time;
   const amount = roundDuration(Math.abs(ms));

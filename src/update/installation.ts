@@ -12,6 +12,8 @@ export interface InstallationFacts {
   /** As the runtime names it: x86_64, aarch64. */
   arch: string;
   exists(path: string): boolean;
+  /** The updater looks in the usual one alone. */
+  stateDirectory: string;
   folders?: RootFolders;
 }
 
@@ -20,6 +22,7 @@ export type Installation =
   /** One sentence for a person. */
   | { target: ""; why: string };
 
+const agentFolder = "/var/lib/opendca";
 const updaterUnit = "/etc/systemd/system/opendca-update.path";
 
 export function installationOf(facts: InstallationFacts): Installation {
@@ -33,7 +36,15 @@ export function installationOf(facts: InstallationFacts): Installation {
       ? not("a package of this system installed it: upgrade the package")
       : not(`install.sh did not install it: it is "${executable}"`);
   }
+  if (facts.stateDirectory !== agentFolder) {
+    return not(`its state is in "${facts.stateDirectory}", and the updater looks in "${agentFolder}"`);
+  }
   const missing = [`${folders.lib}/update.sh`, updaterUnit].find((path) => !exists(path));
   if (missing !== undefined) return not(`"${missing}" is missing: run install.sh of this release once more`);
-  return { target: `linux-${arch === "aarch64" ? "arm64" : "x64"}`, keys };
+  return { target: targetOf({ os, arch }), keys };
+}
+
+/** As releases name it. */
+export function targetOf({ os, arch }: { os: string; arch: string }): string {
+  return `${os}-${arch === "aarch64" ? "arm64" : "x64"}`;
 }

@@ -37,6 +37,7 @@ export function openUpdater(options: OpenUpdaterOptions): OpenUpdater {
     version,
     keys: options.keys ?? builtInReleaseKeys(),
     ...facts,
+    stateDirectory: options.stateDirectory,
     exists: (path) => disk.size(path) !== undefined,
   });
   if (installation.why !== undefined) {

@@ -44,8 +44,15 @@ export interface PendingUpdate {
   polledBefore: string;
   /** How often the wait for its poll has begun. */
   starts: number;
-  /** Why it is being undone; null if it is not. */
-  returning: string | null;
+  /** That it is being undone; null if it is not. */
+  returning: Returning | null;
+}
+
+export interface Returning {
+  /** "0.2.0 was installed, and 0.1.0 runs again as …" */
+  why: string;
+  /** Whether it may be tried again, as nothing was wrong with the release. */
+  again: boolean;
 }
 
 export interface UpdateResult {
@@ -107,7 +114,8 @@ export function maybePending(text: string): PendingUpdate | undefined {
     issuedAt: isText,
     polledBefore: isId,
     starts: Number.isInteger,
-    returning: isTextOrNull,
+    returning: (value) =>
+      value === null || (isText((value as Returning).why) && typeof (value as Returning).again === "boolean"),
   });
 }
 
