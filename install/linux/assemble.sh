@@ -14,7 +14,7 @@ done
 parts() {
   echo 'part() {'
   echo '  case $1 in'
-  for name in *.plist *.service *.sysusers *.tmpfiles *.sysctl serve.env agent.yaml; do
+  for name in *.plist *.service *.path update.sh *.sysusers *.tmpfiles *.sysctl serve.env agent.yaml; do
     [ -e "$name" ] || continue
     echo "  $name)"
     echo "    cat <<'END_OF_PART'"

@@ -115,6 +115,8 @@ name_things() {
   lib=/usr/local/lib/$program
   command_target=../lib/$program/current/$program
   written_folders="$lib /usr/local/bin $etc /etc/systemd/system /etc/sysusers.d /etc/tmpfiles.d"
+  updater=''
+  [ "$product" = platform ] || updater='opendca-update.path opendca-update.service'
   work='' staged=''
 }
 
@@ -169,9 +171,11 @@ install_release() {
   previous=$(readlink -- "$root$lib/current" 2>/dev/null || true)
   [ -n "$previous" ] || say "installing $program $version"
   [ -z "$previous" ] || say "upgrading $program from $previous to $version"
+  stop_updater
   write_files
   switch_version
   start_service
+  confirm_version
   remove_old_versions
   next_steps
 }
@@ -180,6 +184,7 @@ install_release() {
 write_files() {
   new_files=no
   put_unit
+  for each in $updater; do put "$each" "/etc/systemd/system/$each"; done
   put "$program.sysusers" "/etc/sysusers.d/$settings"
   put "$program.tmpfiles" "/etc/tmpfiles.d/$settings"
   [ "$product" = platform ] || put opendca.sysctl "$sysctl"
@@ -191,6 +196,10 @@ write_files() {
     cp -- "$here/${0##*/}" "$work/part"
   fi
   put_file "$lib/install.sh" 755
+  if [ -n "$updater" ]; then
+    part update.sh >"$work/part"
+    put_file "$lib/update.sh" 755
+  fi
   if [ "$product" = agent ]; then
     write_agent_configuration
   elif [ ! -e "$root$etc/serve.env" ]; then
@@ -272,6 +281,36 @@ start_service() {
   fi
 }
 
+# An update that is under way ends here: what is installed now counts.
+stop_updater() {
+  [ -n "$updater" ] && [ -z "$root" ] && [ -n "$previous" ] || return 0
+  # shellcheck disable=SC2086 # A list of units.
+  run systemctl --quiet stop $updater 2>/dev/null || true
+}
+
+# From now on updates are verified by this version, and start from it.
+confirm_version() {
+  [ -n "$updater" ] || return 0
+  if [ "$dry_run" = yes ]; then
+    say "would write: $root$lib/confirmed"
+    return 0
+  fi
+  link "$version" "$root$lib/confirmed"
+  kept_version=''
+  [ "$previous" = "$version" ] || kept_version=$previous
+  if [ -n "$root" ]; then
+    # shellcheck disable=SC2086 # A list of units.
+    systemctl --root "$root" --quiet enable $updater || say "note: enable $updater at the first start of the system"
+    return 0
+  fi
+  install -d -m 755 /var/lib/opendca-update
+  # An older version has no such step, and needs none.
+  "$lib/$version/$program" update accept --previous "$kept_version" >/dev/null 2>&1 || true
+  # shellcheck disable=SC2086 # A list of units.
+  systemctl --quiet enable $updater
+  systemctl start opendca-update.path || say "note: updates by the platform do not work: systemctl status opendca-update.path"
+}
+
 # Whether the service can start: the platform always, the agent when it is activated.
 is_ready() { [ "$product" = platform ] || [ -e /var/lib/opendca/certificate.pem ]; }
 
@@ -289,6 +328,7 @@ return_to_previous() {
     fail 70 "$program $version was installed, and does not run" "systemctl status $unit; journalctl -u $unit"
   fi
   link "$previous" "$lib/current"
+  [ -z "$updater" ] || systemctl start opendca-update.path || true
   systemctl restart "$unit" || true
   runs_well || fail 70 "Neither $program $version nor $previous runs" "systemctl status $unit; journalctl -u $unit"
   rm -rf -- "${lib:?}/$version"
@@ -298,12 +338,22 @@ return_to_previous() {
 # Keeps the version before this one, for a return by hand.
 remove_old_versions() {
   [ "$dry_run" = no ] && [ "$previous" != "$version" ] || return 0
-  for folder in "$root$lib"/[0-9]* "$root$lib"/.new-*; do
+  for folder in "$root$lib"/[0-9]* "$root$lib"/.new-* "$root$lib"/.update-*; do
     case ${folder##*/} in
     "$version" | "$previous") ;;
-    *) [ "$folder" = "$staged" ] || [ ! -d "$folder" ] || rm -rf -- "$folder" ;;
+    *) [ "$folder" = "$staged" ] || [ ! -d "$folder" ] || is_running "$folder" || rm -rf -- "$folder" ;;
     esac
   done
+}
+
+# Whether a process runs the program of a folder, which starts its threads from there.
+is_running() {
+  for exe in /proc/[0-9]*/exe; do
+    case $(readlink -- "$exe" 2>/dev/null || true) in
+    "$1"/*) return 0 ;;
+    esac
+  done
+  return 1
 }
 
 next_steps() {

@@ -4,17 +4,23 @@
 uninstall() {
   ask_about_state
   if [ -z "$root" ]; then
-    run systemctl --quiet disable --now "$unit" 2>/dev/null || true
+    # shellcheck disable=SC2086 # A list of units.
+    run systemctl --quiet disable --now $updater "$unit" 2>/dev/null || true
   else
-    remove "/etc/systemd/system/multi-user.target.wants/$unit"
+    for each in $updater "$unit"; do
+      remove "/etc/systemd/system/multi-user.target.wants/$each" "/etc/systemd/system/paths.target.wants/$each"
+    done
   fi
+  for each in $updater; do remove "/etc/systemd/system/$each"; done
+  [ -z "$updater" ] || remove /var/lib/opendca-update
   remove "/etc/systemd/system/$unit" "/etc/sysusers.d/$settings" "/etc/tmpfiles.d/$settings" "/usr/local/bin/$program" "$lib"
   [ "$product" = platform ] || remove "$sysctl"
   # A folder that many systems do not have by themselves.
   [ "$dry_run" = yes ] || rmdir -- "$root/etc/sysusers.d" 2>/dev/null || true
   if [ "$state" = delete ]; then
+    for each in $updater "$unit"; do remove "/etc/systemd/system/$each.d"; done
     # shellcheck disable=SC2086 # A list of paths.
-    remove "/etc/systemd/system/$unit.d" "$etc" $state_folders
+    remove "$etc" $state_folders
     if [ -z "$root" ] && id "$user" >/dev/null 2>&1; then
       run userdel "$user" || fail 70 "Cannot remove the user $user" "userdel $user"
       # userdel removes the group with it, unless the system is set up otherwise.
@@ -23,7 +29,8 @@ uninstall() {
   fi
   if [ -z "$root" ]; then
     run systemctl daemon-reload
-    run systemctl --quiet reset-failed "$unit" 2>/dev/null || true
+    # shellcheck disable=SC2086 # A list of units.
+    run systemctl --quiet reset-failed $updater "$unit" 2>/dev/null || true
   fi
   [ "$dry_run" = no ] || return 0
   if [ "$state" = delete ]; then
