@@ -1,5 +1,6 @@
 /** The manual pages of a program, made from the help of its commands: there is no second text to keep true. */
 import type { Command } from "commander";
+import { shownCommands } from "../common/cli/completions.ts";
 
 export interface ManualPage {
   /** `opendca-config-check.1` */
@@ -16,7 +17,7 @@ export function manualPages(program: Command, version: string): ManualPage[] {
       path,
       name,
       version,
-      below: command.commands.map((child) => `${name}-${child.name()}`),
+      below: shownCommands(command).map((child) => `${name}-${child.name()}`),
     });
     return { file: `${name}.1`, text };
   });
@@ -24,7 +25,7 @@ export function manualPages(program: Command, version: string): ManualPage[] {
 
 function commandsOf(command: Command, above: readonly string[] = []): { command: Command; path: string[] }[] {
   const path = [...above, command.name()];
-  return [{ command, path }, ...command.commands.flatMap((child) => commandsOf(child, path))];
+  return [{ command, path }, ...shownCommands(command).flatMap((child) => commandsOf(child, path))];
 }
 
 function page(
@@ -48,7 +49,7 @@ function page(
       "GLOBAL OPTIONS",
       help.visibleGlobalOptions(command).map((it) => [it.flags, help.optionDescription(it)]),
     ),
-    ...section("COMMANDS", command.commands.map((it) => [it.name(), it.description()])),
+    ...section("COMMANDS", shownCommands(command).map((it) => [it.name(), it.description()])),
     ".SH NOTES",
     ".nf",
     ...behindHelp(command).split("\n").map(escaped),

@@ -33,8 +33,9 @@ function nodesOf(command: Command, path = ""): Node[] {
   const parser = command.createHelp();
   parser.showGlobalOptions = true;
   const options = [...parser.visibleOptions(command), ...parser.visibleGlobalOptions(command)];
-  const below = command.commands.map((child) => nodesOf(child, `${path} ${child.name()}`.trim()));
-  return [{ path, children: command.commands, options }, ...below.flat()];
+  const children = shownCommands(command);
+  const below = children.map((child) => nodesOf(child, `${path} ${child.name()}`.trim()));
+  return [{ path, children, options }, ...below.flat()];
 }
 
 const longOf = ({ long, short }: Option) => long ?? short ?? "";
@@ -128,4 +129,11 @@ function fishOption({ long, short, required, argChoices, flags }: Option): strin
   if (!required) return names;
   // Values other than files are not completed.
   return `${names} ${/<(file|folder|directory)>/.test(flags) ? "-r -F" : "-x"}`;
+}
+
+/** The commands below one that are for people. */
+export function shownCommands(command: Command): Command[] {
+  const shown = command.createHelp().visibleCommands(command);
+  // Without "help", which the parser adds.
+  return command.commands.filter((child) => shown.includes(child));
 }

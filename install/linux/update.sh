@@ -14,6 +14,8 @@ state=${OPENDCA_UPDATE_STATE:-/var/lib/opendca-update}
 from=${OPENDCA_UPDATE_FROM:-/var/lib/opendca/update}
 user=${OPENDCA_UPDATE_USER:-opendca}
 wait_seconds=${OPENDCA_UPDATE_WAIT:-300}
+read_seconds=${OPENDCA_UPDATE_READ:-10}
+copy_seconds=${OPENDCA_UPDATE_COPY:-900}
 unit=opendca-agent.service
 staging=''
 
@@ -42,8 +44,8 @@ drop_staging() {
 take_request() {
   next=idle
   staging=$(mktemp -d "$lib/.update-XXXXXX") || return 0
-  agent_file request 200 10 >"$staging/request" 2>/dev/null || return 0
-  agent_file opendca.manifest 70000 10 >"$staging/opendca.manifest" 2>/dev/null || true
+  agent_file request 200 "$read_seconds" >"$staging/request" 2>/dev/null || return 0
+  agent_file opendca.manifest 70000 "$read_seconds" >"$staging/opendca.manifest" 2>/dev/null || true
   next=$(step check --staging "$staging") || next=idle
   case $next in
   "copy "*) ;;
@@ -52,12 +54,14 @@ take_request() {
   bytes=${next#copy }
   next=idle
   # One byte more shows a file that is longer.
-  if ! said=$({ agent_file opendca $((bytes + 1)) 900 >"$staging/opendca"; } 2>&1); then
-    step fail --staging "$staging" --why "Cannot copy the file of the update: $(printf '%s' "$said" | tail -n 1)"
+  if ! said=$({ agent_file opendca $((bytes + 1)) "$copy_seconds" >"$staging/opendca"; } 2>&1); then
+    why="Cannot copy the file of the update: ${said:-it did not come within $copy_seconds seconds}"
+    say "error: $why"
+    step fail --staging "$staging" --why "$why"
     return 0
   fi
   # Which run of the agent has polled before.
-  agent_file polled 200 10 >"$staging/polled" 2>/dev/null || true
+  agent_file polled 200 "$read_seconds" >"$staging/polled" 2>/dev/null || true
   next=$(step install --staging "$staging") || next=idle
 }
 
@@ -78,7 +82,7 @@ restart() {
 has_polled() {
   left=$wait_seconds
   while [ "$left" -gt 0 ]; do
-    said=$(agent_file polled 200 10 2>/dev/null) || said=''
+    said=$(agent_file polled 200 "$read_seconds" 2>/dev/null) || said=''
     # shellcheck disable=SC2086 # VERSION RUN TIME
     set -- "$1" "$2" ${said%%[!0-9a-fA-FTZ.: -]*}
     if [ "${3:-}" = "$1" ] && [ -n "${4:-}" ] && [ "${4:-}" != "$2" ] && step confirm; then return 0; fi

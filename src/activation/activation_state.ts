@@ -80,7 +80,7 @@ export function newActivationState(installationId: string): ActivationState {
   };
 }
 
-/** Whether only `status`, `doctor` and `unlock` may run. */
+/** Whether only `status`, `doctor`, `unlock` and `update` may run. */
 export function isLocked(state: Pick<ActivationState, "attempts">): boolean {
   return state.attempts >= maxAttempts;
 }

@@ -86,7 +86,7 @@ withInstallation("activate() counts each refused code and locks after the fifth"
       return true;
     });
   }
-  for (const command of ["status", "doctor", "unlock"]) refuseWhenLocked(command, own.store);
+  for (const command of ["status", "doctor", "unlock", "update"]) refuseWhenLocked(command, own.store);
 });
 
 withInstallation("activate() does not count a typing error, nor send it", async (own) => {

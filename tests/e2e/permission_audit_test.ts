@@ -93,6 +93,7 @@ stateDirectory: ${folder}/state
 sites: [{ name: office, ranges: [127.77.0.11/32] }]
 `;
 const device = ["127.77.0.11", "--port", "1", "--timeout", "100"];
+const rootSteps = ["--lib", "lib", "--state", "root"];
 /** By command: arguments with which it gets far without a network. */
 const agentArguments: Record<string, string[][]> = {
   "scan": [[...device, "--quiet"], ["localhost", ...device, "--quiet", "--format", "html", "--output", "scan.html"]],
@@ -109,6 +110,13 @@ const agentArguments: Record<string, string[][]> = {
   "sessions approve": [["--config", "agent.yaml", "x"]],
   "sessions kill": [["--config", "agent.yaml", "x"]],
   "doctor": [["--config", "agent.yaml"]],
+  "update resume": [rootSteps],
+  "update check": [[...rootSteps, "--staging", "staging"]],
+  "update install": [[...rootSteps, "--staging", "staging"]],
+  "update confirm": [rootSteps],
+  "update return": [rootSteps],
+  "update fail": [[...rootSteps, "--staging", "staging"]],
+  "update accept": [rootSteps],
   "verify": [[], ["/bin/true"]],
   "ping": [["127.77.0.11", "--count", "1", "--config", "agent.yaml"]],
   "completions bash": [[]],
