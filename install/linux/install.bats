@@ -19,6 +19,40 @@ load fixture
   [ -L "$root/etc/systemd/system/multi-user.target.wants/opendca-agent.service" ]
 }
 
+@test "the agent has an updater, which starts from the installed version; the platform has none" {
+  install
+  [ "$status" = 0 ]
+  [ "$(readlink "$root/usr/local/lib/opendca/confirmed")" = 1.2.3 ]
+  cmp "$BATS_TEST_DIRNAME/update.sh" "$root/usr/local/lib/opendca/update.sh"
+  for unit in opendca-update.path opendca-update.service; do
+    cmp "$BATS_TEST_DIRNAME/$unit" "$root/etc/systemd/system/$unit"
+  done
+  [ -L "$root/etc/systemd/system/paths.target.wants/opendca-update.path" ]
+  [ -L "$root/etc/systemd/system/multi-user.target.wants/opendca-update.service" ]
+  make_release 1.2.4
+  install
+  [ "$(readlink "$root/usr/local/lib/opendca/confirmed")" = 1.2.4 ]
+  make_release 1.2.3 opendca-platform
+  install platform
+  [ ! -e "$root/usr/local/lib/opendca-platform/confirmed" ]
+}
+
+@test "an old version whose program runs is not removed" {
+  install
+  for version in 1.2.1 1.2.2; do
+    mkdir "$root/usr/local/lib/opendca/$version"
+    cp /bin/sleep "$root/usr/local/lib/opendca/$version/opendca"
+  done
+  "$root/usr/local/lib/opendca/1.2.1/opendca" 300 3>&- &
+  running=$!
+  make_release 1.2.4
+  install
+  kill "$running"
+  [ "$status" = 0 ]
+  [ -e "$root/usr/local/lib/opendca/1.2.1/opendca" ]
+  [ ! -e "$root/usr/local/lib/opendca/1.2.2" ]
+}
+
 @test "the platform is installed, with the name that agents reach it at" {
   make_release 1.2.3 opendca-platform
   install platform --host-name dca.example.com
@@ -424,4 +458,6 @@ in_namespace() {
   for unit in opendca-agent opendca-platform; do
     systemd-analyze security --offline=true --threshold=13 --no-pager "$BATS_TEST_DIRNAME/$unit.service"
   done
+  # Root, which changes to the user of the agent.
+  systemd-analyze security --offline=true --threshold=12 --no-pager "$BATS_TEST_DIRNAME/opendca-update.service"
 }
