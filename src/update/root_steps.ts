@@ -53,7 +53,7 @@ const mostReturned = 32;
 export const stagingPrefix = ".update-";
 
 /** After a start: removes what was left half-way, and goes on with an update that has not proved itself. */
-export async function resume(parts: RootParts): Promise<NextStep> {
+export function resume(parts: RootParts): NextStep {
   const { disk, folders: { lib } } = parts;
   for (const name of disk.list(lib)) if (name.startsWith(stagingPrefix)) disk.removeTree(`${lib}/${name}`);
   const pending = pendingOf(parts);
