@@ -122,6 +122,7 @@ export const allowed: Record<string, string[]> = {
     "src/activation",
     "src/tasks",
     "src/access",
+    "src/update",
     "src/service",
     "src",
     "src/doctor",
