@@ -77,6 +77,11 @@ eachDatabase(
       ...{ address: "10.1.0.7", port: 443, scheme: "https", openedBy: "operator:eva", at, endsAt },
       keyDigest: new Uint8Array(32),
     });
+    await sessions.addSession(office.tenant, {
+      ...{ session_id: "ses-2", label: "m", agent_id: office.agentId, device_id: "e", task_id: task.taskId },
+      ...{ address: "10.1.0.8", port: 443, scheme: "https", openedBy: "operator:eva", at, endsAt },
+      keyDigest: new Uint8Array(32),
+    });
     const before = await actions(platform);
     await assert.rejects(closeSite(parts, by, { site: "berlin", reason }), {
       name: "UsageError",
@@ -94,6 +99,7 @@ eachDatabase(
     assert.deepEqual([listed?.state, listed?.message], ["cancelled", 'the site "Berlin" was closed']);
     const session = await sessions.maybeSession(berlin.tenant, "ses-1");
     assert.deepEqual([session?.state, session?.end_reason], ["closed", 'the site "Berlin" was closed']);
+    assert.equal((await sessions.maybeSession(office.tenant, "ses-2"))?.state, "waiting");
     await assert.rejects(createCode(parts, by, { site: "Berlin", validMs: 3_600_000 }), {
       message: 'Cannot make a code as the site "Berlin" is closed',
       hint: `opendca-platform site reopen ${siteId}`,

@@ -1,10 +1,13 @@
 /** Sessions of web access through Debian's sshd as docs/gateway-openssh.md has it. */
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import net from "node:net";
 import type { Duplex } from "node:stream";
 import { createHello, forwardKeyOf } from "../../common/protocol/forward_hello.ts";
 import { greetedChannels } from "../../src/access/greeted_channels.ts";
+import { revokeAgent } from "../../platform/agents/manage_agents.ts";
+import { sayHere } from "../../platform/access/gateways.ts";
 import { closeSession, openSession, showSession } from "../../platform/access/manage_sessions.ts";
 import type { SshGateway } from "../../platform/edge/ssh/kept_sessions.ts";
 import { type SshdGatewayOptions, startSshdGateway } from "../../platform/edge/ssh/sshd_gateway.ts";
@@ -16,7 +19,7 @@ import { peerTest } from "../fixtures/peers.ts";
 import { startTestPlatform } from "../fixtures/platform_fixture.ts";
 import { createHostKeyFile, forwardPorts, type Sshd, sshdUser, startSshd } from "../fixtures/sshd_peer.ts";
 import { createPrivateKey, publicKeyOf, type SshClient } from "../../common/host/ssh2.ts";
-import { signIn, tunnelOf, webAccess } from "../fixtures/ssh_sessions.ts";
+import { signIn, startSessionBench, tunnelOf, webAccess } from "../fixtures/ssh_sessions.ts";
 import { until } from "../fixtures/until.ts";
 import { get, isOpen, page, type Scene, type SceneOptions, startScene } from "../fixtures/web_access_scene.ts";
 
@@ -285,17 +288,53 @@ peerTest(
   },
 );
 
+const keysAt = {
+  ...{ host: "127.0.0.1", port: 0, hosts: [{ host: "localhost", port: 22 }], user: sshdUser, lookMs: 50 },
+  ...{ firstPort: 20_000, lastPort: 20_000 },
+};
+
+Deno.test("a key is answered at its gateway alone, while its agent is active, and its port is free some time later", async () => {
+  const hostKey = publicKeyOf(createPrivateKey());
+  const start = (platform: Parameters<typeof startSshdGateway>[0]) =>
+    startSshdGateway(platform, { ...keysAt, hostKey });
+  await using bench = await startSessionBench({ startGateway: start });
+  const { by, agent, gateway, bench: { platform: { platform, clock } } } = bench;
+  await bench.poll();
+  const ask = async (port: number, privateKey: string) => {
+    const key = encodeURIComponent(Buffer.from(publicKeyOf(privateKey)).toString("base64"));
+    const answer = await fetch(`http://127.0.0.1:${port}/authorized-keys?key=${key}`);
+    await answer.body?.cancel();
+    return answer.status;
+  };
+  const open = async () => {
+    await bench.poll();
+    // The clock is ahead of what the gateway does by itself.
+    const here = { gatewayId: gateway.gatewayId, hosts: [], hostKey };
+    await platform.store.transaction((tx) => sayHere(tx, { gateway: here, at: clock.now() }));
+    return await bench.open();
+  };
+  const { privateKey, sessionId } = await open();
+  {
+    await using other = await start(platform);
+    assert.equal(await ask(other.port, privateKey), 404);
+  }
+  assert.equal(await ask(gateway.port, privateKey), 200);
+  await closeSession(platform, by, { sessionId, reason: "done" });
+  assert.equal(await ask(gateway.port, privateKey), 404);
+  await assert.rejects(open(), /all 1 ports/);
+  // Just after the time that it could have lasted, sshd may still have its connection.
+  clock.advance(1_260_000);
+  await assert.rejects(open(), /all 1 ports/);
+  clock.advance(120_000);
+  const second = await open();
+  await revokeAgent(platform, by, { agentId: agent.agentId, reason: "test" });
+  assert.equal(await ask(gateway.port, second.privateKey), 404);
+});
+
 Deno.test("what is no question for a key is answered by 404, and the next question is answered", async () => {
   await using platform = await startTestPlatform();
-  await using gateway = await startSshdGateway(platform.platform, {
-    host: "127.0.0.1",
-    port: 0,
-    hosts: [{ host: "localhost", port: 22 }],
-    hostKey: publicKeyOf(createPrivateKey()),
-    user: sshdUser,
-    firstPort: 20_000,
-    lastPort: 20_001,
-  });
+  const hostKey = publicKeyOf(createPrivateKey());
+  await using gateway = await startSshdGateway(platform.platform, { ...keysAt, hostKey });
   for (const target of ["//", "http://[", "/authorized-keys", "/authorized-keys?key=%", "*"]) {
     await using connection = await Deno.connect({ port: gateway.port });
     await connection.write(new TextEncoder().encode(`GET ${target} HTTP/1.1\r\nHost: localhost\r\n\r\n`));

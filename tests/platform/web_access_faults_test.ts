@@ -99,3 +99,20 @@ Deno.test("a name that was made to lead to the gateway reaches no session, not e
   for (const [name, host] of rebound) assert.match(await ask(name, host), /^HTTP\/1\.1 421 /, `${name} ${host}`);
   assert.equal(web.simulator.webRequests("printer").length, before);
 });
+
+Deno.test("a connection of forward is refused to a page, also to one of the session's own origin", async () => {
+  await using web = await startWebAccessFixture();
+  const session = web.add({ ...web.printer, scheme: "raw" });
+  const ask = (more: string) =>
+    web.raw(
+      session,
+      `GET /.opendca/raw HTTP/1.1\r\nHost: ${web.host(session)}\r\nCookie: __Host-opendca=${session.secret}\r\n` +
+        `Connection: Upgrade\r\nUpgrade: opendca-raw\r\n${more}\r\n`,
+      /\r\n\r\n/,
+    );
+  assert.match(await ask(""), /^HTTP\/1\.1 101 /);
+  assert.match(
+    await ask(`Origin: https://${web.host(session)}\r\nSec-Fetch-Site: same-origin\r\n`),
+    /^HTTP\/1\.1 403 /,
+  );
+});

@@ -31,7 +31,7 @@ async function startOldServer(server: string[], key: string): Promise<OldServer>
 }
 
 async function startWithHelper(
-  options: { mostProcesses?: number } = {},
+  options: { mostProcesses?: number; program?: string } = {},
 ): Promise<WebAccessFixture & { folder: string }> {
   const folder = await Deno.makeTempDir();
   const configFile = `${folder}/legacy-tls.cnf`;
@@ -230,6 +230,27 @@ peerTest("a session that ends takes its helpers along", ["openssl", "socat"], as
   await pending;
   await until("the helper has ended", () => helpersOf(web.folder) === 0, 20_000);
 });
+
+peerTest(
+  "another program of this machine does not get into the place of the helper",
+  ["openssl", "socat"],
+  async () => {
+    await using printer = await startOldServer(["-tls1", "-cipher", anything], "rsa:1024");
+    const folder = await Deno.makeTempDir(), program = `${folder}/socat-with-thief`;
+    // The last argument is OPENSSL:127.0.0.1:PORT,bind=…; the thief is there before the helper.
+    const thief = `for last; do :; done; port=\${last#*:*:}; port=\${port%%,*}
+/usr/bin/socat -u TCP:127.0.0.1:$port STDOUT </dev/null >/dev/null 2>&1`;
+    await Deno.writeTextFile(program, `#!/bin/sh\n${thief}\nexec ${socatProgram} "$@"\n`, { mode: 0o755 });
+    try {
+      await using web = await startWithHelper({ program });
+      const session = web.add({ address: "127.0.0.1", port: printer.port, scheme: "https" });
+      web.legacy.add(session.deviceId);
+      assert.equal((await web.get(session, "/")).status, 200);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+);
 
 /** TLS 1.0 without RFC 5746: a hello without extensions, the certificate and the end; then what the client says. */
 peerTest("a printer that does not know secure renegotiation is spoken to", ["openssl", "socat"], async () => {
