@@ -42,13 +42,17 @@ check_version() {
     "get the newest release, or add --allow-downgrade"
 }
 
-# Before anything is changed: can all be written?
+# Before anything is changed: can all be written, also in a folder on a disk of its own? No file is as large as the probe.
 check_writable() {
   for folder in $written_folders; do
-    if ! { mkdir -p -- "$root$folder" && probe=$(mktemp "$root$folder/.opendca-XXXXXX") && rm -f -- "$probe"; } 2>"$work/said"; then
-      fail 73 "Cannot write to $root$folder: $(sed 's/.*: //' "$work/said")" \
-        "make it writable for the time of the installation, or free space on its disk"
+    probe=''
+    if { mkdir -p -- "$root$folder" && probe=$(mktemp "$root$folder/.opendca-XXXXXX") && head -c 65536 /dev/zero >"$probe"; } 2>"$work/said"; then
+      rm -f -- "$probe"
+      continue
     fi
+    [ -z "$probe" ] || rm -f -- "$probe"
+    fail 73 "Cannot write to $root$folder: $(sed -n '$s/.*: //p' "$work/said")" \
+      "make it writable for the time of the installation, or free space on its disk"
   done
 }
 
@@ -109,11 +113,11 @@ put_file() {
     say "would write: $target"
     return 0
   fi
-  if mkdir -p -- "${target%/*}" && cp -- "$work/part" "$target.new" && chmod "$2" "$target.new" && mv -f -- "$target.new" "$target"; then
+  if { mkdir -p -- "${target%/*}" && cp -- "$work/part" "$target.new" && chmod "$2" "$target.new" && mv -f -- "$target.new" "$target"; } 2>"$work/said"; then
     return 0
   fi
   rm -f -- "$target.new"
-  fail 73 "Cannot write $target" "see whether its disk is full or read-only"
+  fail 73 "Cannot write $target: $(sed -n '$s/.*: //p' "$work/said")" "see whether its disk is full or read-only"
 }
 
 # Puts the staged program in the place of the one that is in use. A program that runs keeps its own file.

@@ -373,6 +373,25 @@ in_namespace() {
   [ "$("$root/usr/local/bin/opendca" --version)" = "opendca 1.2.3" ]
 }
 
+@test "a full /etc or /tmp leaves nothing, and an installed version with its unit as it is" {
+  mkdir -p "$root/etc"
+  # Some of its files would fit.
+  # shellcheck disable=SC2016
+  run --separate-stderr unshare --mount sh -c 'mount -t tmpfs -o size=40k none "$3/etc" || exit; sh "$1" --from "$2" --root "$3"; code=$?; find "$3/etc" ! -type d; exit "$code"' - \
+    "$SCRIPT/install.sh" "$from" "$root"
+  refused 73 "No space left on device"
+  [ -z "$output" ]
+  assert_empty
+  TMPDIR=/nonexistent install
+  refused 73 "Cannot make a temporary folder"
+  install
+  before=$(find "$root" ! -type d -exec sha256sum {} + | sort)
+  make_release 1.2.4
+  in_namespace 'mkdir /run/opendca-test && mount -t tmpfs -o size=64k none /run/opendca-test && cp -a "$3/etc/." /run/opendca-test && mount --move /run/opendca-test "$3/etc" && rmdir /run/opendca-test'
+  refused 73 "No space left on device"
+  [ "$(find "$root" ! -type d -exec sha256sum {} + | sort)" = "$before" ]
+}
+
 @test "a read-only /usr/local leaves nothing" {
   mkdir -p "$root/usr/local"
   in_namespace 'mount -t tmpfs -o ro none "$3/usr/local"'
@@ -389,6 +408,16 @@ in_namespace() {
   find "$root" ! -type d
   [ -z "$(find "$root" ! -type d)" ]
   [ -z "$(find "$root" -name '*opendca*')" ]
+}
+
+@test "--uninstall --delete-state of the platform leaves no file" {
+  make_release 1.2.3 opendca-platform
+  install platform
+  mkdir -p "$root/var/lib/opendca-platform"
+  touch "$root/var/lib/opendca-platform/platform.db"
+  run --separate-stderr sh "$root/usr/local/lib/opendca-platform/install.sh" platform --root "$root" --uninstall --delete-state
+  [ "$status" = 0 ]
+  [ -z "$(find "$root" ! -type d)" ]
 }
 
 @test "--uninstall --keep-state leaves state and configuration, which a new installation takes" {

@@ -51,7 +51,7 @@ main() {
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
   check_system
-  work=$(mktemp -d) || fail 73 "Cannot make a temporary folder" "see whether the disk of ${TMPDIR:-/tmp} is full"
+  work=$(mktemp -d 2>/dev/null) || fail 73 "Cannot make a temporary folder" "see whether the disk of ${TMPDIR:-/tmp} is full"
   if [ "$action" = uninstall ]; then
     uninstall
   else
