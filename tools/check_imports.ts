@@ -217,6 +217,7 @@ export const allowed: Record<string, string[]> = {
   ],
   "platform/edge/mqtt": [
     "common/core",
+    "common/host",
     "common/protocol",
     "proto",
     "platform/store",

@@ -23,6 +23,7 @@ import { addTask } from "../tasks/tasks.ts";
 import { claimPort } from "./forwards.ts";
 import { type Gateway, liveGateways } from "./gateways.ts";
 import { makeOneTimeKey } from "./one_time_key.ts";
+import { agentClosed } from "./tunnels.ts";
 import {
   addSession,
   type ListedSession,
@@ -184,12 +185,17 @@ async function sessionOf(tenant: Tenant, sessionId: string): Promise<ListedSessi
 
 const refusedStates = ["refused", "failed", "cancelled", "succeeded"];
 
-/** Completed by the task's result if no gateway has recorded one: an agent that refuses never connects. */
+/**
+ * Completed by the task's result: an agent that refuses never connects to a gateway, and one that ends a session knows
+ * why.
+ */
 export function shownSession({ task_result, ...row }: ListedSession, now: Date): ShownSession {
   const result = task_result === null ? undefined : TaskResult.decode(task_result), progress = result?.progress;
   const output = result?.output?.$case === "webAccess" ? result.output.value : undefined;
+  const shown = judged(row, now), why = output?.end ?? "";
   return {
-    ...judged(row, now),
+    ...shown,
+    reason: why !== "" && shown.reason === agentClosed ? `${agentClosed}: ${why}` : shown.reason,
     step: row.state === "waiting" ? progress?.step || undefined : undefined,
     approvedBy: progress?.approvedBy || output?.approvedBy || undefined,
   };

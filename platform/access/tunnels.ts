@@ -1,6 +1,9 @@
 /** Sessions with a connected agent: created by the SSH gateway, used by the pages and `forward`. */
 import type { Duplex } from "node:stream";
 
+/** Why a tunnel has ended that this side did not close; the agent says more in the result of its task. */
+export const agentClosed = "the agent closed the connection";
+
 export interface Tunnel {
   readonly sessionId: string;
   /** Opens a connection to the device's port. Rejects if the agent cannot reach it, or the session has ended. */

@@ -75,6 +75,16 @@ export async function revokedCertificates(tx: Transaction, now: Date): Promise<R
   return rows.map(({ serial, revoked_at }) => ({ serial, at: new Date(revoked_at) }));
 }
 
+/** Revoked agents of all customers with a certificate that has not expired. */
+export async function revokedAgents(tx: Transaction, now: Date): Promise<string[]> {
+  const rows = await tx.all<{ agent_id: string }>(
+    `SELECT agent_id FROM agents a WHERE state = 'revoked' AND EXISTS (SELECT 1 FROM certificates c
+       WHERE c.customer_id = a.customer_id AND c.agent_id = a.agent_id AND c.not_after > :now) ORDER BY agent_id`,
+    { now: now.getTime() },
+  );
+  return rows.map(({ agent_id }) => agent_id);
+}
+
 /** The agent's newest certificate. */
 export function latestCertificate(tenant: Tenant, agentId: string): Promise<CertificateRow | undefined> {
   return tenant.get(

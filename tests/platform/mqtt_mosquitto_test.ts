@@ -2,12 +2,13 @@
 import assert from "node:assert/strict";
 import { mqttTopic } from "../../common/protocol/mqtt.ts";
 import { revokeAgent } from "../../platform/agents/manage_agents.ts";
-import { keepRevocationList } from "../../platform/edge/mqtt/keep_revocation_list.ts";
+import { keepAccessList, keepRevocationList } from "../../platform/edge/mqtt/broker_files.ts";
+import { ownCertificate } from "../../platform/edge/mqtt/external_broker.ts";
 import { serveMqtt } from "../../platform/edge/mqtt/start_mqtt.ts";
 import { createTask } from "../../platform/tasks/manage_tasks.ts";
 import { SignedTask, Task } from "../../proto/gen/opendca/v1/task.ts";
 import { type Mosquitto, startMosquitto } from "../fixtures/mosquitto_peer.ts";
-import { mqttClient } from "../fixtures/mqtt_client.ts";
+import { mqttClient, type TestMqttClient } from "../fixtures/mqtt_client.ts";
 import { agentOptions, endpointOf, startLink } from "../fixtures/mqtt_scene.ts";
 import { peerTest } from "../fixtures/peers.ts";
 import { activatedAgent, startTestPlatform, type TestAgent, type TestPlatform } from "../fixtures/platform_fixture.ts";
@@ -32,7 +33,7 @@ async function withMosquitto(body: (scene: Scene) => Promise<void>): Promise<voi
 async function served(
   { platform, mosquitto }: Omit<Scene, "agent" | "other">,
   of = platform,
-  { crl, ...options }: { againMs?: number; crl?: string } = {},
+  { crl, acl, ...options }: { againMs?: number; crl?: string; acl?: string } = {},
 ) {
   const connected = () => of.events.filter(({ event }) => event === "mqttBrokerConnected").length;
   const before = connected();
@@ -40,7 +41,7 @@ async function served(
     ...options,
     certificate: { certificatePem: "", privateKeyPem: "" },
     authority: of.platform.serverAuthority,
-    external: { urls: [`mqtts://localhost:${mosquitto.platformPort}`], ca: mosquitto.authority.pem, crl },
+    external: { urls: [`mqtts://localhost:${mosquitto.platformPort}`], ca: mosquitto.authority.pem, crl, acl },
   });
   await until("the platform is connected", () => connected() > before);
   return mqtt;
@@ -164,6 +165,60 @@ peerTest("mosquitto refuses a revoked agent by the list of the platform, from SI
     }, () => true));
   assert.ok(stays.client.connected, "nobody else is disconnected");
   await using _again = await connect(agent);
+});
+
+peerTest("a revoked agent gets and says nothing by mosquitto's WebSockets, from SIGHUP on", ["mosquitto"], async () => {
+  await using platform = await startTestPlatform();
+  const folder = await Deno.makeTempDir();
+  await using _folder = { [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }) };
+  // Mosquitto drops root.
+  await Deno.chmod(folder, 0o755);
+  const acl = `${folder}/agents.acl`;
+  await (await keepAccessList(platform.platform, acl))[Symbol.asyncDispose]();
+  await using mosquitto = await startMosquitto(platform.platform, { acl });
+  const customer = await platform.customer("Acme");
+  const agents = [await activatedAgent(platform, customer), await activatedAgent(platform, customer)] as const;
+  const [agent, revoked] = agents;
+  await using _mqtt = await served({ platform, mosquitto }, platform, { acl });
+  const ca = mosquitto.authority.pem;
+  const connect = ({ agentId: clientId, identity: { privateKeyPem: key, chain: cert } }: TestAgent) =>
+    mqttClient(`wss://localhost:${mosquitto.webPort}/mqtt`, { ca, key, cert, clientId });
+  await using own = await mqttClient(`mqtts://localhost:${mosquitto.platformPort}`, {
+    ca,
+    ...await ownCertificate(platform.platform.serverAuthority, new Date()),
+    clientId: "observer",
+  });
+  await own.subscribe(mqttTopic("+", "presence"));
+  /** Whether it gets what the platform sends to it, and the platform what it says. */
+  const reaches = async (agent: TestAgent, client: TestMqttClient) => {
+    const mark = crypto.randomUUID();
+    await client.client.publishAsync(mqttTopic(agent.agentId, "presence"), mark, { qos: 1 });
+    await own.client.publishAsync(mqttTopic(agent.agentId, "task"), mark, { qos: 1 });
+    // What the others get comes later.
+    await own.client.publishAsync(mqttTopic(agents[0].agentId, "wake"), mark, { qos: 1 });
+    const heard = ({ received }: TestMqttClient) => received.some(({ payload }) => payload.toString() === mark);
+    await until("the other has it", () => heard(stays));
+    return [heard(client), heard(own)];
+  };
+  await using stays = await connect(agent);
+  await stays.subscribe([mqttTopic(agent.agentId, "wake"), mqttTopic(agent.agentId, "task")]);
+  {
+    await using before = await connect(revoked);
+    await before.subscribe(mqttTopic(revoked.agentId, "task"));
+    assert.deepEqual(await reaches(revoked, before), [true, true]);
+  }
+  const written = () => platform.events.filter(({ event }) => event === "mqttAclWritten").length, times = written();
+  const by = { actor: { kind: "operator", name: "eva" }, tenant: customer.tenant.customerId } as const;
+  await revokeAgent(platform.platform, by, { agentId: revoked.agentId, reason: "test" });
+  await until("the list is written", () => written() > times);
+  Deno.kill(mosquitto.pid(), "SIGHUP");
+  await until("it reaches nothing", async () => {
+    await using after = await connect(revoked);
+    await after.subscribe([mqttTopic(revoked.agentId, "task"), "#"]);
+    const [gets, says] = await reaches(revoked, after);
+    return !gets && !says;
+  });
+  assert.deepEqual(await reaches(agent, stays), [true, true]);
 });
 
 peerTest(

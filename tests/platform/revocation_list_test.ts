@@ -2,11 +2,12 @@
 import assert from "node:assert/strict";
 import { decodePem, encodePem } from "../../common/core/pem.ts";
 import { revokeAgent } from "../../platform/agents/manage_agents.ts";
-import { keepRevocationList } from "../../platform/edge/mqtt/keep_revocation_list.ts";
+import { keepAccessList, keepRevocationList } from "../../platform/edge/mqtt/broker_files.ts";
 import { closeCustomer } from "../../platform/customers/close.ts";
 import { pemOf } from "../../platform/keys/authority.ts";
 import { issueRevocationList, keptRevocationList } from "../../platform/keys/revocation_list.ts";
 import * as x509 from "../../platform/keys/x509.ts";
+import { docBlock } from "../fixtures/doc_block.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
 import { maybeProgram, peerTest } from "../fixtures/peers.ts";
 import { activatedAgent, startTestPlatform, type TestAgent, type TestPlatform } from "../fixtures/platform_fixture.ts";
@@ -64,6 +65,27 @@ eachDatabase("the list has each revoked certificate until it expires, of all cus
   platform.clock.advance(91 * dayMs);
   await using _again = await keepRevocationList(platform.platform, `${platform.folder}/agents.crl`);
   assert.deepEqual(listOf(platform).serials, []);
+});
+
+eachDatabase("the access list denies everything to each revoked agent, until its certificate expires", async () => {
+  await using platform = await startTestPlatform();
+  const customer = await platform.customer("Acme");
+  const agents = [await activatedAgent(platform, customer), await activatedAgent(platform, customer)] as const;
+  const file = `${platform.folder}/agents.acl`, lines = () => Deno.readTextFileSync(file).split("\n");
+  const keep = async () => await (await keepAccessList(platform.platform, file))[Symbol.asyncDispose]();
+  await keep();
+  const document = await Deno.readTextFile(new URL("../../docs/mqtt-mosquitto.md", import.meta.url));
+  const allowed = docBlock(document, "pattern read").trim().split("\n");
+  assert.deepEqual(lines().slice(1, -1), allowed, "as the page has it");
+  await revoke(platform, agents[1]);
+  await keep();
+  assert.deepEqual(lines().slice(1, -1), [...allowed, "", `user ${agents[1].agentId}`, "topic deny #"]);
+  platform.clock.advance(91 * dayMs);
+  await keep();
+  assert.deepEqual(lines().slice(1, -1), allowed);
+  await Deno.writeTextFile(file, "user root\n");
+  await assert.rejects(keep(), /^ConfigError: Cannot write the access list ".*": The file is of another kind/);
+  assert.deepEqual(lines(), ["user root", ""]);
 });
 
 Deno.test("the list is valid from an hour ago for thirty days, and written again when it is a day old", async () => {

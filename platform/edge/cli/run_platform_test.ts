@@ -128,6 +128,7 @@ const mistakes = [
   { args: ["serve", "--host-name", "dca.example.com", ""], says: /--host-name .* current value is ""/ },
   { args: ["serve", "--host-name", "https://dca.example.com"], says: /--host-name/ },
   { args: ["serve", "--tls-key", "key.pem"], says: /without the other/ },
+  { args: ["serve", "--mqtt-acl", "agents.acl"], says: /Cannot use --mqtt-acl without --mqtt-broker/ },
   { args: ["serve", "--mqtt-crl", "agents.crl"], says: /Cannot use --mqtt-crl without --mqtt-broker/ },
 ];
 for (const { args, says } of mistakes) {

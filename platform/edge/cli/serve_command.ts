@@ -50,6 +50,7 @@ interface ServeFlags extends GlobalOptions {
   mqttBroker?: string[];
   mqttBrokerCa?: string;
   mqttCrl?: string;
+  mqttAcl?: string;
   mqttAccessListen?: string;
 }
 
@@ -69,6 +70,7 @@ export function addServeCommand(program: Command, { host }: CommandContext): voi
     )
     .option("--mqtt-broker-ca <file>", "what its certificate is checked with, PEM (default: the system's authorities)")
     .option("--mqtt-crl <file>", "kept for that broker: which certificates are revoked, PEM (default: none)")
+    .option("--mqtt-acl <file>", "kept for a Mosquitto: what its agents may do, and revoked ones not (default: none)")
     .option(
       "--mqtt-access-listen <host:port>",
       "where RabbitMQ asks by HTTP what agents may do; reachable from its nodes only (default: nowhere)",
@@ -320,7 +322,7 @@ function proxyRange(text: string): IpRange {
 
 async function maybeExternalBroker(
   host: PlatformHost,
-  { mqttBroker, mqttBrokerCa, mqttCrl, mqttAccessListen, mqttListen, mqttWssListen }: ServeFlags,
+  { mqttBroker, mqttBrokerCa, mqttCrl, mqttAcl, mqttAccessListen, mqttListen, mqttWssListen }: ServeFlags,
 ): Promise<ExternalOptions | undefined> {
   if (mqttBroker === undefined) {
     if (mqttBrokerCa !== undefined) {
@@ -329,9 +331,9 @@ async function maybeExternalBroker(
         "it is for the certificate of that broker",
       );
     }
-    if (mqttCrl !== undefined) {
+    if (mqttCrl !== undefined || mqttAcl !== undefined) {
       throw new UsageError(
-        "Cannot use --mqtt-crl without --mqtt-broker",
+        `Cannot use ${mqttCrl === undefined ? "--mqtt-acl" : "--mqtt-crl"} without --mqtt-broker`,
         "the platform's own broker looks into the store",
       );
     }
@@ -352,7 +354,7 @@ async function maybeExternalBroker(
     );
   }
   const ca = mqttBrokerCa === undefined ? undefined : await readAuthorities(host, mqttBrokerCa);
-  return { urls: mqttBroker, ca, crl: mqttCrl };
+  return { urls: mqttBroker, ca, crl: mqttCrl, acl: mqttAcl };
 }
 
 async function maybeWeb(host: PlatformHost, flags: ServeFlags): Promise<WebServeOptions["web"]> {

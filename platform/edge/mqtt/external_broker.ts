@@ -25,6 +25,8 @@ export interface ExternalOptions {
   ca: string | undefined;
   /** The file that lists revoked certificates for it; undefined: none. */
   crl?: string | undefined;
+  /** The file that says what agents may do there; undefined: none. */
+  acl?: string | undefined;
 }
 
 export interface ExternalConnection extends ExternalOptions {
@@ -131,7 +133,8 @@ function dropUnacknowledged(client: MqttClient): void {
   }
 }
 
-async function ownCertificate(authority: Authority, now: Date): Promise<{ cert: string; key: string }> {
+/** Of the platform, for itself. */
+export async function ownCertificate(authority: Authority, now: Date): Promise<{ cert: string; key: string }> {
   const keys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
   const certificate = await issueCertificate(authority, {
     commonName: platformUser,

@@ -14,7 +14,7 @@ import { createAgentReports } from "./agent_reports.ts";
 import { connectExternalBroker, type ExternalOptions } from "./external_broker.ts";
 import { startEmbeddedBroker } from "./embedded_broker.ts";
 import { listenForRabbitmq } from "./rabbitmq_access.ts";
-import { keepRevocationList } from "./keep_revocation_list.ts";
+import { keepAccessList, keepRevocationList } from "./broker_files.ts";
 import { createTaskPusher } from "./push_tasks.ts";
 import type { BrokerEvents, TaskBroker } from "./task_broker.ts";
 import { createWorkLoop } from "./work_loop.ts";
@@ -56,6 +56,7 @@ export async function serveMqtt(
   if (external !== undefined) {
     await using built = new AsyncDisposableStack();
     if (external.crl !== undefined) built.use(await keepRevocationList(platform, external.crl));
+    if (external.acl !== undefined) built.use(await keepAccessList(platform, external.acl));
     const answers = access === undefined ? undefined : built.use(await listenForRabbitmq(platform, access));
     const mqtt = await startMqtt(
       platform,

@@ -4,7 +4,7 @@ import type { Duplex } from "node:stream";
 import { UnavailableError } from "../../../common/core/errors.ts";
 import { dial } from "../../../common/host/dial.ts";
 import { answerBytes, createHello, type ForwardKind, isAnswer } from "../../../common/protocol/forward_hello.ts";
-import type { Tunnel } from "../../access/tunnels.ts";
+import { agentClosed, type Tunnel } from "../../access/tunnels.ts";
 import type { CarriedBytes } from "./kept_sessions.ts";
 
 export interface ForwardedPort {
@@ -44,7 +44,7 @@ export function createForwardedTunnel(parts: ForwardedTunnelParts): ForwardedTun
   );
   session.once("close", () => {
     clearInterval(timer);
-    close("the agent closed the connection");
+    close(agentClosed);
     closed.resolve(end!);
   });
   if (session.destroyed) session.emit("close");

@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { UnavailableError } from "../../../common/core/errors.ts";
 import type { ServerConnection } from "../../../common/host/ssh2.ts";
-import type { Tunnel } from "../../access/tunnels.ts";
+import { agentClosed, type Tunnel } from "../../access/tunnels.ts";
 
 export interface TunnelParts {
   sessionId: string;
@@ -41,7 +41,7 @@ export function createTunnel(parts: TunnelParts): Tunnel {
     end = "the agent did not answer any more";
     socket.destroy();
   });
-  socket.once("close", () => closed.resolve(end ?? "the agent closed the connection"));
+  socket.once("close", () => closed.resolve(end ?? agentClosed));
   return {
     sessionId,
     close,
