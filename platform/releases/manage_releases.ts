@@ -23,6 +23,8 @@ export interface ReleaseRow {
   added_at: number;
 }
 
+const columns = "version, manifest, state, reason, changed_by, changed_at, added_at";
+
 /** How many agents are how far. */
 export interface UpdateCounts {
   offered: number;
@@ -47,7 +49,7 @@ export interface ListedRelease extends ReleaseRow, UpdateCounts {
 /** Newest version first. */
 export function listReleases(platform: Platform, by: By): Promise<ListedRelease[]> {
   return readPlatform(platform, by, async (tx) => {
-    const rows = await tx.all<ReleaseRow>("SELECT * FROM releases");
+    const rows = await tx.all<ReleaseRow>(`SELECT ${columns} FROM releases`);
     const listed = [];
     const running = await versionsOf(tx);
     for (const row of rows) listed.push(await listedOf(tx, row, running));
@@ -148,7 +150,7 @@ export function showRelease(platform: Platform, by: By, { version }: { version: 
 }
 
 async function releaseOf(tx: Transaction, version: string): Promise<ReleaseRow> {
-  const row = await tx.get<ReleaseRow>("SELECT * FROM releases WHERE version = :version", { version });
+  const row = await tx.get<ReleaseRow>(`SELECT ${columns} FROM releases WHERE version = :version`, { version });
   if (row !== undefined) return row;
   throw new UsageError(`Cannot find the release "${version}"`, "opendca-platform release list shows them");
 }

@@ -26,7 +26,7 @@ import { until } from "../fixtures/until.ts";
 /* 10 MiB, so that an agent is asked for again whether it is offered the file. */
 const chunks = 40;
 const small = { "linux-x64": fileBytesOf(chunks * chunkBytes - 1000) };
-const large = { "linux-x64": fileBytesOf(160 * chunkBytes) };
+const large = { "linux-x64": fileBytesOf(96 * chunkBytes) };
 
 interface Scene extends AsyncDisposable {
   platform: TestPlatform;
@@ -122,13 +122,13 @@ eachDatabase("who reads nothing makes the platform read a part of the file, and 
     await new Promise((resolve) => setTimeout(resolve, 500));
     return same;
   });
-  // The system's buffers of three sockets hold some megabytes; without a limit it is all of 40 MiB.
-  assert(watched.count < 100, `${watched.count} transactions for a reader that takes nothing`);
+  // The system's buffers of three sockets hold some megabytes; without a limit it is all of 24 MiB.
+  assert(watched.count < 80, `${watched.count} transactions for a reader that takes nothing`);
   assert(await agent.poll(), "on another connection");
   stalled.resume();
   const whole = await stalled.fetched;
   assert.equal(fetchReason(whole), "whole");
-  assert(watched.count > 160);
+  assert(watched.count > 96);
 });
 
 eachDatabase(

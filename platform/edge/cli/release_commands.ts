@@ -71,7 +71,7 @@ function addViews(release: Command, context: CommandContext): void {
       const cells = rows.map((row) => [
         row.version,
         stateOf(row, now),
-        `${row.percent} %${row.groups === 0 ? "" : ` and ${row.groups} groups`}`,
+        shareOf(row),
         row.offered,
         row.installed,
         row.failed,
@@ -111,8 +111,14 @@ function addViews(release: Command, context: CommandContext): void {
     );
 }
 
-function stateOf({ state, expiresAt }: ListedRelease, now: number): string {
-  return state === "withdrawn" || Date.parse(expiresAt) > now ? state : `${state}, expired`;
+function stateOf({ state, expiresAt, percent, groups }: ListedRelease, now: number): string {
+  const shown = state === "offered" && percent === 0 && groups === 0 ? "added" : state;
+  return state === "withdrawn" || Date.parse(expiresAt) > now ? shown : `${shown}, expired`;
+}
+
+function shareOf({ state, percent, groups }: ListedRelease): string | null {
+  if (state === "withdrawn") return null;
+  return groups === 0 ? `${percent} %` : `${percent} %, ${groups} group${groups === 1 ? "" : "s"} apart`;
 }
 
 const phaseNames: Record<number, string> = {
@@ -148,14 +154,15 @@ function releaseText(
     ["From version", manifest.minimumVersion],
     ["Expires", manifest.expiresAt],
     ["Permitted", `${manifest.rollout.percent} %`],
-    ["Roll-out", rollouts.length === 0 ? "nobody yet" : rollouts.map(rolloutText).join(", ")],
+    ["Roll-out", rolloutsText(row, rollouts)],
     ["Agents", phases.length === 0 ? "none was offered it" : phases.map(phaseText).join(", ")],
     ["Running", row.running],
   ], screen);
-  const listed = files.map(({ target, encoded_bytes, sha256 }) => [target, encoded_bytes, sha256]);
-  const fileTable = files.length === 0
-    ? ""
-    : `\n${renderTable(["TARGET", "STORED BYTES", { heading: "SHA-256", shrink: 16 }], listed, screen)}`;
+  const fileFacts = files.map(({ target, encoded_bytes, sha256 }): [string, string] => [
+    target,
+    `SHA-256 ${sha256}, ${encoded_bytes} bytes as it is stored`,
+  ]);
+  const fileTable = files.length === 0 ? "" : `\n${renderFacts(fileFacts, screen)}`;
   if (troubles.length === 0) return `${facts}${fileTable}`;
   const cells = troubles.map((t) => [t.agent_id, t.customer, t.hostname, phaseName(t.phase), t.message]);
   const columns = [
@@ -166,6 +173,11 @@ function releaseText(
     { heading: "MESSAGE", note: true as const },
   ];
   return `${facts}${fileTable}\n${renderTable(columns, cells, screen)}`;
+}
+
+function rolloutsText({ state }: ListedRelease, rollouts: RolloutRow[]): string | null {
+  if (state === "withdrawn") return null;
+  return rollouts.length === 0 ? "nobody yet" : rollouts.map(rolloutText).join(", ");
 }
 
 function rolloutText({ scope, percent, name }: RolloutRow): string {

@@ -42,6 +42,8 @@ interface ServeFlags extends GlobalOptions {
   proxyProtocol?: string[];
   agentQuota: number;
   customerQuota: number;
+  /** MiB a second. */
+  updateRate: number;
   /** Milliseconds. */
   keepRecords?: number;
   keepSamples?: number;
@@ -56,7 +58,7 @@ interface ServeFlags extends GlobalOptions {
 
 /** `opendca-platform serve`: prints one line of JSON when it is ready, logs JSON lines to standard error. */
 export function addServeCommand(program: Command, { host }: CommandContext): void {
-  program.command("serve")
+  const serve = program.command("serve")
     .description("run the server until it is stopped")
     .option("--listen <host:port>", "where to listen; port 0 takes any that is free", "0.0.0.0:8443")
     .option("--mqtt-listen <host:port>", "where to listen for MQTT over TLS, usually port 8883 (default: nowhere)")
@@ -111,7 +113,12 @@ export function addServeCommand(program: Command, { host }: CommandContext): voi
     .option("--portal-listen <host:port>", "where people sign in by HTTPS, usually port 443 (default: nowhere)")
     .option("--portal-url <url>", "how people reach that (default: https, the first --host-name and the port)")
     .option("--portal-certificate <file>", "a certificate of your own for it, PEM, with its chain")
-    .option("--portal-key <file>", "its private key, PEM")
+    .option("--portal-key <file>", "its private key, PEM");
+  addLimits(serve).action((_, command: Command) => runServe(host, command.optsWithGlobals<ServeFlags>()));
+}
+
+function addLimits(serve: Command): Command {
+  return serve
     .option(
       "--poll-seconds <time>",
       "poll interval of all agents, instead of their own: 90s, 10m; a bare number is seconds",
@@ -125,6 +132,12 @@ export function addServeCommand(program: Command, { host }: CommandContext): voi
       1024,
     )
     .option(
+      "--update-rate <MiB>",
+      "how much this process sends a second of updates, to all agents together",
+      wholeNumber("--update-rate", { min: 1, max: 10_000 }),
+      16,
+    )
+    .option(
       "--keep-records <time>",
       "how long uploaded records are kept as they came",
       timeOption("--keep-records", { min: "1d", max: "3650d", bareUnit: "d" }),
@@ -133,8 +146,7 @@ export function addServeCommand(program: Command, { host }: CommandContext): voi
       "--keep-samples <time>",
       "how long meters, supply levels and ended alerts are kept",
       timeOption("--keep-samples", { min: "90d", max: "36500d", bareUnit: "d" }),
-    )
-    .action((_, command: Command) => runServe(host, command.optsWithGlobals<ServeFlags>()));
+    );
 }
 
 const dayMs = 86_400_000;
@@ -179,6 +191,7 @@ async function runServe(host: PlatformHost, flags: ServeFlags): Promise<void> {
     web,
     portal,
     ...(proxies === undefined ? {} : { proxies }),
+    updates: { bytesPerSecond: flags.updateRate * 1024 * 1024 },
     retention: {
       ...(flags.keepRecords === undefined ? {} : { recordDays: flags.keepRecords / dayMs }),
       ...(flags.keepSamples === undefined ? {} : { sampleDays: flags.keepSamples / dayMs }),
