@@ -1,5 +1,6 @@
 import { knownText } from "./known_text.ts";
 import { withoutMakerName } from "./maker_names.ts";
+import { remembered } from "./remembered.ts";
 
 /** Other known facts about the device, which are removed from its model. */
 export interface KnownIdentity {
@@ -21,14 +22,24 @@ const kindSuffixes =
  * left.
  */
 export function cleanModel(text: string, known: KnownIdentity): string | undefined {
-  let model = withoutAddress(knownText(text) ?? "").replace(/[®™]|\((?:R|TM)\)/g, "")
+  const model = withoutTokens(withoutDetails(text), known);
+  return known.manufacturer === null ? bareModel(model) : bareModelBy(known.manufacturer)(model);
+}
+
+const withoutDetails = remembered((text): string =>
+  withoutAddress(knownText(text) ?? "").replace(/[®™]|\((?:R|TM)\)/g, "")
     .replace(/[;|].*$/s, "")
     .replace(/\s+\/\s+.*$/, "")
     .replace(/\s+\/[A-Z]$/, "")
     .replace(/[,\s]+(?:version|ver\.?|firmware|fw|rev\.?|S\/N|SN|serial)[\s:.#]+.*$/i, "")
-    .trim();
-  model = withoutTokens(model, known);
-  const maker = known.manufacturer;
+    .trim()
+);
+
+const bareModelBy = remembered((maker) => remembered((model) => bareModel(model, maker)));
+
+/** Without the maker and the kind of machine; undefined if nothing is left. */
+function bareModel(text: string, maker: string | null = null): string | undefined {
+  let model = text;
   for (let before = ""; before !== model;) {
     before = model;
     // The longest form of a name first, so that "Acme International" leaves no "International".

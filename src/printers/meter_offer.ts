@@ -15,6 +15,7 @@ export type MeterOffer = Offer<{ value: number; unit: string }> & {
 export function inOrder(name: string, offers: MeterOffer[]): MeterOffer[] {
   if (/^(?:print|copy|fax)\./.test(name)) return offers;
   const isZero = ({ value }: MeterOffer) => value?.value === 0;
+  if (!offers.some(isZero)) return offers;
   return [...offers.filter((offer) => !isZero(offer)), ...offers.filter(isZero)];
 }
 

@@ -30,7 +30,11 @@ export function readMeters(inquiry: Inquiry): Meter[] {
   offers.push(...derivedTotal(offers));
   offers.push(...derivedColours(offers));
   const byName = new Map<string, MeterOffer[]>([["total", []]]);
-  for (const offer of offers) byName.set(offer.meter, [...byName.get(offer.meter) ?? [], offer]);
+  for (const offer of offers) {
+    const others = byName.get(offer.meter);
+    if (others === undefined) byName.set(offer.meter, [offer]);
+    else others.push(offer);
+  }
   return [...byName].flatMap(([name, offered]) => {
     const candidates = inOrder(name, offered);
     const won = firstValid(inquiry.trace, `meters.${name}`, candidates);
@@ -255,8 +259,11 @@ const meterGroups = ["", "print.", "copy.", "fax.", "scan.", "large.", "small."]
 
 /** Returns a function from the name of a meter to its winning offer, if any is valid. */
 function bestOf(offers: MeterOffer[]): (name: string) => MeterOffer | undefined {
-  const byName = Map.groupBy(offers, ({ meter }) => meter);
-  return (name) => inOrder(name, byName.get(name) ?? []).find(({ value }) => value !== undefined);
+  const byName = Map.groupBy(offers.filter(({ value }) => value !== undefined), ({ meter }) => meter);
+  return (name) => {
+    const valid = byName.get(name);
+    return valid && inOrder(name, valid)[0];
+  };
 }
 
 /**
@@ -264,6 +271,7 @@ function bestOf(offers: MeterOffer[]): (name: string) => MeterOffer | undefined 
  * maintain these counters.
  */
 function withoutIdleColours(offers: MeterOffer[]): MeterOffer[] {
+  if (!offers.some(({ value }) => value?.value === 0)) return offers;
   const best = bestOf(offers);
   const idle = meterGroups.flatMap((name) => {
     const [total, mono, color] = ["total", "mono", "color"].map((part) => best(`${name}${part}`)?.value?.value);

@@ -177,10 +177,11 @@ function isMistyped(typed: string, words: { named: string | undefined; descripti
   if (plain === "drum") return named.startsWith("waste") || ["developer", "fuser", "transferUnit"].includes(named);
   if (plain !== "toner" && plain !== "ink") return false;
   if (named.startsWith("waste")) return true;
-  const says = new RegExp(plain === "toner" ? "t[oó]ner|тонер|トナー|粉" : "\\bink|tint|encre|インク|墨", "i");
   if (plain === "toner" && named === "ink" && mayBeToner(description)) return false;
-  return !says.test(description) && parts.has(named) && !named.startsWith(plain);
+  return parts.has(named) && !named.startsWith(plain) && !says[plain].test(description);
 }
+
+const says = { toner: /t[oó]ner|тонер|トナー|粉/i, ink: /\bink|tint|encre|インク|墨/i };
 
 const parts = new Set(["toner", "ink", "drum", "developer", "fuser", "transferUnit", "staples"]);
 

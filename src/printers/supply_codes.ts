@@ -1,4 +1,5 @@
 /** Order codes and serial numbers that makers write into the descriptions of supplies. */
+import { remembered } from "./remembered.ts";
 
 export interface SupplyName {
   description: string;
@@ -66,7 +67,7 @@ const bareCodes = /^[A-Z]{2,3}-?\d{2,5}[A-Z]{0,3}(?:\/[A-Z]{2,3}-?\d{2,5}[A-Z]{0
  * X00)`, `Black Cartridge HP CF000A`. "unknown" and empty ones are null, but are removed from the description too; a
  * code without a label stays there.
  */
-export function splitSupplyName(text: string): SupplyName {
+export const splitSupplyName = remembered((text): Readonly<SupplyName> => {
   let description = text;
   const cut = (patterns: RegExp[]): string | null => {
     for (const pattern of patterns) {
@@ -84,7 +85,7 @@ export function splitSupplyName(text: string): SupplyName {
   if (bareCodes.test(description)) partNumber ??= description;
   partNumber ??= maybeCode(codes.exec(description)?.[1]?.replace(" ", ""));
   return { description, partNumber, serial };
-}
+});
 
 /** A code must have digits, and not only zeros. */
 function maybeCode(text: string | undefined): string | null {
@@ -104,7 +105,12 @@ const letters: ReadonlyMap<string, string> = new Map([
  * Colorants of order codes that differ in one letter, such as TK-5240K and TK-5240C: the letters are taken as colours
  * if at least two of black, cyan, magenta and yellow occur. Otherwise undefined.
  */
-export function colorantsByCode(codes: readonly (string | null)[]): (string | undefined)[] {
+export function colorantsByCode(codes: readonly (string | null)[]): readonly (string | undefined)[] {
+  return codes.some((code) => code !== null) ? colorantsOf(JSON.stringify(codes)) : codes.map(() => undefined);
+}
+
+const colorantsOf = remembered((text): readonly (string | undefined)[] => {
+  const codes: (string | null)[] = JSON.parse(text);
   const plain = codes.map((code) => code?.replace(/BK(?=$|[^A-Z])/, "K") ?? null);
   return plain.map((code) => {
     if (code === null) return undefined;
@@ -123,4 +129,4 @@ export function colorantsByCode(codes: readonly (string | null)[]): (string | un
     }
     return undefined;
   });
-}
+});
