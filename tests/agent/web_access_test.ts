@@ -151,6 +151,17 @@ Deno.test("an agent has three sessions at a time, also when four are ordered at 
   await assert.rejects(late, /the administrator ended it/);
 });
 
+Deno.test("three open sessions that needed no approval take the places that there are", async () => {
+  await using scene = await startScene();
+  const orders = [await scene.order(), await scene.order(), await scene.order()];
+  const runs = orders.map((order) => scene.run(order));
+  for (const { sessionId } of orders) await isOpen(scene, sessionId);
+  const fourth = { ...orders[0]!, sessionId: "ses-000000000004" };
+  await assert.rejects(scene.run(fourth), /3 sessions are open or waiting/);
+  assert.equal(scene.access.kill(), 3);
+  await Promise.all(runs);
+});
+
 Deno.test("orders that are being checked take no place of other sessions, and three of them get one", async () => {
   const checks: PromiseWithResolvers<void>[] = [];
   const seen = evidenceOf({ serial: "ABC12345", engineId: null, macs: [], maker: null, model: null });
