@@ -167,12 +167,13 @@ type Connect = (
   onMessage: MqttConnectionOptions["onMessage"],
 ) => Promise<{ connection: MqttConnection; version: MqttVersion }>;
 
-/** Knows which version of MQTT each endpoint speaks. */
+/** Knows which version of MQTT each endpoint speaks; what worked with one is tried first with the others. */
 function createConnector(options: MqttLinkOptions, signal: AbortSignal): Connect {
   const { endpoints } = options;
-  const versions = endpoints.map((): MqttVersion => 5);
+  const worked = new Map<number, MqttVersion>();
+  let likely: MqttVersion = 5;
   return async function connect(index, onMessage) {
-    const version = versions[index]!;
+    const version = worked.get(index) ?? likely;
     try {
       // The libraries are only loaded by agents that use MQTT.
       const { connectMqtt } = await import("./mqtt_connection.ts");
@@ -184,12 +185,14 @@ function createConnector(options: MqttLinkOptions, signal: AbortSignal): Connect
         signal,
         onMessage,
       });
+      worked.set(index, version);
+      likely = version;
       return { connection, version };
     } catch (error) {
-      if (version === 4 || !(error instanceof BrokerError) || signal.aborted) throw error;
-      // A broker without MQTT 5 reports it, or just closes the connection.
-      versions[index] = 4;
-      if (error.isVersion) return await connect(index, onMessage);
+      if (!(error instanceof BrokerError) || signal.aborted) throw error;
+      // A broker without MQTT 5 reports it, or just closes the connection, for which it may have other reasons.
+      if (!worked.delete(index)) likely = version === 5 ? 4 : 5;
+      if (error.isVersion && version === 5 && likely === 4) return await connect(index, onMessage);
       throw error;
     }
   };

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createTask } from "../../platform/tasks/manage_tasks.ts";
 import { Task, TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
+import { type FakeBroker, startFakeBroker } from "../fixtures/fake_broker.ts";
 import { agentOptions, endpointOf, startLink } from "../fixtures/mqtt_scene.ts";
 import { mqttClient } from "../fixtures/mqtt_client.ts";
 import {
@@ -13,6 +14,7 @@ import {
   type TestPlatform,
 } from "../fixtures/platform_fixture.ts";
 import { newKeyAndCsr } from "../fixtures/platform_fixture.ts";
+import { createTestAuthority } from "../fixtures/test_authority.ts";
 import { until } from "../fixtures/until.ts";
 
 const anyPort = { host: "127.0.0.1", port: 0 };
@@ -84,4 +86,29 @@ Deno.test("after a renewal a link connects with the new certificate, and the old
   await assert.rejects(mqttClient(`mqtts://localhost:${port}`, old));
   await ping(platform, agent);
   await until("the task is there", () => scene.tasks.length === 1);
+});
+
+Deno.test("of several brokers without MQTT 5 that only close the connection, one try fails; others are not tried with 5", async () => {
+  await using stack = new AsyncDisposableStack();
+  const brokers: FakeBroker[] = [], authority = await createTestAuthority();
+  for (const _ of [1, 2, 3]) brokers.push(stack.use(await startFakeBroker({ closesVersion5: true, authority })));
+  const scene = stack.use(startLink({
+    trust: { ca: { pem: authority.pem }, pins: [] },
+    endpoints: brokers.map(({ port }) => endpointOf("tls", port)),
+  }));
+  const untilConnected = (times: number) =>
+    until("it is connected", async () => {
+      await scene.clock.advance(10_000);
+      return scene.connected().length >= times;
+    });
+  await untilConnected(1);
+  const failed = () => brokers.reduce((sum, { closed }) => sum + closed, 0);
+  assert.equal(failed(), 1);
+  // The one that it has goes away, and another one is right at once.
+  await brokers.find(({ sessions }) => sessions > 0)!.cutOff();
+  await scene.until("mqttFailed", 2);
+  await untilConnected(2);
+  assert.equal(brokers.filter(({ sessions }) => sessions > 0).length, 2);
+  assert.equal(failed(), 1, "no other try with MQTT 5");
+  assert.equal(scene.link.status.version, "3.1.1");
 });
