@@ -1,11 +1,16 @@
 /** Three nodes of Debian's RabbitMQ as docs/mqtt-rabbitmq.md has them, between two platform processes and agents. */
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { systemClock } from "../../common/core/clock.ts";
+import { openDatabase } from "../../common/host/sqlite.ts";
 import { mqttTopic } from "../../common/protocol/mqtt.ts";
 import { revokeAgent } from "../../platform/agents/manage_agents.ts";
 import { platformUser } from "../../platform/edge/mqtt/external_broker.ts";
 import { serveMqtt } from "../../platform/edge/mqtt/start_mqtt.ts";
 import { createTask } from "../../platform/tasks/manage_tasks.ts";
 import { type SignedTask, Task } from "../../proto/gen/opendca/v1/task.ts";
+import { openTaskMemory } from "../../src/store/task_memory.ts";
+import { startTaskRunner } from "../../src/tasks/task_runner.ts";
 import { freePort } from "../fixtures/free_port.ts";
 import { mqttClient } from "../fixtures/mqtt_client.ts";
 import { agentOptions, endpointOf, type LinkScene, startLink } from "../fixtures/mqtt_scene.ts";
@@ -17,19 +22,61 @@ import { until } from "../fixtures/until.ts";
 const idOf = ({ task }: SignedTask) => Task.decode(task).taskId;
 const operator = { kind: "operator", name: "eva" } as const;
 
+/** What runs the tasks of an agent, as in the agent itself. */
+interface Runs extends AsyncDisposable {
+  take(task: SignedTask, how: { isAgain: boolean }): void;
+  /** Targets of the tasks in the order in which they were started. */
+  started: string[];
+}
+
+async function startRuns({ platform, clock }: TestPlatform, { agentId }: TestAgent): Promise<Runs> {
+  await using stack = new AsyncDisposableStack();
+  const folder = await Deno.makeTempDir();
+  stack.defer(() => Deno.remove(folder, { recursive: true }));
+  const db = openDatabase(`${folder}/tasks.db`);
+  stack.defer(() => db.close());
+  const started: string[] = [];
+  const runner = stack.use(startTaskRunner({
+    memory: openTaskMemory(db),
+    clock: systemClock,
+    agentId,
+    signingKeys: () => [Buffer.from(platform.signingKey.publicKey).toString("base64")],
+    handler(payload) {
+      if (payload.$case === "ping") started.push(payload.value.target);
+      return Promise.resolve(undefined);
+    },
+    spoolResult: () => {},
+    report() {},
+  }));
+  const moved = stack.move();
+  return {
+    started,
+    take: (task, how) => void runner.takePushed(task, clock.now(), how),
+    [Symbol.asyncDispose]: () => moved.disposeAsync(),
+  };
+}
+
 interface Scene {
   platform: TestPlatform;
   rabbitmq: Rabbitmq;
   agents: TestAgent[];
   links: LinkScene[];
+  /** By agent. */
+  runs: Runs[];
 }
 
+/** Each task has a target of its own, by which what runs it is known. */
+const targets = new Map<string, string>();
+let pings = 0;
+
 async function ping({ platform }: Scene, { agentId, tenant }: TestAgent): Promise<string> {
+  const number = pings++, target = `10.1.${number >> 8}.${number & 255}`;
   const task = await createTask(platform.platform, { actor: operator, tenant: tenant.customerId }, {
     agentId,
-    payload: { $case: "ping", value: { target: "10.1.0.7", count: 1 } },
+    payload: { $case: "ping", value: { target, count: 1 } },
     validMs: 600_000,
   });
+  targets.set(task.taskId, target);
   return task.taskId;
 }
 
@@ -108,7 +155,7 @@ async function knowsNothingOfOthers(scene: Scene): Promise<void> {
 }
 
 async function survivesANode(scene: Scene): Promise<void> {
-  const { rabbitmq, agents, links } = scene;
+  const { rabbitmq, agents, links, runs } = scene;
   const made = new Map<string, number>();
   const isMaking = { now: true };
   const making = (async () => {
@@ -125,6 +172,15 @@ async function survivesANode(scene: Scene): Promise<void> {
   isMaking.now = false;
   await making;
   await untilAllCame(scene, made);
+  for (const [index, { started }] of runs.entries()) {
+    const wanted = [...made].filter(([, agent]) => agent === index).map(([taskId]) => targets.get(taskId)!);
+    await until("all were started", () => wanted.every((target) => started.includes(target)));
+    assert.deepEqual(
+      started.filter((target, at) => started.indexOf(target) !== at),
+      [],
+      `agent ${index} started these twice`,
+    );
+  }
   for (const [index, link] of links.entries()) {
     const ids = link.tasks.map(idOf);
     const twice = ids.filter((id, at) => ids.indexOf(id) !== at);
@@ -149,7 +205,10 @@ async function endsTheRevoked(scene: Scene): Promise<void> {
   assert.ok(reasons.some((reason) => /does not accept|connection was closed/.test(reason)), reasons.join("\n"));
 }
 
-peerTest("RabbitMQ loses nothing when one of three nodes is killed", ["rabbitmq-server", "epmd"], async (t) => {
+peerTest("RabbitMQ loses nothing, and has no task run twice, when one of three nodes is killed", [
+  "rabbitmq-server",
+  "epmd",
+], async (t) => {
   await using platform = await startTestPlatform();
   const accessPort = freePort();
   await using rabbitmq = await startRabbitmq(platform.platform, { accessPort });
@@ -164,12 +223,15 @@ peerTest("RabbitMQ loses nothing when one of three nodes is killed", ["rabbitmq-
   for (const index of agents.keys()) agents[index] = await activatedAgent(platform, customer);
   await using stack = new AsyncDisposableStack();
   const links: LinkScene[] = [];
-  const scene: Scene = { platform, rabbitmq, agents, links };
+  const runs: Runs[] = [];
+  for (const agent of agents) runs.push(stack.use(await startRuns(platform, agent)));
+  const scene: Scene = { platform, rabbitmq, agents, links, runs };
   const link = (index: number) =>
     stack.use(startLink({
       ...agentOptions(platform, agents[index]!),
       trust: { ca: { pem: rabbitmq.authority.pem }, pins: [] },
       endpoints: rotated(rabbitmq.nodes, index).map(({ port }) => endpointOf("tls", port)),
+      onTask: (task, how) => runs[index]!.take(task, how),
     }));
   for (const index of agents.keys()) links.push(link(index));
   for (const each of links) await untilConnected(each);
@@ -177,6 +239,9 @@ peerTest("RabbitMQ loses nothing when one of three nodes is killed", ["rabbitmq-
   await t.step("an agent can neither read nor write what is another's", () => knowsNothingOfOthers(scene));
   links[1] = link(1);
   await untilConnected(links[1]);
-  await t.step("a node is killed with tasks in flight, and each comes to its agent", () => survivesANode(scene));
+  await t.step(
+    "a node is killed with tasks in flight, and each is started once by its agent",
+    () => survivesANode(scene),
+  );
   await t.step("a revoked agent loses its connection and gets no other", () => endsTheRevoked(scene));
 });
