@@ -53,11 +53,6 @@ export function listLedgerHeads(
   });
 }
 
-/** Tells every process that there is something new for the agent; the channel of listen() is `agent`. */
-export function wakeAgent({ transaction }: Tenant, agentId: string): void {
-  transaction.notify("agent", agentId);
-}
-
 /** Revokes the agent: its calls are refused from now on. */
 export function revokeAgent(
   platform: Platform,
@@ -69,7 +64,6 @@ export function revokeAgent(
     if (!await markRevoked(tenant, { agentId, reason, at })) {
       throw new UsageError(`Cannot revoke "${agentId}" as it is revoked`, `opendca-platform agent show ${agentId}`);
     }
-    wakeAgent(tenant, agentId);
     return { answer: undefined, audit: { action: "agentRevoked", subject: agentId, detail: { reason } } };
   });
 }
@@ -84,7 +78,6 @@ export function setAgentConfig(
     await agentOf(tenant, agentId);
     const document = configDocument(config);
     await keepAgentConfig(tenant, { agentId, document, at });
-    wakeAgent(tenant, agentId);
     const { hash } = document;
     return { answer: hash, audit: { action: "agentConfigured", subject: agentId, detail: { hash } } };
   });

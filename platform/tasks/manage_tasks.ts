@@ -3,7 +3,7 @@ import { UsageError } from "../../common/core/errors.ts";
 import { signTask } from "../../common/protocol/signed_task.ts";
 import { Task } from "../../proto/gen/opendca/v1/task.ts";
 import { keepAgentConfig } from "../agents/agent_configs.ts";
-import { agentOf, wakeAgent } from "../agents/manage_agents.ts";
+import { agentOf } from "../agents/manage_agents.ts";
 import type { Page } from "../store/page.ts";
 import type { Tenant } from "../store/store.ts";
 import { hasNotLeft } from "../agents/presence.ts";
@@ -51,7 +51,6 @@ export function createTask(
     }
     const kind = payload.$case;
     await addTask(tenant, { taskId, agentId, kind, signed, at: issuedAt, expiresAt });
-    wakeAgent(tenant, agentId);
     const detail = { agent: agentId, kind, ...(config === undefined ? {} : { hash: config.hash }) };
     return {
       answer: { taskId, agentId, kind, expiresAt },
