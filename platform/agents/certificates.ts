@@ -33,6 +33,19 @@ export async function addCertificate(
   );
 }
 
+/* More than one an hour since the first of them. */
+const mostTimes = 100;
+
+/** When the agent was last issued certificates, oldest first; without the one of its activation. */
+export async function renewalTimes(tenant: Tenant, agentId: string): Promise<number[]> {
+  const rows = await tenant.all<{ issued_at: number }>(
+    `SELECT issued_at FROM certificates WHERE customer_id = :customer AND agent_id = :agent_id
+     ORDER BY issued_at DESC, rowid DESC LIMIT ${mostTimes}`,
+    { agent_id: agentId },
+  );
+  return rows.map(({ issued_at }) => issued_at).toReversed().slice(rows.length < mostTimes ? 1 : 0);
+}
+
 /**
  * The certificate with this SHA-256, of any customer: this determines the customer of a caller. With the state of its
  * agent, as this is asked for with each call.

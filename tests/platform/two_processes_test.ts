@@ -10,6 +10,7 @@ import {
   activatedAgent,
   call,
   connect,
+  newKeyAndCsr,
   pollOf,
   reasonOf,
   startTestPlatform,
@@ -57,6 +58,19 @@ inPostgres("a source that used up its calls at one of two servers has to wait at
   await using second = await first.another();
   for (let i = 0; i < 30; i++) assert.equal(await reasonOf(activate(first, { code: "typing error" })), "answered");
   assert.equal(await reasonOf(activate(second, { code: "typing error" })), "too-many-requests");
+});
+
+inPostgres("an agent that renewed at one of two servers as often as it may has to wait at the other", async () => {
+  await using first = await startTestPlatform();
+  await using second = await first.another();
+  const { identity } = await activatedAgent(first, await first.customer("Acme"));
+  const answers: string[] = [];
+  for (const platform of [first, first, second, second, second, second, first]) {
+    using client = connect(platform, identity);
+    const request = { csr: (await newKeyAndCsr()).csr };
+    answers.push(await reasonOf(call(client, { method: client.renew, request })));
+  }
+  assert.deepEqual(answers, [...Array(5).fill("answered"), "too-many-requests", "too-many-requests"]);
 });
 
 inPostgres("who guessed codes at one of two servers has to wait at the other", async () => {

@@ -12,7 +12,7 @@ import type { Platform } from "../../agents/platform.ts";
 import { poll } from "../../tasks/poll.ts";
 import type { ConnectionGate } from "../connections/connection_gate.ts";
 import { rateLimit } from "../connections/rate_limit.ts";
-import { renew } from "../../agents/renew.ts";
+import { renew, renewalRate } from "../../agents/renew.ts";
 import { type StreamUpdate, type UpdateCall, type UpdateLimits, updateStreams } from "./stream_update.ts";
 import { upload } from "../../devices/upload.ts";
 
@@ -27,7 +27,7 @@ export function agentService(
   const activations = rateLimit({ ...activationRate, monotonicMs });
   // An agent polls every few minutes; after an outage it uploads as fast as it gets responses.
   const polls = rateLimit({ burst: 20, perMinute: 20, monotonicMs });
-  const renewals = rateLimit({ burst: 5, perMinute: 1 / 60, monotonicMs });
+  const renewals = rateLimit({ ...renewalRate, monotonicMs });
   const streamUpdate = updateStreams(platform, updateLimits);
 
   function identified<Request, Response>(
