@@ -134,6 +134,30 @@ eachDatabase(
     }),
 );
 
+eachDatabase("task list names each task by its command", () =>
+  withAgent(async (run, { agentId }) => {
+    const typed = [
+      ["read", agentId, "10.1.0.7"],
+      ["read", agentId, "hp-4-lab.example.com"],
+      ["scan", agentId],
+      ["scan", agentId, "--known"],
+      ["scan", agentId, "--network", "Lab", "--target", "10.1.0.7"],
+      ["scan", agentId, "--target", "10.1.0.0/28"],
+      ["scan", agentId, "--target", "10.1.0.7-10.1.0.9"],
+      ["scan", agentId, "--target", "10.1.0.7", "10.1.0.8"],
+      ["ping", agentId, "10.1.0.7"],
+      ["diagnostics", agentId],
+      ["refresh-config", agentId],
+      ["set-config", agentId, "--file", "c.json"],
+    ];
+    for (const args of typed) assert.equal((await run("task", ...args)).code, 0, args.join(" "));
+    const wanted = typed.map(([command]) => command!).toSorted();
+    const listed: { command: string }[] = JSON.parse((await run("task", "list", "--json")).stdout);
+    assert.deepEqual(listed.map(({ command }) => command).toSorted(), wanted);
+    const { stdout } = await run("task", "list");
+    assert.deepEqual(wanted.filter((command) => !new RegExp(`  ${command}  `).test(stdout)), [], stdout);
+  }, { "c.json": '{"pollIntervalSeconds":300}' }));
+
 eachDatabase("task scan refuses more targets than fit into a message", () =>
   withAgent(async (run, { agentId }) => {
     const targets = Array.from({ length: 12_000 }, (_, i) => `10.${i >> 8}.${i & 255}.7`);

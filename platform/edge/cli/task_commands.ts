@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { TaskResult } from "../../../proto/gen/opendca/v1/task.ts";
+import { Task, TaskResult } from "../../../proto/gen/opendca/v1/task.ts";
 import { configDocument } from "../../agents/agent_configs.ts";
 import { cancelTask, createTask, listTasks, type TaskPayload } from "../../tasks/manage_tasks.ts";
 import type { OpenPlatform } from "../../agents/platform.ts";
@@ -131,14 +131,14 @@ function addListCommand(task: Command, context: CommandContext): void {
         const now = context.host.clock.now().getTime();
         const results = rows.map((row) => ({ row, result: maybeTaskResult(row) }));
         const shown = results.map(({ row, result }) => shownTask(row, { result, now }));
-        const cells = shown.map(({ taskId, agentId, kind, state, createdAt, message }, i) => {
+        const cells = shown.map(({ taskId, agentId, command, state, createdAt, message }, i) => {
           const result = results[i]!.result;
           const outcome = result === undefined
             ? message
             : state === "running" && result.progress !== undefined
             ? progressLine(rows[i]!)
             : taskOutcome(result);
-          return [taskId, agentId, kind, state, minuteText(createdAt), outcome];
+          return [taskId, agentId, command, state, minuteText(createdAt), outcome];
         });
         return partAnswer(part, {
           json: shown,
@@ -149,6 +149,26 @@ function addListCommand(task: Command, context: CommandContext): void {
     );
 }
 
+const commands: Readonly<Record<string, string>> = {
+  ping: "ping",
+  diagnostics: "diagnostics",
+  setConfig: "set-config",
+  cancelTask: "cancel",
+  refreshConfig: "refresh-config",
+  openWebAccess: "sessions open",
+};
+
+/* As it is typed: to read one device is a scan of one target, which is no range. */
+function commandOf({ kind, task }: Pick<TaskRow, "kind" | "task">): string {
+  if (kind !== "scanNow") return commands[kind] ?? kind;
+  const { payload } = Task.decode(task);
+  const { site, targets, knownDevicesOnly } = payload?.$case === "scanNow" ? payload.value : { targets: [] };
+  const isRead = targets.length === 1 && site === "" && !knownDevicesOnly && !isRange.test(targets[0]!);
+  return isRead ? "read" : "scan";
+}
+
+const isRange = /\/|^[\d.:a-f]+-[\d.:a-f]+$/i;
+
 function shownTask(row: TaskRow, { result, now }: { result: TaskResult | undefined; now: number }) {
   // An agent that is offline has not received it.
   const isOver = (row.state === "waiting" || row.state === "delivered") && row.expires_at <= now;
@@ -156,6 +176,7 @@ function shownTask(row: TaskRow, { result, now }: { result: TaskResult | undefin
     taskId: row.task_id,
     agentId: row.agent_id,
     kind: row.kind,
+    command: commandOf(row),
     state: isOver ? "expired" : row.state,
     createdAt: row.created_at,
     expiresAt: row.expires_at,
