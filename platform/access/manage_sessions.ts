@@ -30,6 +30,7 @@ import {
   liveSessions,
   markClosed,
   maybeSession,
+  refusedStates,
   type Scheme,
   sessionRows,
 } from "./sessions.ts";
@@ -67,7 +68,8 @@ export interface OpenedSession {
   needsApproval: boolean;
 }
 
-export type SessionState = "waiting" | "open" | "closed" | "refused" | "expired";
+export const sessionStates = ["waiting", "open", "closed", "refused", "expired"] as const;
+export type SessionState = (typeof sessionStates)[number];
 
 export interface ShownSession extends Omit<ListedSession, "state" | "task_result"> {
   state: SessionState;
@@ -132,13 +134,28 @@ export function openSession(platform: Platform, by: TenantBy, wish: SessionWish)
   });
 }
 
-/** Newest first. */
-export function listSessions(platform: Platform, by: TenantBy, page: Page = {}): Promise<ShownSession[]> {
-  return readTenant(
-    platform,
-    by,
-    async (tenant) => (await sessionRows(tenant, page)).map((row) => shownSession(row, platform.clock.now())),
-  );
+export interface SessionFilters {
+  agentId?: string | undefined;
+  state?: SessionState | undefined;
+  /** Only sessions that were asked for since then. */
+  since?: Date | undefined;
+}
+
+/** Newest first. Throws UsageError for an unknown agent. */
+export function listSessions(
+  platform: Platform,
+  by: TenantBy,
+  { state, ...filters }: SessionFilters & Page = {},
+): Promise<ShownSession[]> {
+  return readTenant(platform, by, async (tenant) => {
+    if (filters.agentId !== undefined) await agentOf(tenant, filters.agentId);
+    const at = platform.clock.now();
+    const rows = await sessionRows(tenant, {
+      ...filters,
+      ...(state === undefined ? {} : { state: { is: state, at } }),
+    });
+    return rows.map((row) => shownSession(row, at));
+  });
 }
 
 /** Throws UsageError if the customer has no such session. */
@@ -182,8 +199,6 @@ async function sessionOf(tenant: Tenant, sessionId: string): Promise<ListedSessi
   if (row !== undefined) return row;
   throw new UsageError(`Cannot find the session "${sessionId}"`, "opendca-platform access list shows them");
 }
-
-const refusedStates = ["refused", "failed", "cancelled", "succeeded"];
 
 /**
  * Completed by the task's result: an agent that refuses never connects to a gateway, and one that ends a session knows

@@ -1,6 +1,6 @@
 /** Rows of sessions of Device Web Access. */
 import { type Page, pageParameters, pageSql } from "../store/page.ts";
-import type { Tenant, Transaction } from "../store/store.ts";
+import type { Parameters, Tenant, Transaction } from "../store/store.ts";
 
 const schemes = ["http", "https", "raw"] as const;
 export type Scheme = (typeof schemes)[number];
@@ -68,11 +68,40 @@ const listed =
     t.result AS task_result
   FROM access_sessions s LEFT JOIN tasks t ON t.customer_id = s.customer_id AND t.task_id = s.task_id`;
 
+/** Of a task whose agent did not open the session. */
+export const refusedStates = ["refused", "failed", "cancelled", "succeeded"];
+
+/* As shownSession() tells it. */
+const shownState = `CASE
+  WHEN s.state = 'waiting' AND t.state IN (${refusedStates.map((state) => `'${state}'`).join(", ")}) THEN 'refused'
+  WHEN s.state = 'waiting' AND s.ends_at <= :at THEN 'expired'
+  WHEN s.state = 'open' AND s.ends_at <= :at THEN 'closed' ELSE s.state END`;
+
+export interface RowFilters {
+  agentId?: string | undefined;
+  /** As it is shown at this time. */
+  state?: { is: string; at: Date } | undefined;
+  /** Only sessions that were asked for since then. */
+  since?: Date | undefined;
+}
+
 /** Newest first. */
-export function sessionRows(tenant: Tenant, page: Page = {}): Promise<ListedSession[]> {
+export function sessionRows(
+  tenant: Tenant,
+  { agentId, state, since, ...page }: RowFilters & Page = {},
+): Promise<ListedSession[]> {
+  const conditions: string[] = [], parameters: Parameters = pageParameters(page);
+  const add = (condition: string, values: Parameters) => {
+    conditions.push(` AND ${condition}`);
+    Object.assign(parameters, values);
+  };
+  if (agentId !== undefined) add("s.agent_id = :agent_id", { agent_id: agentId });
+  if (state !== undefined) add(`${shownState} = :state`, { state: state.is, at: state.at.getTime() });
+  if (since !== undefined) add("s.created_at >= :since", { since: since.getTime() });
   return tenant.all(
-    `${listed} WHERE s.customer_id = :customer ORDER BY s.created_at DESC, s.session_id ${pageSql}`,
-    pageParameters(page),
+    `${listed} WHERE s.customer_id = :customer${conditions.join("")}
+     ORDER BY s.created_at DESC, s.session_id ${pageSql}`,
+    parameters,
   );
 }
 

@@ -276,6 +276,7 @@ const probes: Record<string, (tenant: Tenant, id: string) => Promise<unknown>> =
   certificateInUse: (tenant, id) => certificates.certificateInUse(tenant, id),
   addSession: (tenant, id) =>
     sessions.addSession(tenant, { ...sessionOf(crypto.randomUUID()), agent_id: id, device_id: id }),
+  renewalTimes: (tenant, id) => certificates.renewalTimes(tenant, id),
   sessionRows: (tenant) => sessions.sessionRows(tenant),
   maybeSession: (tenant, id) => sessions.maybeSession(tenant, id),
   liveSessions: (tenant, id) => sessions.liveSessions(tenant, { agentId: id, at: new Date(0) }),

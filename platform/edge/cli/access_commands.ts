@@ -5,6 +5,8 @@ import {
   listSessions,
   longestSessionMs,
   openSession,
+  type SessionState,
+  sessionStates,
   type ShownSession,
   showSession,
 } from "../../access/manage_sessions.ts";
@@ -55,6 +57,13 @@ interface OpenFlags {
   wait?: boolean;
 }
 
+interface ListFlags {
+  agent?: string;
+  state?: SessionState;
+  /** Milliseconds. */
+  since?: number;
+}
+
 /** `access open|list|show|link|log|close|legacy-tls`. */
 export function addAccessCommands(program: Command, context: CommandContext): void {
   const access = program.command("access").description("sessions with the web pages of devices, through their agents");
@@ -72,9 +81,22 @@ export function addAccessCommands(program: Command, context: CommandContext): vo
       context.runForCustomer(command, (platform, by) => open(platform, by, { device, flags, context }))
     );
   addPaging(access.command("list").description("sessions, newest first").option(...customerOption), 1000)
-    .action((page: Page, command: Command) =>
+    .option("--agent <agent>", "of one agent")
+    .addOption(new Option("--state <state>", "only sessions in this state").choices(sessionStates))
+    .addOption(
+      new Option("--since <time>", "only sessions that were asked for within this time, such as 2h or 3d")
+        .argParser(timeOption("--since", { min: "1m", max: "365d", bareUnit: "d" })),
+    )
+    .action(({ agent, state, since, ...page }: ListFlags & Page, command: Command) =>
       context.runForCustomer(command, async (platform, by) => {
-        const part = partFrom(await listSessions(platform, by, oneMore(page)), page, "sessions");
+        const filters = {
+          agentId: agent,
+          state,
+          since: since === undefined ? undefined : new Date(context.host.clock.now().getTime() - since),
+        };
+        const isFiltered = [agent, state, since].some((filter) => filter !== undefined);
+        const found = await listSessions(platform, by, { ...filters, ...oneMore(page) });
+        const part = partFrom(found, page, "sessions");
         const { rows: sessions } = part;
         const cells = sessions.map((row) => [
           row.session_id,
@@ -88,7 +110,7 @@ export function addAccessCommands(program: Command, context: CommandContext): vo
         ]);
         return partAnswer(part, {
           json: sessions.map(jsonOf),
-          empty: "no sessions yet: opendca-platform access open DEVICE asks for one",
+          empty: isFiltered ? "no such sessions" : "no sessions yet: opendca-platform access open DEVICE asks for one",
           table: (screen) => renderTable(columns, cells, screen),
         });
       })

@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { eachDatabase } from "../../../tests/fixtures/each_database.ts";
-import { withPlatform } from "../../../tests/platform/commands.ts";
+import { now, withPlatform } from "../../../tests/platform/commands.ts";
+import { type SessionState, sessionStates } from "../../access/manage_sessions.ts";
+import { addSession } from "../../access/sessions.ts";
+import { addAgent } from "../../agents/agents.ts";
+import { addSite } from "../../customers/customers.ts";
+import { addTask } from "../../tasks/tasks.ts";
+
+const hourMs = 3_600_000;
 
 eachDatabase(
   "access says what is missing: a device, a session, --raw for a port that prints",
@@ -114,6 +122,93 @@ eachDatabase(
       ) {
         const { code, stderr } = await run(...listen, ...args);
         assert.equal(code, 64, args.join(" "));
+        assert.match(stderr, pattern);
+      }
+    }),
+);
+
+interface ListedJson {
+  sessionId: string;
+  state: SessionState;
+  agentId: string;
+}
+
+eachDatabase(
+  "access list is of an agent, of a state as it is shown, and of the last time",
+  () =>
+    withPlatform(async (run, { openStore }) => {
+      await run("customer", "create", "Acme");
+      const agents = await (async () => {
+        await using store = await openStore();
+        return await store.transaction(async (tx) => {
+          const [customer] = await tx.all<{ customer_id: string }>("SELECT customer_id FROM customers");
+          const tenant = tx.tenant(customer!.customer_id), at = new Date(now.getTime() - 10 * hourMs);
+          const { site_id: siteId } = await addSite(tenant, { name: "Office", at });
+          const made: string[] = [];
+          for (const hostname of ["a", "b"]) {
+            const agentId = await addAgent(tenant, { siteId, installationId: hostname, hostname, version: "1", at });
+            made.push(agentId);
+          }
+          let number = 0;
+          for (const taskState of [null, "waiting", "running", "refused", "failed", "cancelled", "succeeded"]) {
+            for (const state of ["waiting", "open", "closed"]) {
+              for (const endsInMs of [-1, 0, 1]) {
+                const id = String(number++).padStart(4, "0"), agent_id = made[number % 2]!;
+                const none = Buffer.alloc(0), task_id = taskState === null ? "none" : `task-${id}`;
+                const signed = { task: none, signature: none, keyId: "" };
+                const task = { taskId: task_id, agentId: agent_id, kind: "openWebAccess", signed, at, expiresAt: at };
+                if (taskState !== null) await addTask(tenant, task);
+                await tx.run("UPDATE tasks SET state = :state WHERE task_id = :task_id", {
+                  state: taskState ?? "",
+                  task_id,
+                });
+                await addSession(tenant, {
+                  session_id: `ses-${id}`,
+                  label: id,
+                  agent_id,
+                  device_id: "dev-1",
+                  task_id,
+                  address: "10.1.0.7",
+                  port: 80,
+                  scheme: "http",
+                  openedBy: "operator:eva",
+                  keyDigest: none,
+                  at: new Date(now.getTime() - number * 60_000),
+                  endsAt: new Date(now.getTime() + endsInMs),
+                });
+                await tx.run("UPDATE access_sessions SET state = :state WHERE label = :id", { state, id });
+              }
+            }
+          }
+          return made;
+        });
+      })();
+      const list = async (...args: string[]): Promise<ListedJson[]> =>
+        JSON.parse((await run("access", "list", "--json", ...args)).stdout);
+      const ids = (sessions: ListedJson[]) => sessions.map(({ sessionId }) => sessionId);
+      const all = await list();
+      assert.equal(all.length, 63);
+      for (const state of sessionStates) {
+        const wanted = all.filter((session) => session.state === state);
+        assert.ok(wanted.length > 0, state);
+        assert.deepEqual(ids(await list("--state", state)), ids(wanted), state);
+        const ofAgent = wanted.filter(({ agentId }) => agentId === agents[1]);
+        assert.deepEqual(
+          ids(await list("--state", state, "--agent", agents[1]!, "--limit", "2")),
+          ids(ofAgent).slice(0, 2),
+        );
+      }
+      assert.deepEqual(ids(await list("--since", "30m")), ids(all).slice(0, 30));
+      assert.match((await run("access", "list", "--since", "1m", "--state", "open")).stdout, /^no such sessions\n$/);
+      for (
+        const [args, pattern] of [
+          [["--agent", "agt-0"], /Cannot find the agent "agt-0"/],
+          [["--state", "lost"], /--state <state>.*allowed choices are waiting, open, closed, refused, expired/s],
+          [["--since", "yesterday"], /--since as a time from 1m to 365d/],
+        ] as [string[], RegExp][]
+      ) {
+        const { code, stderr } = await run("access", "list", ...args);
+        assert.equal(code, 64, stderr);
         assert.match(stderr, pattern);
       }
     }),

@@ -155,7 +155,7 @@ const commands: Readonly<Record<string, string>> = {
   setConfig: "set-config",
   cancelTask: "cancel",
   refreshConfig: "refresh-config",
-  openWebAccess: "sessions open",
+  openWebAccess: "access open",
 };
 
 /* As it is typed: to read one device is a scan of one target, which is no range. */
