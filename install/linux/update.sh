@@ -7,6 +7,7 @@
 # of them than was signed.
 set -eu
 umask 022
+export LC_ALL=C
 
 # Of tests; the unit sets none of them.
 lib=${OPENDCA_UPDATE_LIB:-/usr/local/lib/opendca}
@@ -44,7 +45,13 @@ drop_staging() {
 take_request() {
   next=idle
   staging=$(mktemp -d "$lib/.update-XXXXXX") || return 0
-  agent_file request 200 "$read_seconds" >"$staging/request" 2>/dev/null || return 0
+  if ! said=$({ agent_file request 200 "$read_seconds" >"$staging/request"; } 2>&1); then
+    case $said in
+    *"No such file"*) ;;
+    *) say "error: Cannot read the request of the agent: ${said:-it did not come within $read_seconds seconds}" ;;
+    esac
+    return 0
+  fi
   agent_file opendca.manifest 70000 "$read_seconds" >"$staging/opendca.manifest" 2>/dev/null || true
   next=$(step check --staging "$staging") || next=idle
   case $next in

@@ -165,14 +165,13 @@ async function* decoded(source: AsyncIterable<Uint8Array>): AsyncIterable<Uint8A
     params: { [zlib.constants.ZSTD_d_windowLogMax]: windowLogMax },
   });
   let isOver = false;
+  let next = Promise.withResolvers<void>();
+  for (const event of ["drain", "close", "error"]) stream.on(event, () => next.resolve());
   const feed = async () => {
     for await (const bytes of source) {
       if (isOver || stream.destroyed) return;
-      if (!stream.write(bytes)) {
-        await new Promise<void>((resolve) => {
-          for (const event of ["drain", "close", "error"]) stream.once(event, resolve);
-        });
-      }
+      next = Promise.withResolvers();
+      if (!stream.write(bytes)) await next.promise;
     }
     stream.end();
   };

@@ -74,10 +74,18 @@ const attacks: [name: string, script: (scene: ScriptScene) => string, said: RegE
     ({ secret }) => `ln -sf ${secret} opendca.manifest`,
     /Cannot trust the release manifest/,
   ],
-  ["a link to a file of root as request", ({ secret }) => `ln -sf ${secret} request`, /^$/],
+  [
+    "a link to a file of root as request",
+    ({ secret }) => `ln -sf ${secret} request`,
+    /Cannot read the request.*Permission denied/,
+  ],
   ["a link to memory without end as program", () => "ln -sf /dev/zero opendca", /file is not the one that was signed/],
   ["a pipe as program", () => "rm opendca; mkfifo opendca", /it did not come within 2 seconds/],
-  ["a pipe as request", () => "rm request; mkfifo request", /^$/],
+  [
+    "a pipe as request",
+    () => "rm request; mkfifo request",
+    /Cannot read the request.*it did not come within 1 seconds/,
+  ],
   ["a pipe as manifest", () => "rm opendca.manifest; mkfifo opendca.manifest", /Cannot trust the release manifest/],
   ["a folder as program", () => "rm opendca; mkdir opendca", /Cannot copy the file.*Is a directory/],
   ["a longer program", () => "echo x >>opendca", /file is not the one that was signed/],
@@ -96,7 +104,11 @@ const attacks: [name: string, script: (scene: ScriptScene) => string, said: RegE
     /^$/,
   ],
   ["a path as version", ({ names }) => (void names, `echo "1 ../../x ${"ab".repeat(32)}" >request`), /^$/],
-  ["its folder as a link to one of root", ({ folder }) => `cd ..; rm -rf update; ln -s ${folder}/roots update`, /^$/],
+  [
+    "its folder as a link to one of root",
+    ({ folder }) => `cd ..; rm -rf update; ln -s ${folder}/roots update`,
+    /Cannot read the request.*Permission denied/,
+  ],
 ];
 
 for (const [name, script, said] of attacks) {
