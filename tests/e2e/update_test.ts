@@ -81,6 +81,7 @@ async function wholeLife(machine: Machine, folder: string): Promise<void> {
   await machine.ok(["systemctl", "stop", "opendca-agent", "opendca-update.path"]);
   await machine.ok(["sh", "-c", pendingAgain]);
   await machine.reboot();
+  await platform.start();
   await until(
     "the agent runs again",
     async () => (await properties(machine, "opendca-agent")).ActiveState === "active",
@@ -152,6 +153,8 @@ function manifestOf(version: string, path: string): string {
 interface TestedPlatform extends AsyncDisposable {
   folder: string;
   admin(...args: string[]): Promise<string>;
+  /** Once more, in the network that a machine has after its start. */
+  start(): Promise<void>;
   /** Adds a release, and offers it to everybody. */
   release(version: string, path: string): Promise<void>;
 }
@@ -177,11 +180,17 @@ async function startPlatform(machine: Machine, folder: string): Promise<TestedPl
     "--poll-seconds",
     "30",
   ];
-  const program: RunningProgram = startProgram("platform/main.ts", serve, {}, machine.network());
-  await program.line((line) => line.includes('"ready"'));
+  let program: RunningProgram | undefined;
+  async function start(): Promise<void> {
+    await program?.[Symbol.asyncDispose]();
+    program = startProgram("platform/main.ts", serve, {}, machine.network());
+    await program.line((line) => line.includes('"ready"'));
+  }
+  await start();
   return {
     folder: data,
     admin,
+    start,
     async release(version, path) {
       const release = `${folder}/release-${version}`;
       await Deno.mkdir(release);
@@ -189,8 +198,10 @@ async function startPlatform(machine: Machine, folder: string): Promise<TestedPl
       await Deno.writeTextFile(`${release}/opendca-${version}.manifest`, manifestOf(version, path));
       await admin("release", "add", release, "--keys", `${folder}/keys`);
       await admin("release", "rollout", version, "--percent", "100");
+      // It polls at its start.
+      await machine.ok(["systemctl", "restart", "opendca-agent"]);
     },
-    [Symbol.asyncDispose]: () => program[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: async () => await program?.[Symbol.asyncDispose](),
   };
 }
 
