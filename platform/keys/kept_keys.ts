@@ -3,7 +3,7 @@ import { ConfigError } from "../../common/core/errors.ts";
 import { createSigningKeyPem, loadSigningKey, type SigningKey } from "../../common/protocol/signature.ts";
 import { type Authority, createAuthority, loadAuthority, validityFrom } from "./authority.ts";
 import type { DataDirectory } from "./data_directory.ts";
-import { type CertificateFiles, createServerCertificate, isCurrent } from "./server_certificate.ts";
+import { certificateEnd, type CertificateFiles, createServerCertificate, isCurrent } from "./server_certificate.ts";
 
 export interface KeptKeys {
   /** Signs the certificates of agents. */
@@ -68,6 +68,12 @@ function missingKey(directory: DataDirectory, name: string): ConfigError {
     `Cannot use the store as "${directory.path(name)}" is missing`,
     "restore the file from a backup; with a new one, every agent would have to be activated again",
   );
+}
+
+/** When the certificate that the platform has made for its server ends; undefined if it has made none. */
+export function serverCertificateEnd(directory: DataDirectory): Date | undefined {
+  const pem = directory.maybeText("server.pem");
+  return pem === undefined ? undefined : certificateEnd(pem);
 }
 
 /** The server's certificate for these names; renewed if the present one has other names or expires soon. */

@@ -34,6 +34,11 @@ export function isCurrent(certificatePem: string, options: { names: string[]; no
     certificate.notAfter.getTime() - options.now.getTime() > renewWithinMs;
 }
 
+/** Of the first certificate in a PEM text. */
+export function certificateEnd(pem: string): Date {
+  return new x509.X509Certificate(pem).notAfter;
+}
+
 function isAddress(name: string): boolean {
   return /^[\d.]+$|:/.test(name);
 }

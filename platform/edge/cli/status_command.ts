@@ -2,6 +2,9 @@ import type { Command } from "commander";
 import { messageOf } from "../../../common/core/errors.ts";
 import { safeText } from "../../../common/core/safe_text.ts";
 import { type AgentProblem, type PlatformStatus, platformStatus } from "../../devices/platform_status.ts";
+import { serverCertificateEnd } from "../../keys/kept_keys.ts";
+import type { OpenPlatform } from "../../agents/platform.ts";
+import type { By } from "../../audit/use_case.ts";
 import type { CommandContext } from "./command_context.ts";
 import { jsonText } from "./json_text.ts";
 import { oneLine, renderFacts } from "./table.ts";
@@ -15,20 +18,21 @@ export function addStatusCommand(program: Command, context: CommandContext): voi
       `
 An agent that missed three polls is silent. With --check, WARNING means an agent
 that is silent or in doubt, an alarm of the last 24 hours about guessed
-activation codes, or a roll-out that paused itself, and CRITICAL that all agents
-are silent, as when the server does not run. The store is read, not the server.`,
+activation codes, a roll-out that paused itself, or a certificate of the server
+that ends within 30 days, and CRITICAL that all agents are silent, as when the
+server does not run. The store is read, not the server.`,
     )
     .action(async (options: { check?: boolean }, command: Command) => {
       if (options.check !== true) {
         return await context.run(command, async (platform, by) => {
-          const status = await platformStatus(platform, by);
+          const status = await fullStatus(platform, by);
           return { json: status, text: (screen) => renderFacts(factsOf(status), screen) };
         });
       }
       let checked: { exitCode: number; line: string } | undefined;
       try {
         await context.run(command, async (platform, by) => {
-          const status = await platformStatus(platform, by);
+          const status = await fullStatus(platform, by);
           const result = checked = checkOf(status);
           return { json: { ...status, check: result }, text: `${result.line}\n` };
         });
@@ -41,6 +45,21 @@ are silent, as when the server does not run. The store is read, not the server.`
     });
 }
 
+interface FullStatus extends PlatformStatus {
+  /** Of the server, if the platform has made its certificate; undefined if that lasts for longer. */
+  certificateEnds?: Date;
+}
+
+/** Half of the time in which a restart of the server renews it. */
+const certificateDays = 30, dayMs = 86_400_000;
+
+async function fullStatus(platform: OpenPlatform, by: By): Promise<FullStatus> {
+  const status = await platformStatus(platform, by);
+  const end = serverCertificateEnd(platform.directory);
+  const isLate = end !== undefined && end.getTime() - platform.clock.now().getTime() < certificateDays * dayMs;
+  return isLate ? { ...status, certificateEnds: end } : status;
+}
+
 function maybeGuessingSentence({ codeGuessing }: PlatformStatus): string | undefined {
   if (codeGuessing === null) return undefined;
   const { alarms, lastAt, attempts, sources } = codeGuessing;
@@ -48,15 +67,20 @@ function maybeGuessingSentence({ codeGuessing }: PlatformStatus): string | undef
     `${sources === 1 ? "" : "s"}${alarms === 1 ? "" : `, ${alarms} alarms in 24 hours`}`;
 }
 
-function sentencesOf(status: PlatformStatus): string[] {
+function sentencesOf(status: FullStatus): string[] {
+  const certificate = status.certificateEnds === undefined ? [] : [
+    `the server's certificate ends on ${
+      status.certificateEnds.toISOString().slice(0, 10)
+    }: restart the server, or delete server.pem if it has a certificate of its own`,
+  ];
   const guessing = maybeGuessingSentence(status);
   const paused = status.pausedReleases.map(({ version, reason }) =>
     `the roll-out of ${version} paused itself: ${reason}`
   );
-  return [...(guessing === undefined ? [] : [guessing]), ...paused, ...status.problems.map(sentenceOf)];
+  return [...certificate, ...(guessing === undefined ? [] : [guessing]), ...paused, ...status.problems.map(sentenceOf)];
 }
 
-function factsOf(status: PlatformStatus): [string, string | number][] {
+function factsOf(status: FullStatus): [string, string | number][] {
   const { customers, agents, devices, problems, codeGuessing } = status;
   const agentParts = [
     `${agents.active} active`,
@@ -91,7 +115,7 @@ function sentenceOf({ customer, site, agentId, hostname, message }: AgentProblem
 /** Limits of the text: monitoring systems cut longer lines, including the numbers after the text. */
 const mostNamed = 5, mostText = 1000;
 
-function checkOf(status: PlatformStatus): { exitCode: 0 | 1 | 2; line: string } {
+function checkOf(status: FullStatus): { exitCode: 0 | 1 | 2; line: string } {
   const { agents, devices, codeGuessing } = status;
   const sentences = sentencesOf(status);
   const exitCode = agents.active > 0 && agents.silent === agents.active ? 2 : sentences.length > 0 ? 1 : 0;

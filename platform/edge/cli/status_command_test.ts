@@ -3,6 +3,8 @@ import { eachDatabase } from "../../../tests/fixtures/each_database.ts";
 import { type Installation, now, type RunCommand, withPlatform } from "../../../tests/platform/commands.ts";
 import { addAgent, markRevoked, notePoll, suspectClone } from "../../agents/agents.ts";
 import { appendAudit } from "../../audit/audit_log.ts";
+import { loadAuthority } from "../../keys/authority.ts";
+import { createServerCertificate } from "../../keys/server_certificate.ts";
 import { looseQueries, looseTenant } from "../../../tests/fixtures/loose_queries.ts";
 
 const minute = 60_000;
@@ -160,3 +162,20 @@ eachDatabase(
       assert.equal(JSON.parse((await run("status", "--json")).stdout).codeGuessing.attempts, 300);
     }),
 );
+
+Deno.test("status says that the certificate of the server ends within 30 days", () =>
+  withAgents({ Acme: [1] }, async (run, { folder }) => {
+    const authority = await loadAuthority({
+      certificatePem: await Deno.readTextFile(`${folder}/server-authority.pem`),
+      privateKeyPem: await Deno.readTextFile(`${folder}/server-authority.key`),
+    });
+    // It lasts for 397 days.
+    for (const [days, says] of [[31, false], [30, false], [29, true], [-1, true]] as const) {
+      const made = new Date(now.getTime() + (days - 397) * 24 * 60 * minute);
+      const files = await createServerCertificate(authority, { names: ["localhost"], now: made });
+      await Deno.writeTextFile(`${folder}/server.pem`, files.certificatePem + files.privateKeyPem);
+      const { code, stdout } = await run("status", "--check");
+      assert.deepEqual([code, /WARNING - the server's certificate ends on 20\d\d-/.test(stdout)], [Number(says), says]);
+      assert.equal(/^problem +the server's certificate ends/m.test((await run("status")).stdout), says);
+    }
+  }));
