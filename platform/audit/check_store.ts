@@ -11,7 +11,7 @@ export async function checkPostgres(address: DatabaseAddress): Promise<Finding[]
   await using store = await openPostgresStore(address);
   const pool = createPool(address);
   try {
-    return [...await checkDatabase(pool), await auditFinding(store)];
+    return [...await checkDatabase(pool), await auditFinding(store), await releasesFinding(store)];
   } finally {
     await pool.end();
   }
@@ -28,11 +28,28 @@ export async function checkSqlite(path: string): Promise<Finding[]> {
     fault: faults.length === 0 ? undefined : faults.join("; "),
     hint: "restore it from a backup",
   };
-  return [file, await auditFinding(store)];
+  return [file, await auditFinding(store), await releasesFinding(store)];
 }
 
 async function auditFinding(store: Store): Promise<Finding> {
   const { brokenAt } = await store.transaction((tx) => auditVerdict(tx), { readOnly: true });
   const fault = brokenAt === undefined ? undefined : `entry ${brokenAt} is missing or was changed`;
   return { what: "audit log", fault, hint: "compare it with a backup" };
+}
+
+/** Files of releases, which agents are sent chunk by chunk. */
+async function releasesFinding(store: Store): Promise<Finding> {
+  const rows = await store.transaction((tx) =>
+    tx.all<{ version: string; target: string }>(
+      `SELECT f.version, f.target FROM release_files f LEFT JOIN release_chunks c ON c.file_id = f.file_id
+       WHERE f.version IS NOT NULL GROUP BY f.file_id, f.version, f.target, f.encoded_bytes
+       HAVING coalesce(sum(length(c.bytes)), 0) <> f.encoded_bytes OR count(*) <> max(c.number) + 1
+       ORDER BY f.version, f.target`,
+    ), { readOnly: true });
+  const names = rows.map(({ version, target }) => `${version} for ${target}`);
+  return {
+    what: "releases",
+    fault: names.length === 0 ? undefined : `a file is incomplete: ${names.join(", ")}`,
+    hint: "opendca-platform release withdraw it, or restore the store from a backup",
+  };
 }

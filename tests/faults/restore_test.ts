@@ -62,7 +62,7 @@ for (const { name, readMs, offlineMs } of cases) {
       await office.pass(offlineMs, minute);
       assert.equal((await office.status()).spool.depth > 0, offlineMs > 0);
 
-      assert.equal(await onPlatform(office, backup, "database", "check"), "file: ok\naudit log: ok\n");
+      assert.equal(await onPlatform(office, backup, "database", "check"), "file: ok\naudit log: ok\nreleases: ok\n");
       await using restored = await openPlatform({
         dataDirectory: backup,
         clock: office.platformClock,

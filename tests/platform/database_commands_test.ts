@@ -91,6 +91,7 @@ databaseTest(
       ["encoding", true],
       ["durability", false],
       ["audit log", true],
+      ["releases", true],
     ]);
     const owner = await fails(ownerUrl, "customer", "list");
     assert.deepEqual([owner.code, /as this role owns the tables/.test(owner.err)], [78, true], owner.err);
@@ -118,7 +119,7 @@ databaseTest(
       return texts;
     };
     const before = await listed(undefined);
-    assert.equal(await run(undefined, "database", "check"), "file: ok\naudit log: ok\n");
+    assert.equal(await run(undefined, "database", "check"), "file: ok\naudit log: ok\nreleases: ok\n");
     const unnamed = await fails(undefined, "database", "copy");
     assert.deepEqual([unnamed.code, /without a database/.test(unnamed.err)], [64, true], unnamed.err);
 

@@ -9,6 +9,8 @@ import { chunkBytes } from "../../platform/releases/chunk_bytes.ts";
 import { findRelease, trustedKeys } from "../../platform/releases/find_release.ts";
 import { rollOut, showRelease, withdrawRelease } from "../../platform/releases/manage_releases.ts";
 import { chunksOf } from "../../platform/releases/store_file.ts";
+import { encodeReleaseKeys } from "../../common/release/release_keys.ts";
+import { withPlatform } from "./commands.ts";
 import { eachDatabase, isPostgres } from "../fixtures/each_database.ts";
 import { startTestPlatform, type TestPlatform } from "../fixtures/platform_fixture.ts";
 import {
@@ -292,6 +294,29 @@ eachDatabase("what an interrupted command has left is removed a day later, and o
     assert.deepEqual(await counts(platform), [1, 1, 1]);
   });
 });
+
+eachDatabase(
+  "database check finds a file of a release of which a part is missing or too short",
+  () =>
+    withPlatform((run, { sql }) =>
+      withFolder(async (folder) => {
+        await writeRelease(folder, madeRelease({ content, issuedAt: "2026-03-01T00:00:00Z" }));
+        await Deno.writeTextFile(`${folder}/trusted.keys`, encodeReleaseKeys(trustedReleaseKeys));
+        assert.equal((await run("release", "add", folder, "--keys", `${folder}/trusted.keys`)).code, 0);
+        const check = async () => {
+          const { stdout } = await run("database", "check", "--json");
+          return JSON.parse(stdout).find(({ what }: { what: string }) => what === "releases").fault;
+        };
+        assert.equal(await check() ?? null, null);
+        await sql("UPDATE release_chunks SET number = 99 WHERE number = 4");
+        assert.equal(await check(), "a file is incomplete: 0.2.0 for linux-x64");
+        await sql("UPDATE release_chunks SET number = 4 WHERE number = 99");
+        assert.equal(await check() ?? null, null);
+        await sql("DELETE FROM release_chunks WHERE number = 0");
+        assert.equal(await check(), "a file is incomplete: 0.2.0 for linux-x64, 0.2.0 for windows-x64");
+      })
+    ),
+);
 
 Deno.test("trustedKeys() wants keys that were named in a program that has none", () => {
   assert.throws(() => trustedKeys(undefined, undefined), /development build, which has no release keys/);

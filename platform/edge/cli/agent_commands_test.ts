@@ -192,6 +192,10 @@ const changes = (agentId: string): string[][] => [
   ["code", "create"],
   ["agent", "quota", agentId, "--set", "9"],
   ["customer", "quota", "Acme", "--set", "9"],
+  ["release", "pause", "0.2.0", "--reason", "x"],
+  ["agent", "update", agentId, "--pin", "0.2.0"],
+  ["site", "update", "Berlin", "--hold"],
+  ["customer", "update", "Acme", "--hold"],
   ["agent", "revoke", agentId, "--reason", "lost"],
   ["agent", "configure", agentId, "--file", "c.json"],
   ["task", "ping", agentId, "10.1.0.7"],
@@ -202,10 +206,20 @@ eachDatabase(
   "every command that changes something is in the audit log with who, or changes nothing",
   () =>
     withAgent(async (run, { agentId, sql }) => {
-      const tables = ["customers", "sites", "activation_codes", "agents", "agent_configs", "tasks", "failed_keys"];
+      const tables = [
+        "customers",
+        "sites",
+        "activation_codes",
+        "agents",
+        "agent_configs",
+        "tasks",
+        "failed_keys",
+        "releases",
+      ];
       const rows = () => rowsOf(sql, tables);
       const bytes = isPostgres() ? "'\\x01'" : "x'01'";
       await sql(`INSERT INTO failed_keys VALUES (1, ${bytes}, '11111111-2222-4333-8444-555555555555', 5, 1)`);
+      await sql("INSERT INTO releases VALUES ('0.2.0', '', 'offered', NULL, 'operator:eva', 0, 0, 0)");
       const { make, drop } = noAudit[isPostgres() ? "postgres" : "sqlite"];
       await sql(make);
       const before = await rows();
@@ -226,6 +240,10 @@ eachDatabase(
         ["operator:eva", "taskCreated"],
         ["operator:eva", "agentConfigured"],
         ["operator:eva", "agentRevoked"],
+        ["operator:eva", "updatePinned"],
+        ["operator:eva", "updatePinned"],
+        ["operator:eva", "updatePinned"],
+        ["operator:eva", "releasePaused"],
         ["operator:eva", "quotaSet"],
         ["operator:eva", "quotaSet"],
         ["operator:eva", "activationCodeCreated"],
@@ -252,6 +270,9 @@ eachDatabase(
         ["agent", "quota", agentId, "--set", "9"],
         ["site", "close", "Berlin", "--reason", "x", "--revoke-agents"],
         ["site", "reopen", "Berlin"],
+        ["site", "update", "Berlin", "--hold"],
+        ["agent", "update", agentId],
+        ["agent", "update", agentId, "--hold"],
         ["agent", "revoke", agentId, "--reason", "x"],
         ["agent", "configure", agentId, "--file", "c.json"],
         ["task", "ping", agentId, "10.1.0.7"],
