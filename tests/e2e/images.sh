@@ -62,6 +62,7 @@ process["terminal"] = False
 if arguments: process["args"] = process["args"][:1] + arguments
 # --cap-drop ALL --security-opt no-new-privileges --read-only
 process["capabilities"], process["noNewPrivileges"] = {}, True
+config["hostname"] = os.environ.get("HOST_NAME", "opendca-agent")
 config["root"] = { "path": f"{image}/rootfs", "readonly": True }
 volumes = [mount["destination"] for mount in config["mounts"] if mount["destination"].startswith("/var/lib/")]
 assert sorted(volumes) == {"opendca": ["/var/lib/opendca", "/var/lib/opendca-guard"]}.get(os.path.basename(image), ["/var/lib/opendca-platform"]), volumes
@@ -113,4 +114,8 @@ read_one() { platform device list --json | grep -q HL-L5999DW; }
 until_true read_one
 runc kill agent TERM
 wait "$running" || fail "the agent did not end well"
+# Without the same name or machine-id the state is that of another machine.
+code=0
+HOST_NAME=another opendca run >"$work/foreign.log" 2>&1 || code=$?
+[ "$code" = 77 ] || fail "the agent runs with the state of another machine: exit code $code"
 echo "the images of $version work: activation, ping, scan, reading, with a read-only root and as user 65532"
