@@ -54,12 +54,14 @@ done
 (cd "$root" && find etc -type f -printf '/%p\n' | sort) >"$root/DEBIAN/conffiles"
 rm "$root/unit"
 (cd "$root" && find usr etc -type f -print0 | LC_ALL=C sort -z | xargs -0 md5sum) >"$root/DEBIAN/md5sums"
+# What du says depends on the file system.
+size=$(find "$root/usr" "$root/etc" -type f -printf '%s\n' | awk '{ kib += int(($1 + 1023) / 1024) } END { print kib }')
 cat >"$root/DEBIAN/control" <<END
 Package: $name
 Version: $version
 Architecture: $debian_processor
 Maintainer: OpenDCA <release@opendca.invalid>
-Installed-Size: $(du -sk --exclude=DEBIAN "$root" | cut -f 1)
+Installed-Size: $size
 Depends: libc6 (>= 2.27), libgcc-s1, systemd (>= 250)
 Recommends: $([ "$name" = opendca ] && echo iputils-ping || echo ca-certificates)
 Section: net
