@@ -113,7 +113,8 @@ put_file() {
     say "would write: $target"
     return 0
   fi
-  if { mkdir -p -- "${target%/*}" && cp -- "$work/part" "$target.new" && chmod "$2" "$target.new" && mv -f -- "$target.new" "$target"; } 2>"$work/said"; then
+  # agent.yaml may have secrets: until its mode is set, root alone reads it.
+  if { mkdir -p -- "${target%/*}" && rm -f -- "$target.new" && (umask 077 && cp -- "$work/part" "$target.new") && chmod "$2" "$target.new" && mv -f -- "$target.new" "$target"; } 2>"$work/said"; then
     return 0
   fi
   rm -f -- "$target.new"

@@ -126,6 +126,21 @@ load fixture
   refused 73 "another configuration"
 }
 
+@test "a given configuration can be read by root alone until its mode is set" {
+  bin="$BATS_TEST_TMPDIR/bin"
+  mkdir "$bin"
+  printf '#!/bin/sh\nfor last; do :; done\nstat -c "%%a $last" "$last" >>"%s"\nexec /bin/chmod "$@"\n' "$BATS_TEST_TMPDIR/modes" >"$bin/chmod"
+  chmod +x "$bin/chmod"
+  echo "platform: {}" >"$BATS_TEST_TMPDIR/own.yaml"
+  mkdir -p "$root/etc/opendca"
+  echo left >"$root/etc/opendca/agent.yaml.new"
+  PATH="$bin:$PATH" install --config "$BATS_TEST_TMPDIR/own.yaml"
+  [ "$status" = 0 ]
+  grep -qx "600 $root/etc/opendca/agent.yaml.new" "$BATS_TEST_TMPDIR/modes"
+  [ "$(stat -c %a "$root/etc/opendca/agent.yaml")" = 640 ]
+  [ "$(stat -c %a "$root/etc/systemd/system/opendca-agent.service")" = 644 ]
+}
+
 @test "--dry-run checks everything and writes nothing" {
   install --dry-run
   [ "$status" = 0 ]
