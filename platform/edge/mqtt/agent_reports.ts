@@ -1,5 +1,5 @@
 /** Stores messages of agents by MQTT and presence events of the broker, many at once. */
-import { TaskResult } from "../../../proto/gen/opendca/v1/task.ts";
+import { TaskResult, TaskState } from "../../../proto/gen/opendca/v1/task.ts";
 import type { Platform } from "../../agents/platform.ts";
 import { brokerAliveMs, customerOfAgent, noteBroker, notePresence, sharedBroker } from "../../agents/presence.ts";
 import { appendAudit } from "../../audit/audit_log.ts";
@@ -102,36 +102,47 @@ export function createAgentReports(
   };
 }
 
+/*
+ * Customers in one order, and the audit log last, which has one writer: processes that share a broker do this at the same
+ * time, and would wait for each other.
+ */
 async function keep(platform: Platform, { presence, refused, progress }: Reports, brokerId: string): Promise<void> {
+  const isNote = ({ result: { state } }: Reports["progress"][number]) => state === TaskState.REFUSED;
   await platform.store.transaction(async (tx) => {
-    const tenants = new Map<string, Tenant | undefined>();
-    const tenantOf = async (agentId: string) => {
-      if (!tenants.has(agentId)) {
-        const customerId = await customerOfAgent(tx, agentId);
-        tenants.set(agentId, customerId === undefined ? undefined : tx.tenant(customerId));
-      }
-      return tenants.get(agentId);
-    };
+    const changes: { customerId: string; work(tenant: Tenant): Promise<void> }[] = [];
     for (const [agentId, said] of presence) {
       // A revoked agent is gone as well.
       const customerId = await customerOfAgent(tx, agentId, { orRevoked: !said.isOnline });
-      if (customerId !== undefined) await notePresence(tx.tenant(customerId), { agentId, brokerId, ...said });
+      if (customerId === undefined) continue;
+      changes.push({ customerId, work: (tenant) => notePresence(tenant, { agentId, brokerId, ...said }) });
     }
+    const customers = new Map<string, string | undefined>();
+    for (const agentId of [...refused.map(([agentId]) => agentId), ...progress.map(({ agentId }) => agentId)]) {
+      if (!customers.has(agentId)) customers.set(agentId, await customerOfAgent(tx, agentId));
+    }
+    const take = ({ agentId, result }: Reports["progress"][number], tenant: Tenant) =>
+      takeProgress(platform, { tenant, agentId }, result);
+    for (const each of progress) {
+      const customerId = customers.get(each.agentId);
+      if (customerId !== undefined && !isNote(each)) changes.push({ customerId, work: (tenant) => take(each, tenant) });
+    }
+    changes.sort((a, b) => a.customerId < b.customerId ? -1 : Number(a.customerId > b.customerId));
+    for (const { customerId, work } of changes) await work(tx.tenant(customerId));
     for (const [agentId, why] of refused) {
-      const tenant = await tenantOf(agentId);
-      if (tenant === undefined) continue;
+      const customerId = customers.get(agentId);
+      if (customerId === undefined) continue;
       await appendAudit(tx, {
         at: platform.clock.now(),
-        customerId: tenant.customerId,
+        customerId,
         actor: { kind: "agent", name: agentId },
         action: "mqttRefused",
         subject: agentId,
         detail: { why },
       });
     }
-    for (const { agentId, result } of progress) {
-      const tenant = await tenantOf(agentId);
-      if (tenant !== undefined) await takeProgress(platform, { tenant, agentId }, result);
+    for (const each of progress.filter(isNote)) {
+      const customerId = customers.get(each.agentId);
+      if (customerId !== undefined) await take(each, tx.tenant(customerId));
     }
   });
 }
