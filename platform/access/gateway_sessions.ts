@@ -142,16 +142,21 @@ export function closedAmong(
   }, { readOnly: true });
 }
 
-/** Closes sessions of gateways that no longer exist. */
+/**
+ * Closes sessions of gateways that no longer exist; the audit log, which has one writer, comes after the customers, which
+ * may be waited for.
+ */
 export function closeLostSessions(platform: Platform): Promise<void> {
   return platform.store.transaction(async (tx) => {
     const at = platform.clock.now();
     await forgetGone(tx, at);
     const live = (await liveGateways(tx, at)).map(({ gatewayId }) => gatewayId);
-    for (const row of await lostSessions(tx, { liveGateways: live })) {
+    const lost = await lostSessions(tx, { liveGateways: live }), reason = "the gateway ended";
+    for (const { customer_id, session_id: sessionId } of lost) {
+      await markClosed(tx.tenant(customer_id), { sessionId, at, reason });
+    }
+    for (const row of lost) {
       const { customer_id: customerId, session_id: sessionId } = row;
-      const reason = "the gateway ended";
-      await markClosed(tx.tenant(customerId), { sessionId, at, reason });
       await appendAudit(tx, {
         at,
         customerId,

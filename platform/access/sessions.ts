@@ -183,11 +183,14 @@ export async function noteBytes(
   );
 }
 
-/** Sessions of any customer that are open, but belong to no running process. */
+/** Sessions of any customer that are open, but belong to no running process; by customer. */
 export function lostSessions(
   tx: Transaction,
   { liveGateways }: { liveGateways: readonly string[] },
 ): Promise<SessionRow[]> {
-  return tx.all<SessionRow>("SELECT * FROM access_sessions WHERE state <> 'closed' AND gateway_id IS NOT NULL", {})
+  return tx.all<SessionRow>(
+    "SELECT * FROM access_sessions WHERE state <> 'closed' AND gateway_id IS NOT NULL ORDER BY customer_id",
+    {},
+  )
     .then((rows) => rows.filter(({ gateway_id }) => !liveGateways.includes(gateway_id!)));
 }

@@ -261,7 +261,10 @@ function nextRequestId(): string {
 }
 
 async function writeNotes({ store, log }: Platform, pending: WebRequestNote[]): Promise<void> {
-  const notes = pending.splice(0);
+  // In one order of customers: processes that do this at the same time would wait for each other.
+  const notes = pending.splice(0).sort((a, b) =>
+    a.customerId < b.customerId ? -1 : Number(a.customerId > b.customerId)
+  );
   try {
     await store.transaction(async (tx) => {
       for (const { customerId, sessionId, at, method, path, queryLength, status, bytesIn, bytesOut, ms } of notes) {

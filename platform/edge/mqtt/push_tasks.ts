@@ -150,10 +150,14 @@ function createSender({ store, broker, soon }: Parts) {
       const released = [...unsent];
       if (released.length === 0) return;
       await store.transaction(async (tx) => {
+        const claims: { taskId: string; agentId: string; customerId: string }[] = [];
         for (const [taskId, agentId] of released) {
           const customerId = await customerOfAgent(tx, agentId);
-          if (customerId !== undefined) await releasePush(tx.tenant(customerId), { taskId, agentId });
+          if (customerId !== undefined) claims.push({ taskId, agentId, customerId });
         }
+        // In one order: processes that lose the broker at the same time would wait for each other.
+        claims.sort((a, b) => a.customerId < b.customerId ? -1 : Number(a.customerId > b.customerId));
+        for (const { customerId, ...claim } of claims) await releasePush(tx.tenant(customerId), claim);
       });
       for (const [taskId] of released) unsent.delete(taskId);
     },
