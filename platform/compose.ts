@@ -111,7 +111,7 @@ export async function serve(platform: OpenPlatform, options: PlatformServeOption
 /** With the link for its first user, while there is none. */
 async function openPortal(
   platform: OpenPlatform,
-  { portal: { host, port, origin, certificate }, names, proxies }:
+  { portal: { host, port, origin, certificate, mail }, names, proxies }:
     & Pick<PlatformServeOptions, "names" | "proxies">
     & { portal: NonNullable<PortalServeOptions["portal"]> },
 ): Promise<Portal & { firstUser: string | undefined }> {
@@ -120,6 +120,7 @@ async function openPortal(
   const { createPasswordHasher } = await import("./users/password_hasher.ts");
   const { maybeFirstUserLink, setPortalOrigin } = await import("./users/manage_users.ts");
   const { keepUsers } = await import("./users/inactivity.ts");
+  const { setMail } = await import("./users/user_mails.ts");
   await using built = new AsyncDisposableStack();
   const passwords = built.use(createPasswordHasher());
   const ofUsers = { ...platform, passwords };
@@ -133,6 +134,8 @@ async function openPortal(
       proxies,
     }),
   );
+  await platform.store.transaction((tx) => setMail(tx, mail?.from));
+  if (mail !== undefined) built.use((await import("./mail/start_mailer.ts")).startMailer(platform, mail));
   built.use(keepUsers(ofUsers));
   await setPortalOrigin(platform, started.origin);
   const link = await maybeFirstUserLink(platform, { actor: "platform" });

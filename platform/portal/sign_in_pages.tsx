@@ -10,7 +10,7 @@ import {
   signInByPassword,
   signInBySecondFactor,
 } from "../users/sign_in.ts";
-import { firstUserEmail } from "../users/manage_users.ts";
+import { firstUserEmail, requestPassword } from "../users/manage_users.ts";
 import { signOut } from "../users/sessions.ts";
 import { browserSecret, dropSession, sessionSecret, setBrowser, setSession } from "./cookies.ts";
 import { field } from "./form.ts";
@@ -34,10 +34,35 @@ function signInPage(request: PublicRequest, { message, status, email = "" }: Sai
         <Field name="email" type="email" label={t("email")} value={email} autocomplete="username" autofocus />
         <Field name="password" type="password" label={t("password")} autocomplete="current-password" />
         <button type="submit">{t("signIn")}</button>
+        <p>
+          <a href="/forgot">{t("forgot")}</a>
+        </p>
         <p class="help">{t("lockNote")}</p>
       </form>
     ),
   });
+}
+
+/** The same for every address, whether it is known or not. */
+function forgotPage(request: PublicRequest, { isDone = false }: { isDone?: boolean } = {}) {
+  const { t } = request;
+  return pageOf(request, {
+    title: t("forgot"),
+    narrow: true,
+    children: isDone ? <Message good>{t("forgotDone")}</Message> : (
+      <form method="post" action="/forgot">
+        <p>{t("forgotHelp")}</p>
+        <Field name="email" type="email" label={t("email")} autocomplete="username" autofocus />
+        <button type="submit">{t("continue")}</button>
+      </form>
+    ),
+  });
+}
+
+async function forgot(request: PublicRequest) {
+  const { c, platform, client } = request;
+  await requestPassword(platform, { email: await field(c, "email"), source: client.source });
+  return await forgotPage(request, { isDone: true });
 }
 
 function secondFactorPage(request: PublicRequest, { message, status }: Said = {}) {
@@ -236,6 +261,8 @@ async function confirm(request: UserRequest) {
 export const signInRoutes: Route[] = [
   { method: "GET", path: "/sign-in", access: "public", handle: (request) => signInPage(request) },
   { method: "POST", path: "/sign-in", access: "public", handle: signIn },
+  { method: "GET", path: "/forgot", access: "public", handle: (request) => forgotPage(request) },
+  { method: "POST", path: "/forgot", access: "public", handle: forgot },
   { method: "GET", path: "/second-factor", access: "public", handle: (request) => secondFactorPage(request) },
   { method: "POST", path: "/second-factor", access: "public", handle: secondFactor },
   { method: "GET", path: "/set-up", access: "public", handle: (request) => setUpPage(request) },

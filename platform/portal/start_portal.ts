@@ -8,6 +8,7 @@ import { acceptConnections, descriptorLimit, passTo } from "../edge/connections/
 import { ConnectionGate, type GateLimits, gateLimitsFor } from "../edge/connections/connection_gate.ts";
 import { keptSockets, peerOf } from "../edge/connections/kept_sockets.ts";
 import type { CertificateFiles } from "../keys/server_certificate.ts";
+import type { MailOptions } from "../mail/start_mailer.ts";
 import { portalApp } from "./portal_app.tsx";
 import type { PortalPlatform } from "./route.ts";
 
@@ -19,6 +20,8 @@ export interface PortalServeOptions {
     /** Where people reach it; default: https, the name of the certificate, and the port. */
     origin?: string | undefined;
     certificate?: CertificateFiles | undefined;
+    /** The server that mails are sent by; undefined: links are only shown. */
+    mail?: MailOptions | undefined;
   } | undefined;
 }
 

@@ -38,6 +38,17 @@ const texts = {
     "Gerade melden sich zu viele Personen an. Versuchen Sie es gleich wieder.",
     "Troppe persone accedono in questo momento. Riprovare tra poco.",
   ],
+  forgot: ["Forgot your password?", "Passwort vergessen?", "Password dimenticata?"],
+  forgotHelp: [
+    "You get a link by e-mail. A deactivated user needs an administrator.",
+    "Sie bekommen einen Link per E-Mail. Ein deaktivierter Benutzer braucht einen Administrator.",
+    "Riceverete un link per e-mail. Per un utente disattivato serve un amministratore.",
+  ],
+  forgotDone: [
+    "If this address belongs to an active user, a link is on its way. It works for an hour.",
+    "Wenn diese Adresse zu einem aktiven Benutzer gehört, ist ein Link unterwegs. Er gilt eine Stunde.",
+    "Se l'indirizzo appartiene a un utente attivo, un link è in arrivo. Vale un'ora.",
+  ],
   secondFactor: ["Second factor", "Zweiter Faktor", "Secondo fattore"],
   code: ["Code", "Code", "Codice"],
   codeHelp: [

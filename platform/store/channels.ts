@@ -4,3 +4,6 @@
 export const revokedChannel = "agent_revoked";
 /** It should poll. */
 export const wakeChannel = "agent_wake";
+
+/** With the id of a mail that waits to be sent. */
+export const mailChannel = "mail";

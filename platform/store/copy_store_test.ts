@@ -49,6 +49,7 @@ function valueOf(
   if (`${table}.${column}` === "agents.state") return "active";
   if (`${table}.${column}` === "records.kind") return "reading";
   if (`${table}.${column}` === "users.state") return "active";
+  if (`${table}.${column}` === "mails.state") return "waiting";
   if (`${table}.${column}` === "user_links.kind") return "invitation";
   if (`${table}.${column}` === "user_sessions.step") return "full";
   if (/^(dealer|site|agent|device|user)_id$/.test(column)) {

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { moveEvidence } from "./sqlite/merge_duplicates.ts";
 import { schema } from "./schema.ts";
-import { users } from "./user_tables.ts";
+import { mails, users } from "./user_tables.ts";
 
 /* Refusals and ledger heads of agents; devices that two agents see; indices of what each poll and upload asks. */
 const second = `
@@ -576,4 +576,5 @@ export const migrations: readonly Migration[] = [
   sshd,
   releases,
   users,
+  mails,
 ];

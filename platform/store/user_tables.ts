@@ -102,3 +102,24 @@ CREATE TABLE sign_in_sources (
   since INTEGER NOT NULL
 ) STRICT;
 `;
+
+/** Mails that wait to be sent, or were. */
+export const mails = `
+CREATE TABLE mails (
+  mail_id TEXT PRIMARY KEY,
+  recipient TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  -- Sealed, as it may hold a link; null once it was sent or given up.
+  body BLOB,
+  state TEXT NOT NULL CHECK (state IN ('waiting', 'sent', 'failed')),
+  created_at INTEGER NOT NULL,
+  -- Not tried before; whoever tries moves it on, so that no two processes send it.
+  next_at INTEGER NOT NULL,
+  tries INTEGER NOT NULL DEFAULT 0,
+  -- What the mail server said last.
+  failure TEXT
+) STRICT;
+CREATE INDEX mails_waiting ON mails (next_at) WHERE state = 'waiting';
+-- When the user was last warned of a deactivation by inactivity.
+ALTER TABLE users ADD COLUMN warned_at INTEGER NOT NULL DEFAULT 0;
+`;

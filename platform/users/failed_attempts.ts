@@ -10,7 +10,8 @@
 import { appendAudit } from "../audit/audit_log.ts";
 import type { Transaction } from "../store/store.ts";
 import { deactivateRow } from "./manage_users.ts";
-import { isLastAdministrator, type UserRow } from "./users.ts";
+import { tellUser, userMail } from "./user_mails.ts";
+import { isLastAdministrator, type UserRow, type UsersPlatform } from "./users.ts";
 
 export const mostFailedAttempts = 5;
 const sourceLimit = { failures: 30, withinMs: 15 * 60_000 };
@@ -54,9 +55,12 @@ export interface Attempt {
   browser: Uint8Array | undefined;
 }
 
-/** Counts a failed attempt, of an active user if there is one. */
-export async function countFailure(tx: Transaction, user: UserRow | undefined, attempt: Attempt): Promise<void> {
-  const { at, source, browser } = attempt;
+/** Counts a failed attempt, of an active user if there is one, who is told of a deactivation. */
+export async function countFailure(
+  { pepper }: Pick<UsersPlatform, "pepper">,
+  tx: Transaction,
+  { user, at, source, browser }: { user: UserRow | undefined } & Attempt,
+): Promise<void> {
   await countSource(tx, source, at);
   if (user?.state !== "active") return;
   const isLast = await isLastAdministrator(tx, user);
@@ -72,6 +76,7 @@ export async function countFailure(tx: Transaction, user: UserRow | undefined, a
   const audit = { at, actor: "platform", customerId: user.of_customer, subject: user.user_id } as const;
   if (!isLast || ofBrowser) {
     await deactivateRow(tx, user.user_id, { reason: "failedAttempts", at });
+    await tellUser(tx, { mail: userMail(user, "deactivated"), pepper, at });
     const action = "userDeactivated";
     return await appendAudit(tx, { ...audit, action, detail: { ...detail, reason: "failedAttempts" } });
   }

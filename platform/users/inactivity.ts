@@ -4,7 +4,9 @@ import { appendAudit } from "../audit/audit_log.ts";
 import { type By, changePlatform, readPlatform } from "../audit/use_case.ts";
 import { dealerOf } from "../customers/dealers.ts";
 import { forgetSources } from "./failed_attempts.ts";
-import { deactivateRow } from "./manage_users.ts";
+import { queueMail } from "../mail/mail_queue.ts";
+import { deactivateRow, portalOrigin } from "./manage_users.ts";
+import { hasMail, userMail } from "./user_mails.ts";
 import type { UserRow, UsersPlatform } from "./users.ts";
 
 const dayMs = 86_400_000;
@@ -40,6 +42,38 @@ export async function deactivateInactive({ store, clock }: Pick<UsersPlatform, "
   });
 }
 
+/* Two weeks before, and again three days before. */
+const warnDays = [14, 3];
+
+/** Warns users who will be deactivated soon, by mail. Returns how many. */
+export async function warnInactive(
+  { store, clock, pepper }: Pick<UsersPlatform, "store" | "clock" | "pepper">,
+): Promise<number> {
+  const at = clock.now(), now = at.getTime();
+  return await store.transaction(async (tx) => {
+    const origin = await portalOrigin(tx);
+    if (origin === undefined || !await hasMail(tx)) return 0;
+    const rows = await tx.all<UserRow & { inactive_days: number; warned_at: number }>(
+      `SELECT u.*, d.inactive_days FROM users u JOIN dealers d ON d.dealer_id = u.dealer_id WHERE u.state = 'active'
+         AND u.state_since <= :now - (d.inactive_days - :first) * :day
+         AND coalesce(u.signed_in_at, 0) <= :now - (d.inactive_days - :first) * :day`,
+      { now, day: dayMs, first: warnDays[0]! },
+    );
+    let warned = 0;
+    for (const row of rows) {
+      const until = Math.max(row.signed_in_at ?? 0, row.state_since) + row.inactive_days * dayMs;
+      const due = warnDays.filter((days) => until - now <= days * dayMs).at(-1)!;
+      // Warned for this step already.
+      if (row.warned_at >= until - due * dayMs) continue;
+      const mail = userMail(row, "inactive", { link: `${origin}/sign-in`, until: new Date(until) });
+      await queueMail(tx, { mail, pepper, at });
+      await tx.run("UPDATE users SET warned_at = :now WHERE user_id = :id", { id: row.user_id, now });
+      warned++;
+    }
+    return warned;
+  });
+}
+
 /** Forgets sources that may try again, sessions that have ended, and browsers that nobody has used for half a year. */
 export async function forgetSignIns({ store, clock }: Pick<UsersPlatform, "store" | "clock">): Promise<void> {
   const at = clock.now(), now = at.getTime();
@@ -54,11 +88,11 @@ export async function forgetSignIns({ store, clock }: Pick<UsersPlatform, "store
 const lookMs = 60 * 60_000;
 
 /** Looks every hour, until disposed of. What fails is done with the next look. */
-export function keepUsers(platform: Pick<UsersPlatform, "store" | "clock" | "log">): AsyncDisposable {
+export function keepUsers(platform: Pick<UsersPlatform, "store" | "clock" | "pepper" | "log">): AsyncDisposable {
   let looking: Promise<void> = Promise.resolve();
   const look = () => {
-    looking = deactivateInactive(platform).then(() => forgetSignIns(platform)).catch((error) =>
-      platform.log("storeBusy", { message: messageOf(error) })
+    looking = deactivateInactive(platform).then(() => warnInactive(platform)).then(() => forgetSignIns(platform)).catch(
+      (error) => platform.log("storeBusy", { message: messageOf(error) }),
     );
   };
   look();

@@ -1,5 +1,6 @@
 /** Inviting, changing and deactivating users. */
 import { UsageError } from "../../common/core/errors.ts";
+import { appendAudit } from "../audit/audit_log.ts";
 import { type By, changePlatform } from "../audit/use_case.ts";
 import { customerOf, siteOf } from "../customers/customers.ts";
 import { dealerOf } from "../customers/dealers.ts";
@@ -7,6 +8,7 @@ import { newId } from "../store/new_id.ts";
 import { takeLock, type Transaction } from "../store/store.ts";
 import type { Grant } from "./permissions.ts";
 import { newSecret, secretDigest } from "./second_factor.ts";
+import { hasMail, tellUser, userMail } from "./user_mails.ts";
 import {
   isLastAdministrator,
   type Language,
@@ -47,7 +49,7 @@ export interface Invitation {
   grants: readonly Grant[];
 }
 
-type Parts = Pick<UsersPlatform, "store" | "clock">;
+type Parts = Pick<UsersPlatform, "store" | "clock" | "pepper">;
 
 /** Throws UsageError for an address that is none or is taken, and for grants outside of the dealer or customer. */
 export function inviteUser(platform: Parts, by: By, invitation: Invitation): Promise<UserLink> {
@@ -76,7 +78,7 @@ export function inviteUser(platform: Parts, by: By, invitation: Invitation): Pro
       },
     );
     await setGrants(tx, userId, grants);
-    const link = await makeLink(tx, { userId, email, kind: "invitation", at });
+    const link = await sentLink(platform, tx, { user: (await maybeUser(tx, userId))!, kind: "invitation", at });
     return {
       answer: link,
       customerId: customer?.customer_id ?? null,
@@ -171,12 +173,57 @@ export function reactivateUser(
       await tx.run("UPDATE users SET totp_secret = NULL, totp_step = 0 WHERE user_id = :id", { id: userId });
       await tx.run("DELETE FROM user_recovery_codes WHERE user_id = :id", { id: userId });
     }
-    const link = await makeLink(tx, { userId, email, kind: "invitation", at });
+    const link = await sentLink(platform, tx, { user: row, kind: "invitation", at });
     return {
       answer: link,
       customerId: row.of_customer,
       audit: { action: "userReactivated", subject: userId, detail: { email, resetSecondFactor } },
     };
+  });
+}
+
+/** A new link, which is also sent by mail where mails are sent, and the portal's address is known. */
+export async function sentLink(
+  { pepper }: Pick<Parts, "pepper">,
+  tx: Transaction,
+  { user, kind, at }: { user: UserRow; kind: "invitation" | "password"; at: Date },
+): Promise<UserLink> {
+  const { user_id: userId, email } = user;
+  const link = await makeLink(tx, { userId, email, kind, at });
+  if (link.address !== undefined && email !== firstUserEmail) {
+    const mail = userMail(user, kind, { link: link.address, until: link.endsAt });
+    await tellUser(tx, { mail, pepper, at });
+  }
+  return link;
+}
+
+const resetPauseMs = 5 * 60_000;
+
+/**
+ * Sends a link for a new password to an active user, at most every five minutes; a stranger does not learn whether it
+ * did. A deactivated user needs an administrator.
+ */
+export async function requestPassword(
+  { store, pepper, clock }: Pick<UsersPlatform, "store" | "pepper" | "clock">,
+  { email, source }: { email: string; source: string },
+): Promise<void> {
+  const at = clock.now();
+  await store.transaction(async (tx) => {
+    const user = await maybeUserByEmail(tx, email.trim());
+    if (user?.state !== "active" || !await hasMail(tx)) return;
+    const last = await tx.get<{ ends_at: number }>("SELECT ends_at FROM user_links WHERE user_id = :id", {
+      id: user.user_id,
+    });
+    if (last !== undefined && last.ends_at > at.getTime() + linkMs.password - resetPauseMs) return;
+    await sentLink({ pepper }, tx, { user, kind: "password", at });
+    await appendAudit(tx, {
+      at,
+      actor: "platform",
+      customerId: user.of_customer,
+      action: "passwordLinkSent",
+      subject: user.user_id,
+      detail: { source },
+    });
   });
 }
 

@@ -2,8 +2,9 @@
  * Second factors: time-based codes of an app (TOTP, RFC 6238) and recovery codes. Secrets are sealed for the store, so
  * that a copy of the database alone makes no codes.
  */
-import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes, timingSafeEqual } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { Secret, TOTP } from "otpauth";
+import { openSealed, seal } from "../keys/sealed.ts";
 
 const periodSeconds = 30;
 /* Steps that a clock may be wrong by, in each direction. */
@@ -73,26 +74,11 @@ export function newSecret(): string {
   return randomBytes(32).toString("base64url");
 }
 
-export function isSame(a: string, b: string): boolean {
-  return timingSafeEqual(secretDigest(a), secretDigest(b));
-}
-
-function sealingKey(pepper: Uint8Array): Uint8Array {
-  return new Uint8Array(hkdfSync("sha256", pepper, "", "opendca.totp.v1", 32));
-}
-
-/** Nonce (12 bytes), ciphertext, tag (16 bytes); bound to the user, so that a row cannot be given another's. */
 export function sealSecret(secret: Uint8Array, { pepper, userId }: { pepper: Uint8Array; userId: string }): Uint8Array {
-  const nonce = randomBytes(12);
-  const cipher = createCipheriv("aes-256-gcm", sealingKey(pepper), nonce);
-  cipher.setAAD(new TextEncoder().encode(userId));
-  return new Uint8Array([...nonce, ...cipher.update(secret), ...cipher.final(), ...cipher.getAuthTag()]);
+  return seal(secret, { pepper, purpose: "totp", of: userId });
 }
 
-/** Throws if the row was altered, or is of another platform. */
+/** Throws if the row was altered, or is of another user or platform. */
 export function openSecret(sealed: Uint8Array, { pepper, userId }: { pepper: Uint8Array; userId: string }): Uint8Array {
-  const decipher = createDecipheriv("aes-256-gcm", sealingKey(pepper), sealed.subarray(0, 12));
-  decipher.setAAD(new TextEncoder().encode(userId));
-  decipher.setAuthTag(sealed.subarray(-16));
-  return new Uint8Array([...decipher.update(sealed.subarray(12, -16)), ...decipher.final()]);
+  return openSealed(sealed, { pepper, purpose: "totp", of: userId });
 }

@@ -51,7 +51,7 @@ export async function signInByPassword(
     const browser = await knownBrowser(tx, user, client.browserSecret);
     const mayTry = user?.state === "active" && (browser !== undefined || user.unknown_browsers_until <= at.getTime());
     if (!isRight || !mayTry || user.password !== before.user!.password) {
-      await countFailure(tx, mayTry ? user : undefined, { at, source: client.source, browser });
+      await countFailure(platform, tx, { user: mayTry ? user : undefined, at, source: client.source, browser });
       return { kind: "refused" };
     }
     if (user.totp_secret !== null) return await unfinished(tx, { user, kind: "secondFactor", at, client });
@@ -83,7 +83,7 @@ export function signInBySecondFactor(
     const by = await usedFactor(platform, tx, { user, code, at });
     if (by === undefined) {
       const browser = await knownBrowser(tx, user, client.browserSecret);
-      await countFailure(tx, user, { at, source: client.source, browser });
+      await countFailure(platform, tx, { user, at, source: client.source, browser });
       return { kind: "refused" };
     }
     return await finish(tx, { user, at, client, by: `password and ${by}`, before: session });
@@ -249,7 +249,7 @@ export async function confirmSession(
       (user.totp_secret === null || await usedFactor(platform, tx, { user, code, at }) !== undefined);
     if (!isProven) {
       const browser = await knownBrowser(tx, user, client.browserSecret);
-      await countFailure(tx, user, { at, source: client.source, browser });
+      await countFailure(platform, tx, { user, at, source: client.source, browser });
       return false;
     }
     await tx.run("UPDATE user_sessions SET confirmed_at = :now WHERE digest = :digest", {

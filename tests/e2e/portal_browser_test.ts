@@ -80,7 +80,7 @@ peerTest("the portal in Chromium: first start, keyboard, every page accessible, 
     for (const [name, path] of Object.entries(paths)) await lookAt(page, { name, url: `${scene.origin}${path}` });
     await findLowDevice(page, scene);
     const stranger = await (await browser.createBrowserContext()).newPage();
-    await lookAt(stranger, { name: "sign-in", url: `${scene.origin}/sign-in` });
+    for (const name of ["sign-in", "forgot"]) await lookAt(stranger, { name, url: `${scene.origin}/${name}` });
     await signInByKeyboard(stranger, scene);
   } finally {
     await browser.close();

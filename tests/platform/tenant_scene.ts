@@ -143,6 +143,7 @@ export const ofNobody = [
   "failed_keys",
   "guess_hours",
   "guess_sources",
+  "mails",
   "mqtt_brokers",
   "portal",
   "release_chunks",

@@ -13,11 +13,11 @@ import type { WebServeOptions } from "../http/start_web_access.ts";
 import type { GatewayHost } from "../../access/gateways.ts";
 import type { SshServeOptions } from "../ssh/ssh_gateway.ts";
 import type { SshdServeOptions } from "../ssh/sshd_gateway.ts";
-import type { PortalServeOptions } from "../../portal/start_portal.ts";
 import type { PlatformHost } from "./host.ts";
+import { addPortalOptions, maybePortal, type PortalFlags } from "./portal_options.ts";
 import { refuseAltered } from "./verify_command.ts";
 
-interface ServeFlags extends GlobalOptions {
+interface ServeFlags extends GlobalOptions, PortalFlags {
   listen: string;
   hostName?: string[];
   tlsCertificate?: string;
@@ -33,10 +33,6 @@ interface ServeFlags extends GlobalOptions {
   accessCertificate?: string;
   accessKey?: string;
   legacyTlsHelper?: string;
-  portalListen?: string;
-  portalUrl?: string;
-  portalCertificate?: string;
-  portalKey?: string;
   /** Milliseconds. */
   pollSeconds?: number;
   proxyProtocol?: string[];
@@ -109,12 +105,10 @@ export function addServeCommand(program: Command, { host }: CommandContext): voi
     .option(
       "--legacy-tls-helper <program>",
       "socat, or its path: for printers with TLS that is not safe, where access legacy-tls allows it (default: none)",
-    )
-    .option("--portal-listen <host:port>", "where people sign in by HTTPS, usually port 443 (default: nowhere)")
-    .option("--portal-url <url>", "how people reach that (default: https, the first --host-name and the port)")
-    .option("--portal-certificate <file>", "a certificate of your own for it, PEM, with its chain")
-    .option("--portal-key <file>", "its private key, PEM");
-  addLimits(serve).action((_, command: Command) => runServe(host, command.optsWithGlobals<ServeFlags>()));
+    );
+  addLimits(addPortalOptions(serve)).action((_, command: Command) =>
+    runServe(host, command.optsWithGlobals<ServeFlags>())
+  );
 }
 
 function addLimits(serve: Command): Command {
@@ -403,26 +397,6 @@ async function maybeWeb(host: PlatformHost, flags: ServeFlags): Promise<WebServe
   };
 }
 
-async function maybePortal(host: PlatformHost, flags: ServeFlags): Promise<PortalServeOptions["portal"]> {
-  const { portalListen, portalUrl, portalCertificate, portalKey } = flags;
-  if (portalListen === undefined) {
-    if (portalUrl === undefined && portalCertificate === undefined && portalKey === undefined) return undefined;
-    throw new UsageError("Cannot use --portal-url, --portal-certificate or --portal-key without --portal-listen");
-  }
-  const origin = portalUrl === undefined ? undefined : URL.parse(portalUrl);
-  if (origin === null || (origin !== undefined && (origin.protocol !== "https:" || origin.pathname !== "/"))) {
-    throw new UsageError(
-      `Cannot use --portal-url as an address: current value is "${portalUrl}"`,
-      "such as https://portal.example.com",
-    );
-  }
-  const certificate = await maybeCertificate(host, {
-    certificate: { option: "--portal-certificate", file: portalCertificate },
-    key: { option: "--portal-key", file: portalKey },
-  });
-  return { ...parseListen("--portal-listen", portalListen), origin: origin?.origin, certificate };
-}
-
 function socatOf(text: string): string {
   if (text === "socat") return socatProgram;
   if (/^\/.*\/socat[\w.-]*$/.test(text)) return text;
@@ -437,7 +411,8 @@ interface FileOption {
   file: string | undefined;
 }
 
-async function maybeCertificate(
+/** The certificate of two options, checked to belong together. */
+export async function maybeCertificate(
   host: PlatformHost,
   { certificate: { option, file: tlsCertificate }, key: { option: keyOption, file: tlsKey } }: {
     certificate: FileOption;

@@ -88,6 +88,7 @@ const allowed: Record<string, string> = {
   "agents.state": "active",
   "records.kind": "reading",
   "users.state": "active",
+  "mails.state": "waiting",
   "user_links.kind": "invitation",
   "user_sessions.step": "full",
 };

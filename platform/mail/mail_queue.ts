@@ -1,0 +1,109 @@
+/**
+ * Mails wait in the store, in the transaction of what they are about, so that none is lost with a server, and none is sent
+ * of something that did not happen. Of several processes, one sends each: whoever takes a mail moves its next time on,
+ * and a process that dies meanwhile leaves it to the next try. So a mail may come twice, but never not at all.
+ */
+import { mailChannel } from "../store/channels.ts";
+import { newId } from "../store/new_id.ts";
+import { openSealed, seal } from "../keys/sealed.ts";
+import type { Store, Transaction } from "../store/store.ts";
+
+export interface Mail {
+  recipient: string;
+  subject: string;
+  text: string;
+}
+
+export interface TakenMail extends Mail {
+  mailId: string;
+  tries: number;
+}
+
+interface MailRow {
+  mail_id: string;
+  recipient: string;
+  subject: string;
+  body: Uint8Array;
+  tries: number;
+}
+
+const minute = 60_000, hour = 60 * minute;
+/* A server that refuses for a moment, is restarted, or is repaired over a weekend. */
+const waitsMs = [minute, 5 * minute, 15 * minute, hour, 4 * hour, 12 * hour, 24 * hour, 24 * hour];
+/** For one try; after it, another process may try. */
+export const tryMs = 5 * minute;
+
+export async function queueMail(
+  tx: Transaction,
+  { mail, pepper, at }: { mail: Mail; pepper: Uint8Array; at: Date },
+): Promise<void> {
+  const id = newId("mai");
+  await tx.run(
+    `INSERT INTO mails (mail_id, recipient, subject, body, state, created_at, next_at)
+     VALUES (:id, :recipient, :subject, :body, 'waiting', :at, :at)`,
+    {
+      id,
+      recipient: mail.recipient,
+      subject: mail.subject,
+      body: seal(new TextEncoder().encode(mail.text), { pepper, purpose: "mail", of: id }),
+      at: at.getTime(),
+    },
+  );
+  tx.notify(mailChannel, id);
+}
+
+/** The mail that has waited longest, for one try; undefined if none is due. */
+export async function takeMail(
+  store: Store,
+  { pepper, at }: { pepper: Uint8Array; at: Date },
+): Promise<TakenMail | undefined> {
+  const due = "state = 'waiting' AND next_at <= :now", now = at.getTime();
+  const some = await store.transaction((tx) => tx.get(`SELECT 1 FROM mails WHERE ${due} LIMIT 1`, { now }), {
+    readOnly: true,
+  });
+  if (some === undefined) return undefined;
+  const row = await store.transaction((tx) =>
+    tx.get<MailRow>(
+      `UPDATE mails SET next_at = :until, tries = tries + 1
+       WHERE mail_id = (SELECT mail_id FROM mails WHERE ${due} ORDER BY next_at, mail_id LIMIT 1) AND ${due}
+       RETURNING mail_id, recipient, subject, body, tries`,
+      { now, until: now + tryMs },
+    )
+  );
+  if (row === undefined) return undefined;
+  const text = new TextDecoder().decode(openSealed(row.body, { pepper, purpose: "mail", of: row.mail_id }));
+  return { mailId: row.mail_id, recipient: row.recipient, subject: row.subject, text, tries: row.tries };
+}
+
+export async function noteSent(store: Store, mailId: string): Promise<void> {
+  await store.transaction((tx) =>
+    tx.run("UPDATE mails SET state = 'sent', body = NULL, failure = NULL WHERE mail_id = :id", { id: mailId })
+  );
+}
+
+/** `isFinal`: the server said that it will never take it. Returns whether the mail is given up. */
+export async function noteFailed(
+  store: Store,
+  { mail: { mailId, tries }, failure, isFinal, at }: { mail: TakenMail; failure: string; isFinal: boolean; at: Date },
+): Promise<boolean> {
+  const waitMs = isFinal ? undefined : waitsMs[tries - 1];
+  const parameters = { id: mailId, failure: failure.slice(0, 500) };
+  await store.transaction((tx) =>
+    waitMs === undefined
+      ? tx.run("UPDATE mails SET state = 'failed', body = NULL, failure = :failure WHERE mail_id = :id", parameters)
+      : tx.run("UPDATE mails SET next_at = :next, failure = :failure WHERE mail_id = :id", {
+        ...parameters,
+        next: at.getTime() + waitMs,
+      })
+  );
+  return waitMs === undefined;
+}
+
+/** Forgets mails that were sent or given up a month ago. */
+export async function forgetMails(store: Store, at: Date): Promise<void> {
+  await store.transaction((tx) =>
+    tx.run("DELETE FROM mails WHERE state <> 'waiting' AND created_at < :before", {
+      before: at.getTime() - 30 * 24 * hour,
+    })
+  );
+}

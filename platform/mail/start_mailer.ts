@@ -1,0 +1,106 @@
+/** Sends the mails that wait, by SMTP with TLS, one after another. */
+import nodemailer from "nodemailer";
+import { messageOf } from "../../common/core/errors.ts";
+import { mailChannel } from "../store/channels.ts";
+import type { Store } from "../store/store.ts";
+import { forgetMails, type Mail, noteFailed, noteSent, takeMail, tryMs } from "./mail_queue.ts";
+
+export interface MailOptions {
+  host: string;
+  port: number;
+  /** TLS from the start; otherwise by STARTTLS, which the server must offer unless it is on this machine. */
+  isImplicit: boolean;
+  user?: string | undefined;
+  password?: string | undefined;
+  from: string;
+  /** What the server's certificate is checked with, PEM; default: the system's authorities. */
+  ca?: string | undefined;
+}
+
+export interface MailerPlatform {
+  store: Store;
+  pepper: Uint8Array;
+  clock: { now(): Date };
+  log(event: string, fields: Record<string, string | number | boolean>): void;
+}
+
+const lookMs = 15_000;
+
+/** Until disposed of, which waits for the mail under way. */
+export function startMailer(platform: MailerPlatform, options: MailOptions): AsyncDisposable {
+  const { store, pepper, clock, log } = platform;
+  const send = sender(options);
+  let working: Promise<void> | undefined, isStopped = false, isAsked = false;
+
+  async function sendAll(): Promise<void> {
+    for (;;) {
+      isAsked = false;
+      const mail = isStopped ? undefined : await takeMail(store, { pepper, at: clock.now() });
+      if (mail === undefined) {
+        if (isAsked && !isStopped) continue;
+        return;
+      }
+      const { mailId, recipient, tries } = mail;
+      try {
+        await send(mail);
+        await noteSent(store, mailId);
+        log("mailSent", { mail: mailId });
+      } catch (error) {
+        // Of a name with several addresses.
+        const failure = (error instanceof AggregateError ? error.errors : [error]).map(messageOf).join("; ");
+        const isFinal = isPermanent(error);
+        const isGivenUp = await noteFailed(store, { mail, failure, isFinal, at: clock.now() });
+        log(isGivenUp ? "mailGivenUp" : "mailFailed", { mail: mailId, recipient, tries, message: failure });
+      }
+    }
+  }
+
+  const look = () => {
+    isAsked = true;
+    working ??= sendAll().then(() => forgetMails(store, clock.now())).catch((error) =>
+      log("storeBusy", { message: messageOf(error) })
+    ).finally(() => working = undefined);
+  };
+  const stopListening = store.listen(mailChannel, look);
+  const timer = setInterval(look, lookMs);
+  look();
+  return {
+    async [Symbol.asyncDispose]() {
+      isStopped = true;
+      clearInterval(timer);
+      stopListening();
+      await working;
+    },
+  };
+}
+
+function sender({ host, port, isImplicit, user, password, from, ca }: MailOptions): (mail: Mail) => Promise<void> {
+  const isLocal = /^(localhost|127(\.\d+){3}|::1|\[::1\])$/.test(host);
+  const transport = nodemailer.createTransport({
+    host,
+    port,
+    secure: isImplicit,
+    requireTLS: !isImplicit && !isLocal,
+    // A mail server of this machine need not have a certificate that anybody knows.
+    ignoreTLS: !isImplicit && isLocal && ca === undefined,
+    ...(user === undefined ? {} : { auth: { user, pass: password ?? "" } }),
+    tls: { minVersion: "TLSv1.2", ...(ca === undefined ? {} : { ca }) },
+    // Otherwise the name of this machine, which is nobody's business.
+    name: from.split("@")[1]!,
+    connectionTimeout: 20_000,
+    greetingTimeout: 20_000,
+    socketTimeout: tryMs / 2,
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  });
+  return async ({ recipient, subject, text }) => {
+    // RFC 3834: no answers by out-of-office programs.
+    await transport.sendMail({ from, to: recipient, subject, text, headers: { "Auto-Submitted": "auto-generated" } });
+  };
+}
+
+/** RFC 5321, 4.2.1: 5yz means that the same mail will be refused again. That of a sign-in is an operator's mistake. */
+function isPermanent(error: unknown): boolean {
+  const { responseCode, code } = error as { responseCode?: number; code?: string };
+  return code !== "EAUTH" && responseCode !== undefined && responseCode >= 500;
+}
