@@ -61,9 +61,16 @@ export async function appendAudit(tx: Transaction, event: AuditEvent): Promise<v
   }
 }
 
-async function append(tx: Transaction, event: AuditEvent): Promise<void> {
-  // Entries are chained: no other transaction may append until this one ends.
+/**
+ * Entries are chained: no other transaction may append until this one ends. Call it before the entries of several
+ * agents, as each is counted before it is appended.
+ */
+export async function lockAudit(tx: Transaction): Promise<void> {
   await takeLock(tx, "audit log");
+}
+
+async function append(tx: Transaction, event: AuditEvent): Promise<void> {
+  await lockAudit(tx);
   const last = await tx.get<AuditEntry>("SELECT entry, digest FROM audit_log ORDER BY entry DESC LIMIT 1");
   const entry = {
     entry: (last?.entry ?? 0) + 1,

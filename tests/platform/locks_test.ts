@@ -70,6 +70,18 @@ inPostgres("processes store what they both hear of agents, in any order", async 
   for (const reports of both) reports.stop();
 });
 
+inPostgres("processes note what they both refused to agents, in any order", async () => {
+  await using at = await scene();
+  const both = [at.one, at.other].map(({ parts }) => createAgentReports(parts, { broker: () => undefined, soon() {} }));
+  for (const { agentId } of at.agents) both[0]!.refused(agentId, "test");
+  for (const { agentId } of at.agents.toReversed()) both[1]!.refused(agentId, "test");
+  await Promise.all(both.map((reports) => reports.run()));
+  assert.deepEqual([at.one.counts.begun, at.other.counts.begun], [1, 1], "none was repeated");
+  const noted = await at.platform.queries.all("SELECT 1 FROM audit_log WHERE action = 'mqttRefused'");
+  assert.equal(noted.length, 2 * at.agents.length);
+  for (const reports of both) reports.stop();
+});
+
 inPostgres("processes store requests of sessions of the same customers", async () => {
   await using at = await scene();
   const note = ({ customerId }: { customerId: string }): WebRequestNote => ({

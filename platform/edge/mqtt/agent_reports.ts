@@ -2,7 +2,7 @@
 import { TaskResult, TaskState } from "../../../proto/gen/opendca/v1/task.ts";
 import type { Platform } from "../../agents/platform.ts";
 import { brokerAliveMs, customerOfAgent, noteBroker, notePresence, sharedBroker } from "../../agents/presence.ts";
-import { appendAudit } from "../../audit/audit_log.ts";
+import { appendAudit, lockAudit } from "../../audit/audit_log.ts";
 import { limitMessage } from "../../devices/message_limits.ts";
 import type { Tenant } from "../../store/store.ts";
 import { takeProgress } from "../../tasks/task_results.ts";
@@ -128,6 +128,8 @@ async function keep(platform: Platform, { presence, refused, progress }: Reports
     }
     changes.sort((a, b) => a.customerId < b.customerId ? -1 : Number(a.customerId > b.customerId));
     for (const { customerId, work } of changes) await work(tx.tenant(customerId));
+    const notes = progress.filter(isNote);
+    if (refused.length + notes.length > 0) await lockAudit(tx);
     for (const [agentId, why] of refused) {
       const customerId = customers.get(agentId);
       if (customerId === undefined) continue;
@@ -140,7 +142,7 @@ async function keep(platform: Platform, { presence, refused, progress }: Reports
         detail: { why },
       });
     }
-    for (const each of progress.filter(isNote)) {
+    for (const each of notes) {
       const customerId = customers.get(each.agentId);
       if (customerId !== undefined) await take(each, tx.tenant(customerId));
     }
