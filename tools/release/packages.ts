@@ -152,6 +152,7 @@ async function packagesOf(folder: string): Promise<{ names: string[]; left: stri
       targets: targets.filter(({ name }) => found.some(({ target }) => target === name)),
     },
   );
+  if (result.names.length === 0) return result;
   const listed = (await Deno.readTextFile(`${output}/SHA256SUMS`)).trim().split("\n").map((line) => line.slice(66));
   await writeSums(output, [...new Set([...listed, ...result.names])]);
   // Of the hashes before.
@@ -168,7 +169,7 @@ if (import.meta.main) {
     const { names, left } = await packagesOf(folder);
     for (const name of names) console.log(name);
     for (const sentence of left) console.error(sentence);
-    console.error("SHA256SUMS is written anew: sign it (deno task release:sign)");
+    if (names.length > 0) console.error("SHA256SUMS is written anew: sign it (deno task release:sign)");
     Deno.exitCode = left.length === 0 ? 0 : 75;
   } catch (error) {
     if (!(error instanceof ReleaseError)) throw error;
