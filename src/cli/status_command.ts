@@ -261,7 +261,8 @@ export function renderStatus(status: ShownStatus, now: Date): string[] {
     rows.push([isNow ? "started" : "last seen", ageText(isNow ? agent.startedAt : agent.writtenAt, now)]);
     rows.push(["platform", platformText(agent.platform, { now, isNow })]);
     if (agent.mqtt !== undefined && agent.mqtt !== null) rows.push(["mqtt", mqttText(agent.mqtt, now)]);
-    if (agent.update !== undefined) rows.push(["update", updateText(agent.update)]);
+    // Why it cannot is shown by `opendca update`.
+    if (agent.update?.why === null) rows.push(["update", updateText(agent.update)]);
   }
   if (spool !== null) rows.push(["spool", spoolText(spool, now)]);
   if (agent !== null) {

@@ -97,7 +97,9 @@ async function told(
   try {
     return await step(staging);
   } catch (error) {
-    fail(parts, staging, messageOf(error));
+    try {
+      fail(parts, staging, messageOf(error));
+    } catch { /* A full disk; what was wrong at first is what counts. */ }
     throw error;
   }
 }

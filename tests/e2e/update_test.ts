@@ -75,7 +75,10 @@ async function wholeLife(machine: Machine, folder: string): Promise<void> {
   assert.equal(await version(machine), "0.2.0");
   await untilRunning(machine, "0.2.0");
   assert.deepEqual(await versions(machine), ["0.1.0", "0.2.0", "confirmed -> 0.2.0", "current -> 0.2.0"]);
-  await until("the agent shows it", async () => (await agentState(machine)).agent.update.offered?.phase === "returned");
+  await until(
+    "the agent shows it",
+    async () => (await agentState(machine)).agent?.update.offered?.phase === "returned",
+  );
 
   // A power cut after the link was changed: the next start of the system goes on with it.
   await machine.ok(["systemctl", "stop", "opendca-agent", "opendca-update.path"]);
@@ -228,7 +231,8 @@ async function installAgent(machine: Machine, platform: TestedPlatform): Promise
 interface AgentState {
   state: string;
   agentId: string;
-  agent: { version: string; update: { why: string | null; offered: { phase: string } | null } };
+  /** Null before its first status. */
+  agent: { version: string; update: { why: string | null; offered: { phase: string } | null } } | null;
 }
 
 async function agentState(machine: Machine): Promise<AgentState> {
@@ -238,9 +242,9 @@ async function agentState(machine: Machine): Promise<AgentState> {
 async function untilRunning(machine: Machine, wanted: string): Promise<void> {
   await until(`${wanted} runs`, async () => {
     const { state, agent } = await agentState(machine);
-    return state === "running" && agent.version === wanted;
+    return state === "running" && agent?.version === wanted;
   });
-  assert.equal((await agentState(machine)).agent.update.why, null);
+  assert.equal((await agentState(machine)).agent?.update.why, null);
 }
 
 /** Until root's updater is through with a version. */
