@@ -76,7 +76,7 @@ const shown: [name: string, update: StatusUpdate | undefined, line: RegExp][] = 
   [
     "a refusal of what has no version",
     { why: null, offered: { ...offered, version: "", phase: "refused", message: "Cannot update\u001b[2J" } },
-    /^update {4}refused: Cannot update(?!\u001b)/m,
+    /^update {4}refused: Cannot update[^\p{Cc}]*$/mu,
   ],
 ];
 for (const [name, value, line] of shown) {

@@ -218,7 +218,7 @@ async function installAgent(machine: Machine, platform: TestedPlatform): Promise
   // Five minutes would be long.
   const settings = `${machine.root}/etc/systemd/system/opendca-update.service.d`;
   await Deno.mkdir(settings);
-  await Deno.writeTextFile(`${settings}/test.conf`, "[Service]\nEnvironment=OPENDCA_UPDATE_WAIT=40\n");
+  await Deno.writeTextFile(`${settings}/test.conf`, "[Service]\nEnvironment=OPENDCA_UPDATE_WAIT=50\n");
   await machine.ok(["sh", "/root/release/install.sh", "--config", "/root/agent.yaml"]);
   await Deno.copyFile(`${platform.folder}/server-authority.pem`, `${machine.root}/etc/opendca/ca.pem`);
   await machine.ok(["chmod", "644", "/etc/opendca/ca.pem"]);
