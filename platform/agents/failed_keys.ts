@@ -2,7 +2,12 @@
  * Failed activation attempts by key: the signature of the certificate request proves possession of the key. An
  * installation id is not proven, so counting by id would let anybody lock the installation of another.
  */
+import { UsageError } from "../../common/core/errors.ts";
+import { createUnlockToken as signedToken } from "../../common/protocol/unlock_token.ts";
+import { type By, changePlatform } from "../audit/use_case.ts";
 import { takeLock, type Transaction } from "../store/store.ts";
+import type { Platform } from "./platform.ts";
+import { isUuid } from "./request_checks.ts";
 
 /* A guesser creates a key for each attempt; rows without further attempts are dropped. */
 const forgetAfterMs = 90 * 86_400_000;
@@ -55,4 +60,38 @@ export async function forgetFailedAttempts(tx: Transaction, installationId: stri
 
 export async function forgetFailedKey(tx: Transaction, keyDigest: Uint8Array): Promise<void> {
   await tx.run("DELETE FROM failed_keys WHERE key_digest = :key_digest", { key_digest: keyDigest });
+}
+
+export interface IssuedUnlockToken {
+  token: string;
+  installationId: string;
+  lockCount: number;
+  expiresAt: Date;
+}
+
+/** A token for `opendca unlock`, and five more attempts on the platform's side. Throws UsageError. */
+export function createUnlockToken(
+  platform: Platform,
+  by: By,
+  input: { installation: string; lockCount: number; validMs: number },
+): Promise<IssuedUnlockToken> {
+  return changePlatform(platform, by, async (tx, issuedAt) => {
+    const installationId = input.installation.toLowerCase(), { lockCount } = input;
+    if (!isUuid(installationId)) {
+      const hint = "opendca status shows it on the machine that is locked";
+      throw new UsageError(`Cannot use "${input.installation}" as an installation id: it is not a UUID`, hint);
+    }
+    const expiresAt = new Date(issuedAt.getTime() + input.validMs);
+    const token = signedToken(platform.signingKey, { installationId, lockCount, issuedAt, expiresAt });
+    await forgetFailedAttempts(tx, installationId);
+    return {
+      answer: { token, installationId, lockCount, expiresAt },
+      customerId: null,
+      audit: {
+        action: "unlockTokenCreated",
+        subject: installationId,
+        detail: { lock: lockCount, expiresAt: expiresAt.toISOString() },
+      },
+    };
+  });
 }

@@ -5,11 +5,14 @@
 import { createHash } from "node:crypto";
 import { isLost } from "../../common/reading/lost_codes.ts";
 import { type Alert, AlertSeverity, alertSeverityToJSON } from "../../proto/gen/opendca/v1/reading.ts";
+import type { Platform } from "../agents/platform.ts";
+import { readTenant, type TenantBy } from "../audit/use_case.ts";
 import { type Page, pageParameters, pageSql } from "../store/page.ts";
 import type { RowsOf, Tenant } from "../store/store.ts";
 import type { ArrivedReading } from "./device_state.ts";
 import { named, partsTable } from "./device_groups.ts";
 import type { KnownDevices } from "./known_devices.ts";
+import { type DeviceFilters, rowFilters } from "./list_devices.ts";
 import { conditionsOf, type RowFilters } from "./listed_devices.ts";
 
 export interface AlertRow {
@@ -141,4 +144,22 @@ export async function alertRows(
     { ...parameters, ...parts?.parameters, ...pageParameters(page), ...(severity === undefined ? {} : { severity }) },
   );
   return rows.map((row) => named(filters.groups, row));
+}
+
+export interface AlertFilters extends DeviceFilters, Page {
+  severity?: string | undefined;
+  /** Also alerts that have ended. */
+  ended?: boolean | undefined;
+}
+
+export function listAlerts(platform: Platform, by: TenantBy, filters: AlertFilters): Promise<ListedAlert[]> {
+  const { severity, ended = false, limit, offset } = filters;
+  return readTenant(platform, by, async (tenant) =>
+    await alertRows(tenant, {
+      filters: await rowFilters(tenant, filters, platform.clock.now().getTime()),
+      severity,
+      ended,
+      limit,
+      offset,
+    }));
 }

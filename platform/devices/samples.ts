@@ -4,8 +4,11 @@
  */
 import type { Meter, Reading, Supply } from "../../proto/gen/opendca/v1/reading.ts";
 import { LevelKind, levelKindToJSON } from "../../proto/gen/opendca/v1/reading.ts";
+import type { Platform } from "../agents/platform.ts";
+import { readTenant, type TenantBy } from "../audit/use_case.ts";
 import { type Page, pageParameters, pageSql } from "../store/page.ts";
 import type { RowsOf, Tenant } from "../store/store.ts";
+import { type DeviceFilters, rowFilters } from "./list_devices.ts";
 import { conditionsOf, type RowFilters } from "./listed_devices.ts";
 import { named, partsTable } from "./device_groups.ts";
 import { type KnownState, maybeDeviceState, metersOf, suppliesOf } from "./device_state.ts";
@@ -283,4 +286,20 @@ export async function periodRows(
     },
   );
   return rows.map((row) => named(filters.groups, row));
+}
+
+export interface MeterPeriod extends DeviceFilters {
+  /** Start of the period (included) and its end (excluded). */
+  from: Date;
+  until: Date;
+  name?: string | undefined;
+}
+
+/** For each meter of each device: first and last reading in the period, difference, resets. */
+export function meterPeriods(platform: Platform, by: TenantBy, period: MeterPeriod): Promise<PeriodRow[]> {
+  const { from, until, name } = period;
+  return readTenant(platform, by, async (tenant) => {
+    const filters = await rowFilters(tenant, { ...period, withClosed: true }, platform.clock.now().getTime());
+    return await periodRows(tenant, { filters, name, from, until });
+  });
 }

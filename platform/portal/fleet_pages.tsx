@@ -4,7 +4,7 @@ import { isLate, maybeAgentNote } from "../agents/agent_health.ts";
 import type { ListedAgent } from "../agents/agents.ts";
 import { listAgents } from "../agents/manage_agents.ts";
 import { levelText, lowestFirst, supplyName, words } from "../devices/device_view.ts";
-import { listAlerts } from "../devices/list_alerts.ts";
+import { listAlerts } from "../devices/alerts.ts";
 import { type DeviceFilters, listDevices, type ListedDevice } from "../devices/list_devices.ts";
 import { listSupplies } from "../devices/list_supplies.ts";
 import type { Level } from "../../proto/gen/opendca/v1/reading.ts";

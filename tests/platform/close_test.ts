@@ -15,7 +15,7 @@ import {
 } from "../../platform/customers/close.ts";
 import { createCustomer, createSite, customerOf, findCustomer, listSites } from "../../platform/customers/customers.ts";
 import { listDevices } from "../../platform/devices/list_devices.ts";
-import { meterPeriods } from "../../platform/devices/meter_periods.ts";
+import { meterPeriods } from "../../platform/devices/samples.ts";
 import { platformStatus } from "../../platform/devices/platform_status.ts";
 import type { Parameters, Store, Transaction } from "../../platform/store/store.ts";
 import { createTask, listTasks } from "../../platform/tasks/manage_tasks.ts";

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { UsageError } from "../../common/core/errors.ts";
 import type { AuditEntry } from "../../platform/audit/audit_log.ts";
-import { listAlerts } from "../../platform/devices/list_alerts.ts";
+import { listAlerts } from "../../platform/devices/alerts.ts";
 import { listSupplies } from "../../platform/devices/list_supplies.ts";
-import { meterPeriods } from "../../platform/devices/meter_periods.ts";
+import { meterPeriods } from "../../platform/devices/samples.ts";
 import { listDevices } from "../../platform/devices/list_devices.ts";
 import { deviceHistory, mergeDevice, undoDeviceChange } from "../../platform/devices/merge_device.ts";
 import { listMeters, meterHistory, showDevice } from "../../platform/devices/show_device.ts";

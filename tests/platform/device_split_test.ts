@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { UsageError } from "../../common/core/errors.ts";
 import type { SplitSelector } from "../../platform/devices/device_changes.ts";
-import { listAlerts } from "../../platform/devices/list_alerts.ts";
-import { meterPeriods } from "../../platform/devices/meter_periods.ts";
+import { listAlerts } from "../../platform/devices/alerts.ts";
+import { meterPeriods } from "../../platform/devices/samples.ts";
 import { listDevices } from "../../platform/devices/list_devices.ts";
 import { deviceHistory, mergeDevice, undoDeviceChange } from "../../platform/devices/merge_device.ts";
 import { meterHistory, showDevice } from "../../platform/devices/show_device.ts";

@@ -4,7 +4,7 @@ import { closeLostSessions } from "../../platform/access/gateway_sessions.ts";
 import * as sessions from "../../platform/access/sessions.ts";
 import { createWebSessions, type WebRequestNote } from "../../platform/access/web_sessions.ts";
 import { addAgent } from "../../platform/agents/agents.ts";
-import { setQuota } from "../../platform/agents/manage_quota.ts";
+import { setQuota } from "../../platform/agents/quota.ts";
 import { addSite } from "../../platform/customers/customers.ts";
 import { createAgentReports } from "../../platform/edge/mqtt/agent_reports.ts";
 import type { Store } from "../../platform/store/store.ts";

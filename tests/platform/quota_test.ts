@@ -9,7 +9,7 @@ import {
   RecordList,
   RejectionReason,
 } from "../../proto/gen/opendca/v1/batch.ts";
-import { setQuota, showQuota } from "../../platform/agents/manage_quota.ts";
+import { setQuota, showQuota } from "../../platform/agents/quota.ts";
 import { auditRows } from "../../platform/audit/audit_log.ts";
 import { unpackRecord } from "../../platform/store/stored_record.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";

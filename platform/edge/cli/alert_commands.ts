@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { UsageError } from "../../../common/core/errors.ts";
-import { type AlertFilters, listAlerts } from "../../devices/list_alerts.ts";
+import { type AlertFilters, listAlerts } from "../../devices/alerts.ts";
 import type { CommandContext } from "./command_context.ts";
 import { addDeviceFilters, filtersText, maybeNoDevices } from "./device_filters.ts";
 import { addPaging, oneMore, partFrom } from "./list_part.ts";

@@ -4,7 +4,7 @@ import { checkPostgres, checkSqlite } from "../../audit/check_store.ts";
 import { copyInstallation } from "../../devices/copy_installation.ts";
 import { openDataDirectory } from "../../keys/data_directory.ts";
 import type { DatabaseAddress } from "../../store/postgres/database_url.ts";
-import { migrateDatabase } from "../../store/postgres/migrate_database.ts";
+import { migrateDatabase } from "../../store/postgres/postgres_schema.ts";
 import { type CommandContext, dataDirectory, type GlobalOptions, maybeDatabase } from "./command_context.ts";
 import { type Column, renderTable } from "./table.ts";
 

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { UsageError } from "../../../common/core/errors.ts";
 import type { DeviceFilters } from "../../devices/list_devices.ts";
-import { meterPeriods } from "../../devices/meter_periods.ts";
+import { meterPeriods } from "../../devices/samples.ts";
 import { listMeters, meterHistory } from "../../devices/show_device.ts";
 import { type CommandContext, customerOption, deviceHelp } from "./command_context.ts";
 import type { Page } from "../../store/page.ts";

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { UsageError } from "../../../common/core/errors.ts";
-import { setQuota, type ShownQuota, showQuota } from "../../agents/manage_quota.ts";
+import { setQuota, type ShownQuota, showQuota } from "../../agents/quota.ts";
 import type { Platform } from "../../agents/platform.ts";
 import type { By, TenantBy } from "../../audit/use_case.ts";
 import { findCustomer } from "../../customers/customers.ts";

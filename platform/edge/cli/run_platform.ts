@@ -2,6 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { exitCodeFor, messageOf, namedError, ReaderGoneError, UsageError } from "../../../common/core/errors.ts";
 import { commandPath } from "../../../common/cli/command_path.ts";
+import { completions, completionsHelp } from "../../../common/cli/completions.ts";
 import { parserSentence, parserSuggestion } from "../../../common/core/parser_message.ts";
 import project from "../../../deno.json" with { type: "json" };
 import { addAccessCommands } from "./access_commands.ts";
@@ -11,7 +12,6 @@ import { addAuditCommands } from "./audit_commands.ts";
 import { addBackupCommand } from "./backup_command.ts";
 import { addCodeCommands } from "./code_commands.ts";
 import { type CommandContext, commandContext, formats } from "./command_context.ts";
-import { addCompletionsCommand } from "./completions_command.ts";
 import { addCustomerCommands } from "./customer_commands.ts";
 import { addAlertCommands } from "./alert_commands.ts";
 import { addMeterCommands } from "./meter_commands.ts";
@@ -140,4 +140,14 @@ function renderError(error: unknown): string {
     if (error instanceof Error && error.stack !== undefined) lines.push(error.stack);
   }
   return lines.join("\n") + "\n";
+}
+
+/** Adds `completions` to the program; all other commands must have been added before. */
+function addCompletionsCommand(program: Command, { host }: CommandContext): void {
+  const command = program.command("completions").description("print the completions of a shell");
+  for (const [shell, print] of Object.entries(completions)) {
+    command.command(shell).description(`completions for ${shell}`)
+      .addHelpText("after", completionsHelp(program.name()).trimEnd())
+      .action(() => host.stdout(print(program)));
+  }
 }

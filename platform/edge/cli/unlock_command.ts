@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { type Command, Option } from "commander";
-import { createUnlockToken } from "../../agents/unlock.ts";
+import { createUnlockToken } from "../../agents/failed_keys.ts";
 import { type CommandContext, timeOption, wholeNumber } from "./command_context.ts";
 
 /**

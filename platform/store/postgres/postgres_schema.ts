@@ -10,6 +10,8 @@ import type pg from "pg";
 import { ConfigError } from "../../../common/core/errors.ts";
 import { migrations, years } from "../migrations.ts";
 import type { DatabaseAddress } from "./database_url.ts";
+import { openError } from "./postgres_error.ts";
+import { createPool } from "./postgres_pool.ts";
 
 /* By number. The rest is translated. */
 const own: Record<number, (sqlite: string | undefined) => string> = {
@@ -268,4 +270,24 @@ async function secureTables(client: pg.ClientBase, role: string): Promise<void> 
     );
   }
   await client.query(steps.join(";\n"));
+}
+
+/** Creates or updates the tables in PostgreSQL, connected as their owner, and grants `role` its rights. */
+export async function migrateDatabase(
+  address: DatabaseAddress,
+  { role }: { role: string },
+): Promise<{ from: number; to: number }> {
+  const pool = createPool(address, { connections: 1, statementTimeoutMs: 0, lockTimeoutMs: 60_000 });
+  try {
+    const client = await pool.connect();
+    try {
+      return await migrateSchema(client, { address, role });
+    } finally {
+      client.release();
+    }
+  } catch (error) {
+    throw openError(error, address.shown);
+  } finally {
+    await pool.end();
+  }
 }
