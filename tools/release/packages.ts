@@ -55,11 +55,11 @@ const kinds: readonly Kind[] = [
 
 /** Makes all that can be made here, and says with a reason each what was left out. */
 export async function makePackages(
-  { root, output, version, epoch, quick }: PackageOptions,
+  { root, output: given, version, epoch, quick }: PackageOptions,
   made: { programs: readonly string[]; targets: readonly Target[] },
   builtIn: ReleaseKeys | undefined = builtInReleaseKeys(),
 ): Promise<{ names: string[]; left: string[] }> {
-  const names: string[] = [], left: string[] = [];
+  const names: string[] = [], left: string[] = [], output = await Deno.realPath(given);
   const processors = made.targets.filter(({ system }) => system === "linux").map(({ processor }) => processor);
   if (processors.length === 0) return { names, left };
   for (const program of made.programs) {
@@ -127,9 +127,8 @@ async function writeManual(root: string, output: string): Promise<void> {
 }
 
 /** `deno task release:packages`: the names of what was made, and sentences about what was not. */
-async function packagesOf(folder: string): Promise<{ names: string[]; left: string[] }> {
+async function packagesOf(output: string): Promise<{ names: string[]; left: string[] }> {
   const root = new URL("../../", import.meta.url).pathname.replace(/\/$/, "");
-  const output = await Deno.realPath(folder);
   const present = (await Array.fromAsync(Deno.readDir(output))).map(({ name }) => name);
   const found = present.flatMap((name) => {
     const match = /^(opendca(?:-platform)?)-(\d+\.\d+\.\d+)-(linux-\w+)$/.exec(name);
@@ -137,11 +136,11 @@ async function packagesOf(folder: string): Promise<{ names: string[]; left: stri
   });
   const [first] = found;
   if (first === undefined) {
-    throw new ReleaseError(`Cannot make packages as there is no program for Linux in "${folder}"`);
+    throw new ReleaseError(`Cannot make packages as there is no program for Linux in "${output}"`);
   }
   const other = found.find(({ version }) => version !== first.version);
   if (other !== undefined) {
-    throw new ReleaseError(`Cannot make packages as "${folder}" has two versions: ${first.version}, ${other.version}`);
+    throw new ReleaseError(`Cannot make packages as "${output}" has two versions: ${first.version}, ${other.version}`);
   }
   const time = await runTool(["git", "log", "-1", "--format=%ct"], { cwd: root, to: "read the time of the commit" });
   const given = Deno.env.get("SOURCE_DATE_EPOCH") ?? "";
@@ -172,8 +171,9 @@ if (import.meta.main) {
     if (names.length > 0) console.error("SHA256SUMS is written anew: sign it (deno task release:sign)");
     Deno.exitCode = left.length === 0 ? 0 : 75;
   } catch (error) {
-    if (!(error instanceof ReleaseError)) throw error;
-    console.error(`error: ${error.message}`);
+    if (!(error instanceof ReleaseError || error instanceof Deno.errors.NotFound)) throw error;
+    const isKnown = error instanceof ReleaseError;
+    console.error(`error: ${isKnown ? error.message : `Cannot make packages: ${error.message}`}`);
     Deno.exitCode = 1;
   }
 }

@@ -1,5 +1,6 @@
 /** Packages of programs that are none of ours, with the tools that make them. */
 import assert from "node:assert/strict";
+import { relative } from "node:path";
 import { peerTest } from "../../tests/fixtures/peers.ts";
 import { sampleManifest, signedManifest, signingKeys, trusted } from "../../tests/fixtures/signed_release.ts";
 import { toolOutput } from "../../tests/fixtures/started_peer.ts";
@@ -94,7 +95,7 @@ peerTest(
       await Deno.writeTextFile(`${folder}/SHA256SUMS.minisig`, "of the hashes before");
       const makePackages = async () => {
         const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-          args: ["task", "release:packages", folder],
+          args: ["task", "release:packages", relative(root, folder)],
           cwd: root,
           env: { PATH: path, NO_COLOR: "1", ZSTD_LEVEL: "3" },
         }).output();
