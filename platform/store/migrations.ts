@@ -539,6 +539,13 @@ CREATE TABLE agent_updates (
 CREATE INDEX agent_updates_by_version ON agent_updates (version, phase);
 `;
 
+/* What retention drops of web access by its time, and what is asked for lists of revoked certificates. */
+const accessTimes = `
+CREATE INDEX access_requests_by_time ON access_requests (at);
+CREATE INDEX access_links_by_time ON access_links (expires_at);
+CREATE INDEX certificates_revoked ON certificates (not_after) WHERE revoked_at IS NOT NULL;
+`;
+
 /** A step is SQL, or a function if SQL is not sufficient. */
 export type Migration = string | ((database: DatabaseSync) => void);
 
@@ -577,4 +584,5 @@ export const migrations: readonly Migration[] = [
   releases,
   users,
   mails,
+  accessTimes,
 ];

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { activatedAgent, call, connect, pollOf, startTestPlatform } from "../../../tests/fixtures/platform_fixture.ts";
+import { revokedCertificates } from "../../agents/certificates.ts";
+import { defaultRetention, dropOld } from "../../devices/retention.ts";
+import { openSqliteStore } from "./sqlite_store.ts";
 import { batchOf, readingOf, recordOf } from "../../../tests/fixtures/platform_uploads.ts";
 
 /** The statements that are prepared while `body` runs. */
@@ -18,6 +21,22 @@ async function preparedDuring(body: () => Promise<void>): Promise<string[]> {
   }
   return statements;
 }
+
+Deno.test("retention and the list of revoked certificates do not go over what is kept", async () => {
+  await using store = openSqliteStore(":memory:");
+  const now = new Date();
+  const statements = await preparedDuring(async () => {
+    await dropOld(store, { now, retention: defaultRetention });
+    await store.transaction((tx) => revokedCertificates(tx, now), { readOnly: true });
+  });
+  const asked = statements.filter((sql) => /\b(records|alerts|access_\w+|certificates)\b/.test(sql));
+  assert.equal(asked.length, 5);
+  for (const sql of asked) {
+    const parameters = /:before/.test(sql) ? { before: 0 } : { now: 0 };
+    const plan = await store.transaction((tx) => tx.all<{ detail: string }>(`EXPLAIN QUERY PLAN ${sql}`, parameters));
+    assert.deepEqual(plan.filter(({ detail }) => detail.startsWith("SCAN")), [], sql);
+  }
+});
 
 Deno.test("Poll and Upload go over no table and sort no rows of their own", async () => {
   await using platform = await startTestPlatform();
