@@ -50,7 +50,7 @@ export async function tellDemo(options: DemoOptions): Promise<void> {
 
   await screen.heading("2  A platform, and an agent that reports to it");
   const webPort = Number(new URL(simulator.endpoints[0]!.web!).port);
-  const { agentId, platform, opendca, ca } = await startService({ screen, children, folder, port, webPort });
+  const { agentId, platform, opendca, ca, portal } = await startService({ screen, children, folder, port, webPort });
 
   await screen.heading("3  Readings arrive");
   const arrived = await untilArrived(scanned.printers, { platform, children, host, screen, signal });
@@ -67,7 +67,7 @@ export async function tellDemo(options: DemoOptions): Promise<void> {
   await screen.heading("4  A printer's own page, in a browser");
   await showWebPage({ platform, opendca, screen, ca, webPort, address: simulator.endpoints[0]!.address, signal });
   await screen.heading(options.keep ? "5  It goes on until Ctrl-C" : "5  What next");
-  await screen.print(options.keep ? keptText({ folder, agentId }) : nextText);
+  await screen.print(options.keep ? keptText({ folder, agentId, portal }) : nextText);
   if (!options.keep) return;
   await Promise.race([children.failed, aborted(signal).catch(() => {})]);
 }
@@ -109,7 +109,7 @@ async function startService(
     port: number;
     webPort: number;
   },
-): Promise<{ agentId: string; platform: Run; opendca: Run; ca: string }> {
+): Promise<{ agentId: string; platform: Run; opendca: Run; ca: string; portal: string }> {
   const data = `${folder}/platform`, config = `${folder}/agent.yaml`;
   const platform: Run = (...args) => children.run("opendca-platform", ["--data", data, ...args]);
   const opendca: Run = (...args) => children.run("opendca", [...args, "--config", config]);
@@ -125,7 +125,7 @@ async function startService(
   const code = await show("opendca-platform", "code", "create");
   const serve = [
     ...["serve", "--listen", "127.0.0.1:0", "--mqtt-wss-listen", "127.0.0.1:0", "--ssh-listen", "127.0.0.1:0"],
-    ...["--access-listen", "127.0.0.1:0", "--access-domain", "access.localhost"],
+    ...["--access-listen", "127.0.0.1:0", "--access-domain", "access.localhost", "--portal-listen", "127.0.0.1:0"],
   ];
   await screen.command(`opendca-platform ${serve.join(" ")} &`);
   const ready: Ready = JSON.parse(
@@ -139,7 +139,7 @@ async function startService(
   await show("opendca-platform", "task", "scan", agentId);
   await screen.command("opendca run &");
   await children.start("opendca", ["run", "--config", config], { untilLine: false });
-  return { agentId, platform, opendca, ca: await Deno.readTextFile(ready.ca) };
+  return { agentId, platform, opendca, ca: await Deno.readTextFile(ready.ca), portal: ready.portal.firstUser };
 }
 
 /** What the platform says when it is ready. */
@@ -147,6 +147,7 @@ interface Ready {
   target: string;
   ca: string;
   mqtt: { wss: number };
+  portal: { firstUser: string };
   sshPort: number;
 }
 
@@ -228,15 +229,19 @@ function comparison(printers: readonly Reading[], arrived: readonly Reading[]): 
   return `The page counts of ${same.length} of ${printers.length} printers are those that the scan found.`;
 }
 
-const nextText = `deno task demo --keep            the same, left running to look around in
+const nextText = `deno task demo --keep            the same, left running, with a link to sign in to the portal
 deno task scan 192.168.1.0/24    your own printers; a scan only reads
 deno task opendca scan --preview-upload 192.168.1.0/24
                                  what an agent would send of them
 docs/agent.md, docs/platform.md  how to run both
 `;
 
-function keptText({ folder, agentId }: { folder: string; agentId: string }): string {
-  return `In another window, in this folder:
+function keptText({ folder, agentId, portal }: { folder: string; agentId: string; portal: string }): string {
+  return `The portal, for its first user; the browser warns, as it does not know the demo's authority:
+
+${portal}
+
+In another window, in this folder:
 
 export OPENDCA_CONFIG=${folder}/agent.yaml
 export OPENDCA_GUARD_DIRECTORY=${folder}/guard

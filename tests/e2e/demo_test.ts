@@ -136,16 +136,18 @@ Deno.test({
     withDemo(["--keep"], async ({ end, says, out, err, pid }) => {
       await says("5  It goes on until Ctrl-C");
       await says("tail -f");
-      // The last link that was printed was not used yet.
-      const link = out().match(/^https:.*$/gm)!.at(-1)!,
-        { hostname: servername, host, port, pathname, search } = new URL(link);
-      const asked = { host: "127.0.0.1", port, servername, rejectUnauthorized: false, agent: false };
-      const status = await new Promise((resolve, reject) => {
-        get({ ...asked, path: pathname + search, headers: { Host: host } }, (answer) => {
-          answer.resume().on("end", () => resolve(answer.statusCode));
-        }).on("error", reject);
-      });
-      assert.equal(status, 200);
+      // To a printer's page, which was not used yet, and to the portal.
+      const links = out().match(/^https:.*$/gm)!.slice(-2);
+      assert.match(links[1]!, /^https:\/\/localhost:\d+\/link\/[\w-]{43}$/);
+      for (const { hostname: servername, host, port, pathname, search } of links.map((link) => new URL(link))) {
+        const asked = { host: "127.0.0.1", port, servername, rejectUnauthorized: false, agent: false };
+        const status = await new Promise((resolve, reject) => {
+          get({ ...asked, path: pathname + search, headers: { Host: host } }, (answer) => {
+            answer.resume().on("end", () => resolve(answer.statusCode));
+          }).on("error", reject);
+        });
+        assert.equal(status, 200);
+      }
       const env = Object.fromEntries(out().matchAll(/^export (\w+)=(.*)$/gm).map(([, name, value]) => [name, value]));
       const commands = out().match(/^deno task .*$/gm) ?? [];
       assert(commands.length >= 7, "hardly a command is named");
