@@ -226,21 +226,21 @@ export async function periodRows(
   { filters, name, from, until }: { filters: RowFilters; name: string | undefined; from: Date; until: Date },
 ): Promise<PeriodRow[]> {
   const { where, parameters } = conditionsOf(filters), parts = partsTable(filters.groups);
-  // Samples of the parts of a merged device are one series. Parts that are seen in turns are one counter; where one ends
-  // before the other begins, they may be two.
+  // Samples of the parts of a merged device are one series. Parts that are seen in turns are one counter: while a part
+  // was seen before a step and is after it, no other counter took over. Its own times tell it, not its samples, of which
+  // retention drops the old ones.
   const source = parts === undefined ? "samples s" : "samples s LEFT JOIN parts g ON g.part = s.device_id";
   const keys = parts === undefined
     ? "s.device_id, s.origin"
     : `coalesce(g.front, s.device_id) AS device_id, CASE s.origin WHEN '' THEN s.device_id ELSE s.origin END AS origin,
        g.part`;
   const spans = parts === undefined ? "" : `spans AS (
-       SELECT s.device_id AS part, s.name, min(s.observed_at) AS begins, max(s.observed_at) AS ends
-       FROM parts g JOIN samples s ON s.customer_id = :customer AND s.device_id = g.part AND s.kind = 'meter'
-       GROUP BY s.device_id, s.name
+       SELECT g.front, p.first_seen_at AS begins, p.last_seen_at AS ends
+       FROM parts g JOIN devices p ON p.customer_id = :customer AND p.device_id = g.part
      ), `;
-  const isChange = parts === undefined ? "1 = 0" : `part <> part_before AND value <> before
-       AND observed_at = (SELECT begins FROM spans n WHERE n.part = steps.part AND n.name = steps.name)
-       AND before_at = (SELECT ends FROM spans n WHERE n.part = part_before AND n.name = steps.name)`;
+  const isChange = parts === undefined ? "1 = 0" : `part <> part_before AND value <> before AND NOT EXISTS (
+         SELECT 1 FROM spans n
+         WHERE n.front = steps.device_id AND n.begins <= steps.before_at AND n.ends >= steps.observed_at)`;
   const rows = await tenant.all<PeriodRow>(
     `WITH ${parts === undefined ? "" : `${parts.sql}, `}${spans}series AS (
        SELECT ${keys}, s.name, s.unit, s.observed_at, s.value

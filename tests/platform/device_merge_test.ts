@@ -266,3 +266,38 @@ eachDatabase("meter export of two parts that are seen in turns counts their one 
     assert.deepEqual([row!.difference, row!.part_changes], [5 * (hours - 1), 0], `${hours} hours`);
   }
 });
+
+/* Who is seen each hour, and its total; what is dropped of the first hours; steps between counters that are left. */
+const turns: { what: string; seen: [part: number, total: number][]; dropped: number; changes: number }[] = [
+  { what: "two in turns", seen: [[0, 100], [1, 105], [0, 110], [1, 115]], dropped: 2, changes: 0 },
+  { what: "one after the other", seen: [[0, 100], [0, 105], [1, 7], [1, 9]], dropped: 1, changes: 1 },
+  { what: "a third one between", seen: [[0, 100], [1, 105], [0, 110], [2, 115], [1, 120]], dropped: 2, changes: 0 },
+  {
+    what: "a third one after two",
+    seen: [[0, 100], [1, 105], [0, 110], [1, 115], [2, 7], [2, 9]],
+    dropped: 3,
+    changes: 1,
+  },
+];
+for (const { what, seen, dropped, changes } of turns) {
+  eachDatabase(
+    `meter export tells steps between parts of a merge as before when old samples are gone: ${what}`,
+    async () => {
+      await using s = await deviceScene();
+      const ids: string[] = [];
+      for (const [part, total] of seen) {
+        const own = { serial: `SER0000${part}`, mac: `00:1b:a9:00:00:1${part}`, address: `10.1.0.${part + 7}` };
+        ids[part] = await s.upload({ ...own, total });
+        s.pass(hour);
+      }
+      for (const other of ids.slice(1)) await mergeDevice(s.platform, s.by, { device: ids[0]!, other });
+      const period = { from: new Date(firstMs), until: new Date(firstMs + day), name: "total" };
+      const told = async () => (await meterPeriods(s.platform, s.by, period)).map((row) => row.part_changes);
+      assert.deepEqual(await told(), [changes]);
+      await s.store.transaction((tx) =>
+        tx.run("DELETE FROM samples WHERE observed_at < :before", { before: firstMs + dropped * hour })
+      );
+      assert.deepEqual(await told(), [changes]);
+    },
+  );
+}
