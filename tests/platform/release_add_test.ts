@@ -117,6 +117,11 @@ const wrong: {
     error: /as its SHA-256 is [0-9a-f]{64}: the manifest says/,
   },
   {
+    name: "a release of which the second file is altered",
+    change: (folder) => Deno.writeFile(`${folder}/opendca-0.2.0-windows-x64.zst`, zstdCompressSync(fileBytesOf(10, 3))),
+    error: /windows-x64.zst" as its SHA-256 is/,
+  },
+  {
     name: "a file that is too short",
     change: (folder) => Deno.writeFile(`${folder}/${name}.zst`, zstdCompressSync(content["linux-x64"].subarray(1))),
     error: /as it has 2359296 bytes: the manifest says 2359297/,

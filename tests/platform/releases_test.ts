@@ -1,5 +1,6 @@
 /** From a published release to the file that an agent gets: added, rolled out, offered with a poll, fetched. */
 import assert from "node:assert/strict";
+import { StatementSync } from "node:sqlite";
 import { zstdDecompressSync } from "node:zlib";
 import { verifyManifest } from "../../common/release/release_manifest.ts";
 import { UpdateEncoding } from "../../proto/gen/opendca/v1/update.ts";
@@ -141,3 +142,44 @@ eachDatabase(
     assert.equal(await version(), undefined, "its manifest has expired");
   },
 );
+
+/** How often a statement runs in SQLite while `body` does. */
+async function statementsDuring(body: () => Promise<unknown>): Promise<number> {
+  const methods = ["all", "get", "run"] as const;
+  const before = methods.map((name) => StatementSync.prototype[name]);
+  let count = 0;
+  for (const [i, name] of methods.entries()) {
+    StatementSync.prototype[name] = function (this: StatementSync, ...parameters: unknown[]) {
+      count++;
+      return Reflect.apply(before[i]!, this, parameters);
+    } as never;
+  }
+  try {
+    await body();
+  } finally {
+    for (const [i, name] of methods.entries()) StatementSync.prototype[name] = before[i] as never;
+  }
+  return count;
+}
+
+Deno.test("a poll makes no more statements where there are releases, but when its offer changes", async () => {
+  await using platform = await startTestPlatform();
+  const agent = await activatedAgent(platform, await platform.customer("Acme"));
+  using updating = updatingAgent(platform, agent);
+  const polled = async () => {
+    const counts = [];
+    for (let i = 0; i < 3; i++) counts.push(await statementsDuring(() => updating.poll()));
+    return counts;
+  };
+  await polled();
+  const [usual] = await polled();
+  assert(usual! > 3, "they were counted");
+  await addedRelease(platform.platform);
+  const [first, ...rest] = await polled();
+  assert(first! > usual!, "the releases are read once");
+  assert.deepEqual(rest, [usual, usual]);
+  await rollOut(platform.platform, operator, { version: "0.2.0", percent: 100 });
+  const [offer, ...others] = await polled();
+  assert(offer! > usual!);
+  assert.deepEqual(others, [usual, usual], "while it is offered as well");
+});
