@@ -31,6 +31,8 @@ export interface AcceptOptions {
   headerMs?: number;
   /** Milliseconds without connections before the listener is tested; default: 10,000. */
   tryAfterMs?: number;
+  /** Bytes that may come by a connection without a call that begins or ends; default: no limit. */
+  mostBytesBetweenCalls?: number;
 }
 
 export interface Acceptor {
@@ -42,6 +44,7 @@ export interface Acceptor {
 }
 
 const expireMs = 500;
+const floodLookMs = 200;
 const countsMs = 60_000;
 
 /** Throws UnavailableError if the port is in use. */
@@ -61,7 +64,10 @@ export async function acceptConnections(options: AcceptOptions): Promise<Accepto
     socket.on("error", () => {});
     const peer = `${remoteAddress}:${remotePort}`;
     const isProxied = isAmong(options.proxies ?? [], remoteAddress);
-    if (remoteAddress === undefined || !gate.enter(peer, () => socket.destroy(), { isProxied })) {
+    if (
+      remoteAddress === undefined ||
+      !gate.enter(peer, () => socket.destroy(), { isProxied, bytesRead: () => socket.bytesRead })
+    ) {
       return void socket.destroy();
     }
     sockets.add(socket);
@@ -106,6 +112,9 @@ export async function acceptConnections(options: AcceptOptions): Promise<Accepto
 
   const timers = [
     setInterval(() => gate.expire(), expireMs),
+    ...(options.mostBytesBetweenCalls === undefined
+      ? []
+      : [setInterval(() => gate.cutFloods(options.mostBytesBetweenCalls!), floodLookMs)]),
     setInterval(() => void tryListener(), Math.max(100, tryAfterMs / 2)),
     setInterval(() => {
       const { refused, replaced, expired, source } = gate.takeCounts();

@@ -64,6 +64,9 @@ interface Connection {
   agentId: string | undefined;
   isClosing: boolean;
   close(): void;
+  bytesRead(): number;
+  /** What had come when the latest call began or ended. */
+  bytesAtCall: number;
 }
 
 export class ConnectionGate {
@@ -85,7 +88,11 @@ export class ConnectionGate {
    * Whether the connection may stay. `close` is called if it must end; `leave` must still be called then. Behind a
    * proxy, nameSource() sets the source later.
    */
-  enter(peer: string, close: () => void, { isProxied = false } = {}): boolean {
+  enter(
+    peer: string,
+    close: () => void,
+    { isProxied = false, bytesRead = () => 0 }: { isProxied?: boolean; bytesRead?: () => number } = {},
+  ): boolean {
     const source = sourceOf(peer), limits = this.#limits;
     const hasRoom = (isProxied || this.#hasRoomOf(source)) &&
       (this.#anonymous.size < limits.mostAnonymous || this.#replaceOne(this.#anonymous)) &&
@@ -105,6 +112,8 @@ export class ConnectionGate {
       agentId: undefined,
       isClosing: false,
       close,
+      bytesRead,
+      bytesAtCall: 0,
     };
     this.#connections.set(peer, connection);
     this.#identify(connection, undefined);
@@ -148,6 +157,7 @@ export class ConnectionGate {
       this.#identify(connection, agentId);
     }
     connection.calls += 1;
+    connection.bytesAtCall = connection.bytesRead();
     const own = agentId === undefined ? undefined : this.#byAgent.get(agentId);
     if (own !== undefined && own.size > this.#limits.ofAgent) {
       // A machine that lost its network leaves unused connections behind.
@@ -159,6 +169,7 @@ export class ConnectionGate {
       if (isOver) return;
       isOver = true;
       connection.calls -= 1;
+      connection.bytesAtCall = connection.bytesRead();
       connection.quietSinceMs = this.#monotonicMs();
     };
   }
@@ -170,6 +181,15 @@ export class ConnectionGate {
       const isQuiet = connection.calls === 0 && nowMs - connection.quietSinceMs >= this.#limits.withoutCallMs;
       if (!isQuiet && nowMs - connection.beganMs < this.#limits.anonymousMs) continue;
       this.#counts = { ...this.#counts, expired: this.#counts.expired + 1, source: connection.source };
+      this.#close(connection);
+    }
+  }
+
+  /** Closes connections by which more came than this since a call of them began or ended. */
+  cutFloods(mostBytes: number): void {
+    for (const connection of [...this.#connections.values()]) {
+      if (connection.bytesRead() - connection.bytesAtCall <= mostBytes || connection.isClosing) continue;
+      this.#counts = { ...this.#counts, refused: this.#counts.refused + 1, source: connection.source };
       this.#close(connection);
     }
   }

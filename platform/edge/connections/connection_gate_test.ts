@@ -37,6 +37,28 @@ Deno.test("one source has so many anonymous connections; while all are new, the 
   assert.deepEqual(gate.closed, []);
 });
 
+Deno.test("a connection by which much comes between two events of its calls is closed, others stay", () => {
+  const gate = driven(), bytes = { flood: 0, agent: 0 };
+  const come = (peer: string, which: keyof typeof bytes) =>
+    assert.ok(gate.enter(peer, () => gate.closed.push(peer), { bytesRead: () => bytes[which] }));
+  come("10.0.0.1:1", "flood");
+  come("10.0.0.2:1", "agent");
+  for (let round = 0; round < 5; round++) {
+    const end = gate.callBegan("10.0.0.2:1", "agt-1");
+    bytes.agent += 900;
+    gate.cutFloods(1000);
+    end();
+  }
+  bytes.flood = 1000;
+  gate.cutFloods(1000);
+  assert.deepEqual(gate.closed, []);
+  bytes.flood = 1001;
+  gate.cutFloods(1000);
+  gate.cutFloods(1000);
+  assert.deepEqual(gate.closed, ["10.0.0.1:1"]);
+  assert.deepEqual(gate.takeCounts(), { refused: 1, replaced: 0, expired: 0, source: "10.0.0.1" });
+});
+
 Deno.test("the oldest anonymous connection of the source goes for a new one, one with a call last", () => {
   const gate = driven();
   gate.come("10.0.0.2:1");

@@ -55,6 +55,11 @@ export interface RunningServer extends AsyncDisposable {
 }
 
 const drainMs = 5000;
+/**
+ * Several messages of the longest kind. This runtime takes more than the windows of HTTP/2 allow, and reads on when the
+ * library has given the connection up, both into memory.
+ */
+const mostBytesBetweenCalls = 16 * 1024 * 1024;
 
 /** Throws UnavailableError if the port is in use. Disposal waits five seconds for running calls, then cuts them off. */
 export async function startServer(platform: Platform, options: ListenOptions): Promise<RunningServer> {
@@ -89,6 +94,7 @@ export async function startServer(platform: Platform, options: ListenOptions): P
     log: platform.log,
     proxies: options.proxies,
     headerMs: options.proxyHeaderMs ?? 5000,
+    mostBytesBetweenCalls,
     ...(options.tryListenerAfterMs === undefined ? {} : { tryAfterMs: options.tryListenerAfterMs }),
   });
   return {

@@ -66,6 +66,7 @@ export async function listenForAgents(platform: Platform, options: AgentListener
   /** Identifies the agent of a socket, or closes the socket. */
   async function identify(socket: TLSSocket, open: () => Duplex | Promise<Duplex>): Promise<void> {
     const peer = `${socket.remoteAddress}:${socket.remotePort}`;
+    const release = limitHeld(socket);
     try {
       const certificate = socket.getPeerCertificate()?.raw as Uint8Array | undefined;
       const caller = await callerOf(platform, certificate);
@@ -78,6 +79,8 @@ export async function listenForAgents(platform: Platform, options: AgentListener
       socket.destroy();
       if (error instanceof CallError) refusals.note(gate.sourceOf(peer), `${error.reason}: ${error.message}`);
       else platform.log("mqttFailed", { message: messageOf(error) });
+    } finally {
+      release();
     }
   }
 
@@ -159,6 +162,22 @@ function handshakeOf({ certificatePem, privateKeyPem }: CertificateFiles): tls.T
     minVersion: "TLSv1.2",
     handshakeTimeout: 10_000,
   };
+}
+
+/** What may come before an agent is identified: it waits for an answer to its first packet. */
+const mostHeldBytes = 64 * 1024;
+const heldLookMs = 20;
+
+/**
+ * Closes a socket by which too much comes, until the returned function is called: this runtime reads on from a socket of
+ * TLS that nobody reads, into memory without limit.
+ */
+function limitHeld(socket: TLSSocket): () => void {
+  const before = socket.bytesRead;
+  const timer = setInterval(() => {
+    if (socket.bytesRead - before > mostHeldBytes || socket.readableLength > mostHeldBytes) socket.destroy();
+  }, heldLookMs);
+  return () => clearInterval(timer);
 }
 
 /**
