@@ -173,7 +173,7 @@ function isAlive(pid: number): boolean {
 }
 
 /** A minimal Debian, made once of the packages that this system's apt uses. */
-async function cachedTree(): Promise<string> {
+export async function cachedTree(): Promise<string> {
   const targets = await toolOutput("apt-get", [
     "indextargets",
     "--format",

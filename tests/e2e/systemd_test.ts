@@ -4,12 +4,13 @@ import project from "../../deno.json" with { type: "json" };
 import { makeActivationCode } from "../../common/core/activation_code.ts";
 import { taskGrants } from "../../demo/task_grants.ts";
 import { type RunningProgram, startProgram } from "../fixtures/start_program.ts";
+import { peerTest } from "../fixtures/peers.ts";
 import { toolOutput } from "../fixtures/started_peer.ts";
 import { until } from "../fixtures/until.ts";
 import { compiledTest } from "./compiled_file.ts";
 import { createReleases, files, properties, type Releases } from "./machine_release.ts";
 import { quickStart } from "./quick_start.ts";
-import { bootMachine, type Machine, NoMachineError, type Output } from "./systemd_machine.ts";
+import { bootMachine, cachedTree, type Machine, NoMachineError, type Output } from "./systemd_machine.ts";
 
 const name = "agent and platform live as services of systemd";
 const repository = new URL("../../", import.meta.url).pathname;
@@ -292,3 +293,80 @@ async function agentState(machine: Machine): Promise<AgentState> {
   const user = ["setpriv", "--reuid=opendca", "--regid=opendca", "--init-groups"];
   return JSON.parse(await machine.ok([...user, "opendca", "status", "--json"]));
 }
+
+// In this file, as both need the tree, which would else be made twice at once.
+const rpmName = "rpm installs, upgrades and removes the package of the agent, and its scripts make user and folders";
+
+/** What is done in a root of its own, above the tree, and what is said of it. */
+const steps = `
+set -eu
+mount -t tmpfs none "$2/over"
+mkdir "$2/over/files" "$2/over/work" "$2/over/root"
+root="$2/over/root"
+mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/over/files,workdir=$2/over/work" "$root"
+mount --bind /dev "$root/dev"
+mount -t proc proc "$root/proc"
+rpm() { command rpm --root "$root" --nodeps "$@" 2>&1 | grep -v '^rpm: ' || true; }
+
+mkdir -p "$root/usr/local/lib/opendca/current"
+rpm --install "$2"/release/opendca-1.0.0-1.*.rpm
+[ ! -e "$root/usr/lib/opendca" ] && echo "refused beside install.sh"
+rm -r "$root/usr/local/lib/opendca"
+
+rpm --install "$2"/release/opendca-1.0.0-1.*.rpm
+user=$(sed -n 's/^opendca:x:\\([0-9]*\\):.*nologin$/\\1/p' "$root/etc/passwd")
+[ "$(stat -c '%a %u' "$root/var/lib/opendca" "$root/var/lib/opendca-guard" | sort -u)" = "700 $user" ] && echo "state of its user"
+[ "$(stat -c '%a %u %g' "$root/etc/opendca/agent.yaml")" = "640 0 $user" ] && echo "configuration of root and its group"
+chroot "$root" opendca --version
+
+echo activation >"$root/var/lib/opendca/agent.json"
+echo '# mine' >>"$root/etc/opendca/agent.yaml"
+rpm --upgrade "$2"/release/opendca-1.1.0-1.*.rpm
+chroot "$root" opendca --version
+tail -n 1 "$root/etc/opendca/agent.yaml"
+
+rpm --erase opendca
+[ ! -e "$root/usr/lib/opendca" ] && [ ! -e "$root/usr/bin/opendca" ] && echo "removed"
+cat "$root/var/lib/opendca/agent.json"
+tail -n 1 "$root/etc/opendca/agent.yaml.rpmsave"
+`;
+
+peerTest(rpmName, ["rpm", "rpmbuild", "dpkg-deb", "debootstrap", "unshare"], async () => {
+  let tree: string;
+  try {
+    tree = await cachedTree();
+  } catch (error) {
+    if (!(error instanceof NoMachineError)) throw error;
+    console.warn(`not possible here: ${rpmName} (${error.message})`);
+    return;
+  }
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.mkdir(`${folder}/over`);
+    await Deno.mkdir(`${folder}/release`);
+    for (const version of ["1.0.0", "1.1.0"]) {
+      const program = `${folder}/release/opendca-${version}-linux-${target.slice(6)}`;
+      await Deno.writeTextFile(program, `#!/bin/sh\necho "opendca ${version}"\n`);
+      const script = 'ZSTD_LEVEL=1 sh "$1/install/linux/package_rpm.sh" opendca "$2" "$3" "$4"';
+      await toolOutput("sh", ["-c", script, "-", repository, version, target.slice(6), `${folder}/release`]);
+    }
+    const said = await toolOutput("unshare", ["--mount", "sh", "-c", steps, "-", tree, folder]);
+    assert.deepEqual(
+      said.trim().split("\n").filter((line) => !/^(Creating|warning:|error: (%pre|opendca-)|hint:)/.test(line)),
+      [
+        "error: Cannot install opendca as install.sh has installed it",
+        "refused beside install.sh",
+        "state of its user",
+        "configuration of root and its group",
+        "opendca 1.0.0",
+        "opendca 1.1.0",
+        "# mine",
+        "removed",
+        "activation",
+        "# mine",
+      ],
+    );
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
