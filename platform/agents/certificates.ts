@@ -1,5 +1,6 @@
 import type { AgentCertificate } from "./agent_certificate.ts";
-import type { AgentRow } from "./agents.ts";
+import { type AgentRow, maybeAgent } from "./agents.ts";
+import { CallError } from "./call_error.ts";
 import type { Revoked } from "../keys/revocation_list.ts";
 import type { Tenant, Transaction } from "../store/store.ts";
 
@@ -14,11 +15,18 @@ export interface CertificateRow {
   revoked_at: number | null;
 }
 
+/**
+ * Throws CallError for an agent that was revoked since its call was admitted: no list of revoked certificates would have
+ * this one.
+ */
 export async function addCertificate(
   tenant: Tenant,
   options: { agentId: string; certificate: AgentCertificate },
 ): Promise<void> {
   const { agentId, certificate } = options;
+  if ((await maybeAgent(tenant, agentId))?.state === "revoked") {
+    throw new CallError("agent-revoked", "Cannot answer this agent as it was revoked");
+  }
   await tenant.run(
     `INSERT INTO certificates (customer_id, agent_id, serial, fingerprint, der, issued_at, not_after)
      VALUES (:customer, :agent_id, :serial, :fingerprint, :der, :issued_at, :not_after)`,
