@@ -4,7 +4,7 @@ import { relative } from "node:path";
 import { peerTest } from "../../tests/fixtures/peers.ts";
 import { sampleManifest, signedManifest, signingKeys, trusted } from "../../tests/fixtures/signed_release.ts";
 import { toolOutput } from "../../tests/fixtures/started_peer.ts";
-import { writeSums } from "./artefacts.ts";
+import { writeInstallers, writeSums } from "./artefacts.ts";
 import { makePackages } from "./packages.ts";
 import { targets } from "./verify_binary.ts";
 
@@ -118,3 +118,16 @@ peerTest(
       await assert.rejects(Deno.stat(`${folder}/SHA256SUMS.minisig`), Deno.errors.NotFound);
     }),
 );
+
+Deno.test("writeInstallers() writes one script for each system that the release is for", () =>
+  withRelease(async (folder) => {
+    assert.deepEqual(await writeInstallers(root, folder, new Set(["windows"])), ["install.ps1"]);
+    const names = await writeInstallers(root, folder, new Set(["linux", "macos", "windows"]));
+    assert.deepEqual(names, ["install.sh", "install-macos.sh", "install.ps1"]);
+    const [linux, macos] = names.map((name) => Deno.readTextFileSync(`${folder}/${name}`));
+    for (const [text, own, foreign] of [[linux, "systemctl", "launchctl"], [macos, "launchctl", "systemctl"]]) {
+      assert(text!.includes(own!) && !text!.includes(foreign!));
+      // Nothing is read from beside it: all parts are in it.
+      assert.doesNotMatch(text!, /^\. /m);
+    }
+  }));
