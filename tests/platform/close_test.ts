@@ -25,8 +25,7 @@ import {
   activatedAgent,
   call,
   connect,
-  pollOf,
-  reasonOf,
+  polled,
   startTestPlatform,
   type TestAgent,
   type TestPlatform,
@@ -50,11 +49,6 @@ async function scene() {
     await call(client, { method: client.upload, request: batchOf(agent, { sequence: 1, records }) });
   }
   return { platform, parts: platform.platform, customer, by, siteId, office, berlin };
-}
-
-async function polled(platform: TestPlatform, agent: TestAgent): Promise<string> {
-  using client = connect(platform, agent.identity);
-  return await reasonOf(call(client, { method: client.poll, request: pollOf(agent) }));
 }
 
 async function actions(platform: TestPlatform): Promise<string[]> {

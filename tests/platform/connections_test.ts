@@ -13,6 +13,7 @@ import {
   activatedAgent,
   call,
   connect,
+  polled,
   pollOf,
   reasonOf,
   startTestPlatform,
@@ -94,10 +95,7 @@ const outside: Record<string, (platform: TestPlatform, address: string) => Held>
 
 /** A new connection of an agent, which may have to be begun again, as agents do. */
 async function untilPolled(platform: TestPlatform, agent: TestAgent): Promise<void> {
-  await until("the agent polls", async () => {
-    using client = connect(platform, agent.identity);
-    return await reasonOf(call(client, { method: client.poll, request: pollOf(agent) })) === "answered";
-  }, 20_000);
+  await until("the agent polls", async () => await polled(platform, agent) === "answered", 20_000);
 }
 
 for (const [name, hold] of Object.entries(outside)) {

@@ -7,15 +7,7 @@ import http2 from "node:http2";
 import { Buffer } from "node:buffer";
 import { status } from "@grpc/grpc-js";
 import { eachDatabase } from "../fixtures/each_database.ts";
-import {
-  activatedAgent,
-  call,
-  connect,
-  pollOf,
-  reasonOf,
-  startTestPlatform,
-  type TestPlatform,
-} from "../fixtures/platform_fixture.ts";
+import { activatedAgent, polled, startTestPlatform, type TestPlatform } from "../fixtures/platform_fixture.ts";
 import { until } from "../fixtures/until.ts";
 
 function portOf(platform: TestPlatform): number {
@@ -73,10 +65,7 @@ eachDatabase("a connection without a handshake is closed, and agents go on meanw
   await using platform = await startTestPlatform({ connections: { withoutCallMs: 2000 } });
   const agent = await activatedAgent(platform, await platform.customer("Acme"));
   const idle = await Promise.all(Array.from({ length: 200 }, () => dial(platform)));
-  await until("an agent of the same address gets through", async () => {
-    using client = connect(platform, agent.identity);
-    return await reasonOf(call(client, { method: client.poll, request: pollOf(agent) })) === "answered";
-  });
+  await until("an agent of the same address gets through", async () => await polled(platform, agent) === "answered");
   for (const connection of idle) {
     await untilClosed(connection);
     connection.close();
@@ -98,10 +87,7 @@ eachDatabase(
     using more = await dial(platform);
     await untilClosed(more);
     for (const connection of held) connection.close();
-    const poll = async () => {
-      using client = connect(platform, agent.identity);
-      return await reasonOf(call(client, { method: client.poll, request: pollOf(agent) }));
-    };
+    const poll = () => polled(platform, agent);
     await until("the server has noticed the ends", async () => await poll() === "answered");
   },
 );
