@@ -70,21 +70,37 @@ function offersByKind(inquiry: Inquiry, rule: MeterRule): MeterOffer[] {
 }
 
 function sumOffer(inquiry: Inquiry, rule: SumMeter): MeterOffer {
-  const parts = rule.oids.map((oid) => ({ oid, answered: inquiry.store.get(oid) }));
-  const there = parts.filter(({ answered }) => answered !== undefined);
+  const there = rule.oids.flatMap((oid) => {
+    const answered = inquiry.store.get(oid);
+    return answered === undefined ? [] : [{ oid, answered }];
+  });
+  if (there.length === 0) return unansweredSum(rule);
   const counts = there.map(({ answered }) => maybeCounter(answered)).filter((count) => count !== undefined);
   // A part is missing if its answer is not a count or it may not have been asked for.
   const lost = counts.length < there.length || isIncomplete(inquiry, rule.oids);
-  const enough = rule.needs === "any" ? counts.length > 0 && !lost : counts.length === parts.length;
+  const enough = rule.needs === "any" ? counts.length > 0 && !lost : counts.length === rule.oids.length;
   const number = enough ? counts.reduce((sum, count) => sum + count, 0) : undefined;
-  const oid = sharedBase((there.length > 0 ? there : parts).map((part) => part.oid));
+  const oid = sharedBase(there.map((part) => part.oid));
   const seen = { meter: rule.meter, oid, number, unit: rule.unit, answered: there[0]?.answered };
-  const raw: RawValue = parts.length === 1
+  const raw: RawValue = rule.oids.length === 1
     ? rawOf(there[0]?.answered)
     : Object.fromEntries(there.map(({ oid, answered }) => [oid, rawOf(answered)]));
-  const reason = there.length === 0 ? "not answered" : "a part is not answered or not valid";
-  return { ...offer(rule, seen), raw, reason };
+  return { ...offer(rule, seen), raw, reason: "a part is not answered or not valid" };
 }
+
+/** Most sums of a profile belong to other models; what is offered for them is the same for all devices. */
+function unansweredSum(rule: SumMeter): MeterOffer {
+  let known = unanswered.get(rule);
+  if (known === undefined) {
+    const seen = { meter: rule.meter, oid: sharedBase(rule.oids), number: undefined, unit: rule.unit };
+    const raw: RawValue = rule.oids.length === 1 ? rawOf(undefined) : {};
+    known = Object.freeze({ ...offer(rule, { ...seen, answered: undefined }), raw, reason: "not answered" });
+    unanswered.set(rule, known);
+  }
+  return known;
+}
+
+const unanswered = new WeakMap<SumMeter, MeterOffer>();
 
 function labelledOffers(inquiry: Inquiry, rule: LabelledMeters): MeterOffer[] {
   const labels = new Map(
