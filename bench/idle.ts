@@ -101,6 +101,7 @@ const table = [[
   "CPU s",
   "% of a core",
   "resident MB",
+  "median MB",
   "peak MB",
 ]];
 const folder = await Deno.makeTempDir();
@@ -128,6 +129,7 @@ for (
     measured.cpuSeconds.toFixed(1),
     (measured.cpuSeconds / hourSeconds * 100).toFixed(2),
     measured.residentMegabytes.toFixed(0),
+    measured.medianMegabytes.toFixed(0),
     measured.peakMegabytes.toFixed(0),
   ]);
 }

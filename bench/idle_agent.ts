@@ -15,6 +15,8 @@ export interface IdleMeasured {
   cpuSeconds: number;
   /** Largest resident set of all samples, one each simulated minute. */
   residentMegabytes: number;
+  /** The middle one: at most minutes no scanner thread is alive. */
+  medianMegabytes: number;
   /** Of the operating system, start and scans included. */
   peakMegabytes: number;
   scannerThreads: number;
@@ -90,7 +92,7 @@ async function step(): Promise<void> {
 
 const ended = runCli(["run", "--config", path], measuredHost);
 while (!started) await realSleep(1);
-let residentMegabytes = 0;
+const resident: number[] = [];
 if (phase === "sweep") {
   while (!swept) await step();
   // Until the last reading has waited for its minute.
@@ -98,7 +100,7 @@ if (phase === "sweep") {
 } else {
   for (let minute = 0; minute < 60; minute++) {
     for (let i = 0; i < 60_000 / stepMs; i++) await step();
-    residentMegabytes = Math.max(residentMegabytes, Deno.memoryUsage().rss / 1024 / 1024);
+    resident.push(Deno.memoryUsage().rss / 1024 / 1024);
   }
 }
 stop();
@@ -108,7 +110,8 @@ const { user, system } = cpuUsage();
 const { scannerThreads, statusWrites, batches } = count;
 const measured: IdleMeasured = {
   cpuSeconds: (user + system) / 1e6,
-  residentMegabytes,
+  residentMegabytes: Math.max(0, ...resident),
+  medianMegabytes: resident.sort((a, b) => a - b)[Math.floor(resident.length / 2)] ?? 0,
   peakMegabytes: usageOf(Deno.pid).peakMegabytes,
   scannerThreads,
   statusWrites,
