@@ -52,6 +52,8 @@ export interface WebSessions {
   find(label: string): Promise<WebSession | undefined>;
   /** The secret for the user's cookie, once for each token; undefined if the token is unknown, used or expired. */
   redeem(session: WebSession, token: string): Promise<string | undefined>;
+  /** A link for its user to another process, which shows pages below `web` and has the tunnel. */
+  passOn(session: WebSession, web: string): Promise<string>;
   /** Whether the secret belongs to the user who opened the session. */
   isOwner(session: WebSession, secret: string): Promise<boolean>;
   /** SHA-256 of the pinned certificate of this device and port. */
@@ -103,22 +105,29 @@ export function createLink(
         "opendca-platform serve --access-listen 0.0.0.0:443 --access-domain access.example.com does",
       );
     }
-    const token = randomText();
-    await tenant.run(
-      `INSERT INTO access_links (customer_id, token_digest, session_id, created_at, expires_at)
-       VALUES (:customer, :digest, :session_id, :at, :expires_at)`,
-      {
-        digest: digestOf(token),
-        session_id: sessionId,
-        at: at.getTime(),
-        expires_at: Math.min(at.getTime() + linkMs, row.ends_at),
-      },
-    );
-    return {
-      answer: { link: `https://${row.label}.${web}/.opendca/start?token=${token}` },
-      audit: { action: "accessLinkMade", subject: sessionId },
-    };
+    const link = await addLink(tenant, { id: sessionId, label: row.label, endsAt: new Date(row.ends_at) }, { web, at });
+    return { answer: { link }, audit: { action: "accessLinkMade", subject: sessionId } };
   });
+}
+
+/** The URL at a process that shows pages below `web`. */
+async function addLink(
+  tenant: Tenant,
+  { id, label, endsAt }: Pick<WebSession, "id" | "label" | "endsAt">,
+  { web, at }: { web: string; at: Date },
+): Promise<string> {
+  const token = randomText();
+  await tenant.run(
+    `INSERT INTO access_links (customer_id, token_digest, session_id, created_at, expires_at)
+     VALUES (:customer, :digest, :session_id, :at, :expires_at)`,
+    {
+      digest: digestOf(token),
+      session_id: id,
+      at: at.getTime(),
+      expires_at: Math.min(at.getTime() + linkMs, endsAt.getTime()),
+    },
+  );
+  return `https://${label}.${web}/.opendca/start?token=${token}`;
 }
 
 /** Whether any gateway shows pages. */
@@ -204,6 +213,11 @@ export function createWebSessions(platform: Platform): WebSessions & AsyncDispos
         return used === 1 ? secret : undefined;
       });
     },
+    passOn: (session, web) =>
+      changeTenant(platform, { actor: "platform", tenant: session.customerId }, async (tenant, at) => ({
+        answer: await addLink(tenant, session, { web, at }),
+        audit: { action: "accessLinkMade", subject: session.id, detail: { web } },
+      })),
     isOwner: ({ customerId, id }, secret) =>
       store.transaction(async (tx) => {
         const shown = digestOf(secret);

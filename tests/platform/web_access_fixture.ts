@@ -180,6 +180,7 @@ function keptSessions(
       used.add(token);
       return Promise.resolve(own(session).secret);
     },
+    passOn: ({ label }, web) => Promise.resolve(`https://${label}.${web}/.opendca/start?token=next`),
     isOwner: (session, secret) => Promise.resolve(own(session).secret === secret),
     pinned: ({ deviceId }) => Promise.resolve(pins.get(deviceId)),
     pin: ({ deviceId }, fingerprint) => Promise.resolve(void pins.set(deviceId, fingerprint)),

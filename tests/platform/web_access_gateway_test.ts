@@ -51,13 +51,13 @@ async function startPages() {
     scene,
     platform,
     pages,
-    async get(link: string, headers: Record<string, string> = {}) {
+    async get(link: string, headers: Record<string, string> = {}, to = port) {
       const { hostname: servername, host, pathname, search } = new URL(link);
       const lines = Object.entries({ Host: host, Connection: "close", ...headers });
       const text = lines.map(([name, value]) => `${name}: ${value}\r\n`).join("");
       const wire = new Promise<string>((resolve, reject) => {
         let answer = "";
-        const socket = tls.connect({ port, host: "127.0.0.1", servername, ca });
+        const socket = tls.connect({ port: to, host: "127.0.0.1", servername, ca });
         socket.write(`GET ${pathname}${search} HTTP/1.1\r\n${text}\r\n`);
         socket.setEncoding("latin1").on("data", (part: string) => answer += part);
         socket.on("close", () => resolve(answer)).on("error", reject);
@@ -67,6 +67,48 @@ async function startPages() {
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
 }
+
+eachDatabase(
+  "a page at a process without the tunnel leads to the one that has it, for the session's user only",
+  async () => {
+    await using at = await startPages();
+    const { scene, platform } = at, other = "other.test.localhost", port = freePort();
+    await using sessions = createWebSessions(platform);
+    await using _ = await startWebAccess({
+      host: "127.0.0.1",
+      port,
+      domain: other,
+      certificate: await createServerCertificate(platform.serverAuthority, { names: [`*.${other}`], now: new Date() }),
+      sessions,
+      tunnels: { of: () => undefined },
+      now: () => platform.clock.now(),
+      log: platform.log,
+      limits: { tunnelMs: 50 },
+    });
+    const session = await scene.open(), { sessionId } = session;
+    const link = (await createLink(platform, scene.by, { sessionId })).link;
+    const there = link.replace(/\.access\.test\.localhost:\d+/, `.${other}:${port}`);
+    const started = await at.get(there, {}, port);
+    const cookie = started.headers["set-cookie"]!.split(";")[0]!, page = new URL("/", there).href;
+    assert.equal((await at.get(page, { cookie }, port)).status, 503, "the agent is not there yet");
+    await forward(await signIn(scene, session), (channel) => {
+      const socket = net.connect(Number(new URL(at.simulator.endpoints[0]!.web!).port), "127.0.0.1");
+      socket.on("error", () => {});
+      channel.pipe(socket).pipe(channel);
+    });
+    const stranger = await at.get(page, {}, port);
+    assert.deepEqual([stranger.status, stranger.headers["location"]], [403, undefined]);
+    const image = await at.get(page, { cookie, "sec-fetch-dest": "image" }, port);
+    assert.deepEqual([image.status, image.headers["location"]], [503, undefined]);
+    const moved = await at.get(page, { cookie }, port);
+    assert.equal(moved.status, 303);
+    assert.match(moved.headers["location"]!, new RegExp(`^https://\\w+\\.${domain}:\\d+/\\.opendca/start\\?token=`));
+    const arrived = await at.get(moved.headers["location"]!);
+    const own = arrived.headers["set-cookie"]!.split(";")[0]!;
+    assert.equal((await at.get(new URL("/", moved.headers["location"]).href, { cookie: own })).status, 200);
+    assert.equal((await at.get(moved.headers["location"]!)).status, 403, "once");
+  },
+);
 
 eachDatabase(
   "a link leads through the agent's tunnel to the printer's page, for one browser, until the end",

@@ -297,7 +297,14 @@ Deno.test("each state of a session has a page that says so", async () => {
     "5",
   ]);
   const holder = { web: "other.example.com", host: "other.example.com:22" };
-  assert.deepEqual(await pageWith({ holder, tunnel: undefined }), [503, "Another process has this session", "10"]);
+  const here = { web: web.host(session).slice(session.label.length + 1), host: "here:22" };
+  for (const each of [here, { ...holder, web: undefined }]) {
+    assert.deepEqual(await pageWith({ holder: each, tunnel: undefined }), [
+      503,
+      "Another process has this session",
+      "10",
+    ]);
+  }
   assert.deepEqual(await pageWith({ tunnel: undefined }), [503, "Waiting for the agent", "3"]);
   assert.deepEqual(await pageWith({ state: "refused", reason: "by <hand>" }), [
     403,

@@ -90,7 +90,9 @@ async function pass(
   session: WebSession,
   { request, response, head }: Pick<Passage, "request" | "response" | "head">,
 ): Promise<number> {
-  const reached = await soonTunnelOf(gateway, session, response);
+  const reached = await soonTunnelOf(gateway, session, response)
+    .catch((error) => passOn(gateway, session, { response, head, error }));
+  if (reached === "passed on") return 0;
   // A service worker would keep answering after the session has ended.
   if (head.headers["service-worker"] !== undefined) throw new RefusalError(refusals.noWorker);
   const inUse = gateway.inUse(reached.session, reached.tunnel);
@@ -107,6 +109,28 @@ async function pass(
     inUse.requests--;
     inUse.live.delete(cut);
   }
+}
+
+/** Leads the user to the process that has the session. Throws `error` where there is none, or it would lead here. */
+async function passOn(
+  gateway: WebGateway,
+  session: WebSession,
+  { response, head, error }: Pick<Passage, "response" | "head"> & { error: unknown },
+): Promise<"passed on"> {
+  const web = error instanceof RefusalError ? error.refusal.shownBelow : undefined;
+  const { host, "sec-fetch-dest": shownAs = "document" } = head.headers;
+  const isHere = (domain: string) => host!.toLowerCase().replace(/:443$/, "") === `${session.label}.${domain}`;
+  if (web === undefined || head.method !== "GET" || shownAs !== "document" || isHere(web.replace(/:443$/, ""))) {
+    throw error;
+  }
+  const location = await gateway.sessions.passOn(session, web);
+  response.writeHead(303, {
+    location,
+    "cache-control": "no-store",
+    "referrer-policy": "no-referrer",
+    "content-length": 0,
+  }).end();
+  return "passed on";
 }
 
 class StaleConnectionError extends RefusalError {}

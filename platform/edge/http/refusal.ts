@@ -10,6 +10,8 @@ export interface Refusal {
   detail?: string | undefined;
   /** Reloads the page after this many seconds. */
   again?: number;
+  /** Domain and port of the process that can show it. */
+  shownBelow?: string | undefined;
   /** A button or a link at the end. */
   next?: Markup;
 }
@@ -68,6 +70,7 @@ export const refusals = {
       "If the address of this page is below that domain, a balancer has led here: each process needs a domain of " +
       "its own. Otherwise print a link to the other one: opendca-platform access link SESSION",
     again: 10,
+    shownBelow: web,
   }),
   connecting: {
     status: 503,
