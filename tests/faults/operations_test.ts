@@ -107,3 +107,45 @@ Deno.test({
     ]);
   },
 });
+
+Deno.test({
+  name: "a platform that has lost its keys goes on with new ones beside its store",
+  ignore,
+  async fn() {
+    await using scene = await startScene({ network: 255, printers: 1 });
+    const data = `${scene.folder}/platform`, fresh = `${scene.folder}/fresh`;
+    const code = await scene.admin("code", "create");
+    // Makes keys in a new data directory.
+    await scene.admin("customer", "list", "--data", fresh);
+    const replace = async (...names: string[]) => {
+      for (const name of names) await Deno.remove(`${data}/${name}`);
+      await assert.rejects(
+        scene.admin("customer", "list"),
+        /ended with 78: error: Cannot use the store as ".*" is mis/,
+      );
+      for (const name of names) await Deno.copyFile(`${fresh}/${name}`, `${data}/${name}`);
+      assert.match(await scene.admin("customer", "list"), /Acme/);
+    };
+    await Deno.remove(`${data}/server.pem`);
+    await replace("server-authority.key", "server-authority.pem", "signing.key", "code-pepper.key");
+    {
+      // platform.ca of the agent leads to the new authority.
+      await using platform = await scene.startPlatform();
+      await using agent = await scene.startAgent();
+      await agent.line((line) => line.includes('"pollAnswered"'));
+      await agent.kill("SIGTERM");
+      await platform.kill("SIGTERM");
+    }
+    await replace("agent-authority.key", "agent-authority.pem");
+    await using _platform = await scene.startPlatform();
+    {
+      await using agent = await scene.startAgent();
+      await agent.line((line) => line.includes("hint") && line.includes("activate again"));
+      await agent.kill("SIGTERM");
+    }
+    // Its digest had the old pepper.
+    assert.equal((await scene.opendca("activate", code)).code, 77);
+    await scanned(scene, await activate(scene, await scene.admin("code", "create")));
+    assert.equal(JSON.parse(await scene.admin("--json", "device", "list")).length, 1);
+  },
+});
