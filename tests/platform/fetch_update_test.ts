@@ -76,8 +76,8 @@ function watchStore({ platform }: TestPlatform) {
 }
 
 /**
- * A call of an agent on a line that stands still until it is resumed. gRPC's own client reads ahead without a limit, so
- * the line is stopped below it.
+ * A call of an agent on a line that stands still until it is resumed: below gRPC's client, which reads some megabytes
+ * ahead.
  */
 async function stalledFetch({ platform, sha256 }: Scene, { identity }: TestAgent) {
   const proxy = await startTcpProxy(Number(platform.target.split(":")[1]));
