@@ -60,7 +60,7 @@ param(
 Set-StrictMode -Version 3
 $ErrorActionPreference = 'Stop'
 
-# Public keys of releases as minisign prints them. The release puts them in.
+# Public keys of releases as minisign prints them. The release puts them in here.
 $ReleaseKeys = @()
 # WinSW-x64.exe 2.12.0 has no signature of its own: this is what its project released in January 2023.
 $WinSWHash = '05b82d46ad331cc16bdc00de5c6332c1ef818df8ceefcd49c726553209b3a0da'
@@ -160,107 +160,8 @@ function Assert-System {
   }
 }
 
-function Get-Sha256([string] $Path) {
-  return (Get-FileHash -LiteralPath $Path -Algorithm SHA256).Hash.ToLowerInvariant()
-}
-
-# Copies a file of the release first, so that what is checked is what is used.
-function Copy-Given([string] $Name, [string] $Instead = '') {
-  $source = Join-Path $From $Name
-  if (-not (Test-Path -LiteralPath $source) -and $Instead -ne '') { $source = Join-Path $From $Instead }
-  if (-not (Test-Path -LiteralPath $source)) {
-    Stop-Script 69 "Cannot install as there is no $Name in `"$From`"" 'download it into that folder, or name another: -From FOLDER'
-  }
-  Copy-Item -LiteralPath $source -Destination (Join-Path $script:Work $Name) -WhatIf:$false
-}
-
-# The program that SHA256SUMS names, and its version.
-function Find-Release {
-  Copy-Given 'SHA256SUMS'
-  Copy-Given 'SHA256SUMS.minisig' 'SHA256SUMS.throw-away.minisig'
-  $script:Sums = @{}
-  foreach ($line in [IO.File]::ReadAllLines((Join-Path $script:Work 'SHA256SUMS'))) {
-    if ($line -cmatch '^([0-9a-f]{64}) [ *](\S+)$') { $script:Sums[$Matches[2]] = $Matches[1] }
-  }
-  $names = @($script:Sums.Keys | Where-Object { $_ -cmatch '^opendca-\d+\.\d+\.\d+-windows-x64\.exe$' })
-  if ($names.Count -eq 0) { Stop-Script 69 'Cannot install as SHA256SUMS has no opendca for windows-x64' }
-  if ($names.Count -gt 1) { Stop-Script 65 'Cannot install as SHA256SUMS has several files of opendca for windows-x64' }
-  $script:File = $names[0]
-  $script:Version = $script:File -replace '^opendca-', '' -replace '-windows-x64\.exe$', ''
-  Copy-Given $script:File
-  $got = Get-Sha256 (Join-Path $script:Work $script:File)
-  if ($got -ne $script:Sums[$script:File]) {
-    Stop-Script 65 "Cannot install $script:File as its SHA-256 is not that of SHA256SUMS: it is $got" 'it was altered, or is incomplete: download it again'
-  }
-  foreach ($end in 'manifest', 'throw-away.manifest', 'throw-away.keys') {
-    $source = Join-Path $From "opendca-$script:Version.$end"
-    if (Test-Path -LiteralPath $source) { Copy-Item -LiteralPath $source -Destination $script:Work -WhatIf:$false }
-  }
-}
-
-# The key that made the signature, by its id: "ED", 8 bytes of id, 64 bytes of signature.
-function Find-Key([string] $Signature) {
-  try {
-    $bytes = [Convert]::FromBase64String(([IO.File]::ReadAllLines($Signature))[1])
-  } catch {
-    $bytes = @()
-  }
-  if ($bytes.Count -ne 74 -or $bytes[0] -ne 0x45 -or $bytes[1] -ne 0x44) {
-    Stop-Script 65 'Cannot install as SHA256SUMS.minisig is not a signature of minisign' 'download it again'
-  }
-  $id = [BitConverter]::ToString($bytes, 2, 8)
-  foreach ($each in $ReleaseKeys + $Key) {
-    if ($each -cnotmatch '^RW[A-Za-z0-9+/]{54}$') { Stop-Script 64 "Cannot use the key `"$each`": it is no public key of minisign" }
-    if ([BitConverter]::ToString([Convert]::FromBase64String($each), 2, 8) -eq $id) { return $each }
-  }
-  Stop-Script 65 "Cannot install as SHA256SUMS is signed with a key that is not one of OpenDCA's releases" 'download the release again, from the place that you trust, or name a key that you trust: -Key KEY'
-}
-
-# By minisign, or else by the agent that is installed, which knows the release keys that it was made with.
-function Assert-Signature {
-  $minisign = Get-Command minisign.exe -CommandType Application -ErrorAction SilentlyContinue | Select-Object -First 1
-  $installed = Get-InstalledProgram
-  if ($null -ne $minisign) {
-    $signature = Join-Path $script:Work 'SHA256SUMS.minisig'
-    $known = Find-Key $signature
-    $answer = Get-Answer $minisign.Source @('-Vqm', (Join-Path $script:Work 'SHA256SUMS'), '-x', $signature, '-P', $known)
-    if ($answer.Code -ne 0) {
-      Stop-Script 65 'Cannot install as the signature of SHA256SUMS is wrong: it was altered, or is incomplete' 'download the release again'
-    }
-    $script:CheckedBy = 'minisign'
-  } elseif ($installed -ne '') {
-    # In a folder without keys: a program that has none cannot check, and does not take those beside the file.
-    $check = Join-Path $script:Work 'check'
-    New-Item -ItemType Directory -Path $check -WhatIf:$false | Out-Null
-    Copy-Item -LiteralPath (Join-Path $script:Work $script:File) -Destination $check -WhatIf:$false
-    $manifest = Join-Path $script:Work "opendca-$script:Version.manifest"
-    if (-not (Test-Path -LiteralPath $manifest)) {
-      Stop-Script 65 'Cannot check the new version as it has no manifest' "download opendca-$script:Version.manifest too, or install minisign"
-    }
-    Copy-Item -LiteralPath $manifest -Destination $check -WhatIf:$false
-    $answer = Get-Answer $installed @('verify', (Join-Path $check $script:File))
-    if ($answer.Code -ne 0) {
-      Stop-Script 65 'Cannot install as the installed agent finds that too few release keys have signed the new one' $answer.Said
-    }
-    $script:CheckedBy = 'the installed agent'
-  } else {
-    Stop-Script 69 'Cannot check the signature as minisign.exe is not in PATH' 'install it: https://jedisct1.github.io/minisign'
-  }
-}
-
-function Assert-WinSW {
-  $path = $WinSW
-  if ($path -eq '') { $path = Join-Path $From 'WinSW-x64.exe' }
-  if (-not (Test-Path -LiteralPath $path)) {
-    Stop-Script 69 "Cannot install as there is no WinSW at `"$path`"" 'download WinSW-x64.exe 2.12.0 of github.com/winsw/winsw into the folder of the release'
-  }
-  $script:WinSWCopy = Join-Path $script:Work 'WinSW-x64.exe'
-  Copy-Item -LiteralPath $path -Destination $script:WinSWCopy -WhatIf:$false
-  $got = Get-Sha256 $script:WinSWCopy
-  if ($got -ne $WinSWHash) {
-    Stop-Script 65 "Cannot install `"$path`" as it is not WinSW-x64.exe 2.12.0: its SHA-256 is $got" "wanted is $WinSWHash"
-  }
-}
+# Part of this script. The release puts it in here.
+. (Join-Path $PSScriptRoot 'check_release.ps1')
 
 function Get-InstalledVersion {
   if (-not (Test-Path -LiteralPath $VersionFile)) { return '' }
@@ -347,7 +248,7 @@ function Get-ServiceXml([string] $Of) {
 }
 
 # The program in a folder of its version, with its manifest, and run once.
-function Copy-Program {
+function Copy-Program([bool] $IsNew) {
   $folder = Join-Path $Programs $script:Version
   Invoke-Change "write $folder" {
     New-Item -ItemType Directory -Path $folder -Force | Out-Null
@@ -361,13 +262,14 @@ function Copy-Program {
   # What came by a browser asks before it runs; its signature was checked here.
   Unblock-File -LiteralPath $program
   $said = (Get-Answer $program @('--version')).Said
-  if ($said -cnotmatch "^opendca $([regex]::Escape($script:Version))( |$)") {
+  $runs = $said -cmatch "^opendca $([regex]::Escape($script:Version))( |$)"
+  $answer = Get-Answer $program @('verify')
+  if ($runs -and $answer.Code -eq 0) { return }
+  if ($IsNew) { Remove-Item -LiteralPath $folder -Recurse -Force }
+  if (-not $runs) {
     Stop-Script 70 "Cannot install opendca $script:Version as it does not run here: $said" 'see docs/install.md for the systems that it is for'
   }
-  $answer = Get-Answer $program @('verify')
-  if ($answer.Code -ne 0) {
-    Stop-Script 65 "Cannot install opendca $script:Version as it finds that too few release keys have signed it" $answer.Said
-  }
+  Stop-Script 65 "Cannot install opendca $script:Version as it finds that too few release keys have signed it" $answer.Said
 }
 
 function Get-AgentService { return Get-Service -Name $Service -ErrorAction SilentlyContinue }
@@ -378,6 +280,8 @@ function Stop-Agent {
   Invoke-Change "stop $Service" {
     Stop-Service -Name $Service
     $found.WaitForStatus('Stopped', [TimeSpan]::FromSeconds(90))
+    # WinSW ends a moment after it has said so, and keeps its file until then.
+    Start-Sleep -Seconds 2
   }
 }
 
@@ -398,7 +302,10 @@ function Start-Agent {
 function Register-Agent {
   # WinSW that runs cannot be replaced.
   if (-not (Test-Path -LiteralPath $Wrapper) -or (Get-Sha256 $Wrapper) -ne $WinSWHash) {
-    Invoke-Change "write $Wrapper" { Copy-Item -LiteralPath $script:WinSWCopy -Destination $Wrapper -Force }
+    Invoke-Change "write $Wrapper" {
+      Copy-Item -LiteralPath $script:WinSWCopy -Destination $Wrapper -Force
+      Unblock-File -LiteralPath $Wrapper
+    }
   }
   if ($null -ne (Get-AgentService)) { return }
   Invoke-Change "register $Service as a service of the account $Account" {
@@ -432,8 +339,14 @@ function Install-Agent {
     Write-Host "opendca $script:Version is installed and runs, with nothing new"
     return
   }
-  Stop-Agent
-  Copy-Program
+  # A version of its own has its own folder: if it is not right, the service has not been stopped.
+  if ($previous -eq $script:Version) {
+    Stop-Agent
+    Copy-Program $false
+  } else {
+    Copy-Program $true
+    Stop-Agent
+  }
   Set-Version $script:Version
   Register-Agent
   Set-Rights $Data 'RX'

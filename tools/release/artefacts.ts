@@ -152,20 +152,26 @@ export async function writeInstallers(
     names.push(name);
   }
   if (systems.has("windows")) {
-    const script = withReleaseKeys(await Deno.readTextFile(`${root}/install/windows/install.ps1`), keys);
-    await Deno.writeTextFile(`${output}/install.ps1`, script);
+    await Deno.writeTextFile(`${output}/install.ps1`, await windowsInstaller(`${root}/install/windows`, keys));
     names.push("install.ps1");
   }
   return names;
 }
 
-/** The text of install.ps1 with keys of minisign. */
-export function withReleaseKeys(script: string, keys: readonly string[]): string {
-  const line = "\n$ReleaseKeys = @()\n";
-  if (!script.includes(line)) {
-    throw new ReleaseError("Cannot put keys into install.ps1 as it has no line for $ReleaseKeys");
-  }
-  return script.replace(line, () => `\n$ReleaseKeys = @(${keys.map((key) => `'${key}'`).join(", ")})\n`);
+/** install.ps1 as one file, with its part and with keys of minisign. */
+export async function windowsInstaller(folder: string, keys: readonly string[]): Promise<string> {
+  const part = (await Deno.readTextFile(`${folder}/check_release.ps1`)).replace(/^#.*\n\n/, "");
+  const replaced: [string, string][] = [
+    ["$ReleaseKeys = @()\n", `$ReleaseKeys = @(${keys.map((key) => `'${key}'`).join(", ")})\n`],
+    [
+      "# Part of this script. The release puts it in here.\n. (Join-Path $PSScriptRoot 'check_release.ps1')\n",
+      part,
+    ],
+  ];
+  return replaced.reduce((text, [line, instead]) => {
+    if (!text.includes(line)) throw new ReleaseError(`Cannot make install.ps1 as it lacks the line ${line.trim()}`);
+    return text.replace(line, () => instead);
+  }, await Deno.readTextFile(`${folder}/install.ps1`));
 }
 
 /** Writes the hashes of these files, as `sha256sum --check` reads them. */
