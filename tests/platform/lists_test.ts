@@ -9,6 +9,7 @@ import { eachDatabase } from "../fixtures/each_database.ts";
 import { keepOneReading } from "../fixtures/known_devices.ts";
 import { looseTenant } from "../fixtures/loose_queries.ts";
 import { readingOf } from "../fixtures/platform_uploads.ts";
+import { sampleManifest, signedManifest, signingKeys } from "../fixtures/signed_release.ts";
 import { type RunCommand, withPlatform } from "./commands.ts";
 import { deviceScene } from "./device_changes_fixture.ts";
 
@@ -33,7 +34,12 @@ const lists: Record<string, (ids: { agentId: string; deviceId: string }) => stri
   "supply list": () => [],
   "alert list": () => ["--ended"],
   "audit list": () => [],
+  "release list": () => [],
+  "user list": () => [],
 };
+
+/* Of no single customer. */
+const isOfAll = (path: string) => /^(dealer|customer|release|user) /.test(path);
 
 Deno.test("every command that lists something has pages", () => {
   const listing = allCommands(denoMachine()).commands.flatMap((group) =>
@@ -95,6 +101,23 @@ async function filled(
     await run("customer", "create", name, "--dealer", name);
     await run("site", "create", name, "--customer", "Acme");
   }
+  for (const version of ["0.2.0", "0.3.0"]) {
+    const manifest = signedManifest({ ...sampleManifest, version }, signingKeys(2));
+    await store.transaction((tx) =>
+      tx.run(
+        `INSERT INTO releases (version, manifest, state, changed_by, changed_at, added_at, counted_since)
+         VALUES (:version, :manifest, 'offered', 'operator:eva', 1, 1, 1)`,
+        { version, manifest },
+      )
+    );
+    await store.transaction((tx) =>
+      tx.run(
+        `INSERT INTO users (user_id, dealer_id, email, name, state, state_since, created_at)
+         SELECT :id, dealer_id, :email, 'Eva', 'active', 1, 1 FROM dealers ORDER BY dealer_id LIMIT 1`,
+        { id: `usr-${version}`, email: `eva@${version}.example` },
+      )
+    );
+  }
   for (let i = 0; i < 3; i++) {
     await run("code", "create", "--customer", "Acme", "--site", "Second");
     assert.equal((await run("task", "ping", agentId, "10.1.0.1", "--customer", "Acme")).code, 0);
@@ -110,7 +133,7 @@ eachDatabase(
       const printed = async () => {
         const all: Record<string, string> = {};
         for (const [path, argumentsOf] of Object.entries(lists)) {
-          const customer = /^(dealer|customer)/.test(path) ? [] : ["--customer", "Acme"];
+          const customer = isOfAll(path) ? [] : ["--customer", "Acme"];
           all[path] = (await run(...path.split(" "), ...argumentsOf(ids), ...customer, "--json")).stdout;
         }
         return all;
@@ -128,7 +151,7 @@ eachDatabase(
       const ids = await filled(run, openStore);
       for (const [path, argumentsOf] of Object.entries(lists)) {
         const command = path.split(" ");
-        const customer = /^(dealer|customer)/.test(path) ? [] : ["--customer", "Acme"];
+        const customer = isOfAll(path) ? [] : ["--customer", "Acme"];
         const printed = async (...args: string[]) => {
           const ran = await run(...command, ...argumentsOf(ids), ...customer, ...args);
           assert.equal(ran.code, 0, `${path} ${args.join(" ")}: ${ran.stderr}`);
