@@ -1,10 +1,22 @@
 /** Web access in Chromium: a login form, a WebSocket, and a hostile printer's page that tries to get out. */
 import assert from "node:assert/strict";
 import http from "node:http";
-import type { AddressInfo } from "node:net";
+import net, { type AddressInfo } from "node:net";
+import { createLink, createWebSessions } from "../../platform/access/web_sessions.ts";
+import { startWebAccess } from "../../platform/edge/http/start_web_access.ts";
+import { createServerCertificate } from "../../platform/keys/server_certificate.ts";
+import { startSimulator } from "../../simulator/simulator.ts";
+import { freePort } from "../fixtures/free_port.ts";
 import { peerTest } from "../fixtures/peers.ts";
+import { sshdPrograms, startSshdScene } from "../fixtures/sshd_scene.ts";
 import { until } from "../fixtures/until.ts";
-import { startWebAccessFixture, type TestSession, type WebAccessFixture } from "../platform/web_access_fixture.ts";
+import { isOpen } from "../fixtures/web_access_scene.ts";
+import {
+  simulatedPrinter,
+  startWebAccessFixture,
+  type TestSession,
+  type WebAccessFixture,
+} from "../platform/web_access_fixture.ts";
 
 interface Browser extends AsyncDisposable {
   /** A page that loads this address; `at` is where a session's names lead. */
@@ -226,5 +238,50 @@ peerTest(
     const { headers } = web.simulator.webRequests("printer").at(-1)!;
     assert.ok(!JSON.stringify(headers).includes("opendca"));
     assert.ok(hostile.requests.length > 0);
+  },
+);
+
+peerTest(
+  "in a browser, a link leads to the printer's page through OpenSSH's sshd",
+  ["chromium", ...sshdPrograms],
+  async () => {
+    await using stack = new AsyncDisposableStack();
+    const simulator = stack.use(await startSimulator({ devices: [simulatedPrinter], web: { port: 0 } }));
+    const printer = Number(new URL(simulator.endpoints[0]!.web!).port),
+      address = new URL(simulator.endpoints[0]!.web!).hostname;
+    const port = freePort(), domain = "access.test.localhost";
+    const { scene } = stack.use(
+      await startSshdScene({
+        gatewayOptions: { web: `${domain}:${port}` },
+        onConnection(socket) {
+          const to = net.connect(printer, address);
+          to.on("error", () => socket.destroy());
+          socket.on("error", () => to.destroy()).pipe(to).pipe(socket);
+        },
+      }),
+    );
+    const { bench } = scene, { platform } = bench.bench.platform;
+    const certificate = await createServerCertificate(platform.serverAuthority, {
+      names: [`*.${domain}`],
+      now: new Date(),
+    });
+    const sessions = stack.use(createWebSessions(platform)), { tunnels } = bench.gateway;
+    const at = { host: "127.0.0.1", port, domain, certificate, sessions, tunnels, log: platform.log };
+    stack.use(await startWebAccess({ ...at, now: () => platform.clock.now() }));
+    const order = await scene.order(), run = scene.run(order), { sessionId } = order;
+    await isOpen(scene, sessionId);
+    const { link } = await createLink(platform, bench.by, { sessionId });
+    {
+      await using browser = await startBrowser();
+      const page = await browser.open(link);
+      await untilShows(page, "SERIAL7");
+      const own = new URL(link).origin;
+      await page.goTo(`${own}/web-socket`);
+      await untilShows(page, "came back: a text");
+      await page.goTo(`${own}/login`);
+      await untilShows(page, "Log in");
+    }
+    scene.access.kill();
+    assert.match((await run).end, /the administrator ended it/);
   },
 );

@@ -8,19 +8,21 @@ import { type ForwardOptions, forwardSession } from "../../platform/edge/http/fo
 import { startWebAccess } from "../../platform/edge/http/start_web_access.ts";
 import { createServerCertificate } from "../../platform/keys/server_certificate.ts";
 import { freePort } from "../fixtures/free_port.ts";
+import { peerTest } from "../fixtures/peers.ts";
 import { runProgram, startProgram } from "../fixtures/start_program.ts";
 import { until } from "../fixtures/until.ts";
-import { isOpen, startScene } from "../fixtures/web_access_scene.ts";
+import { sshdPrograms, startSshdScene } from "../fixtures/sshd_scene.ts";
+import { isOpen, type Scene, type SceneOptions, startScene } from "../fixtures/web_access_scene.ts";
 
 const domain = "access.test.localhost";
 
 /** A printer that says how much it was given when it was given all, and a raw session to it that waits for approval. */
-async function startRaw() {
+async function startRaw(startAt: (options: RawScene) => Promise<Scene> = startScene) {
   await using built = new AsyncDisposableStack();
   const port = freePort();
   const jobs: number[] = [];
   const scene = built.use(
-    await startScene({
+    await startAt({
       gateway: { web: `${domain}:${port}` },
       onConnection(socket) {
         socket.allowHalfOpen = true;
@@ -86,6 +88,16 @@ async function startRaw() {
     stop,
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
+}
+
+type RawScene = SceneOptions & { gateway: { web: string } };
+
+/** With OpenSSH's sshd between them. */
+async function startRawAtSshd({ gateway: { web }, ...options }: RawScene): Promise<Scene> {
+  await using stack = new AsyncDisposableStack();
+  const { scene } = stack.use(await startSshdScene({ ...options, gatewayOptions: { web } }));
+  const moved = stack.move();
+  return { ...scene, [Symbol.asyncDispose]: () => moved.disposeAsync() };
 }
 
 /** Sends a job and its end, as `nc -N` does, and gives what came back. */
@@ -189,3 +201,21 @@ Deno.test("the program forwards by a link alone, without a data directory, and s
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+peerTest(
+  "a job goes to a raw printer through forward and OpenSSH's sshd, until the session is closed",
+  sshdPrograms,
+  async () => {
+    await using at = await startRaw(startRawAtSshd);
+    const { scene, platform, sessionId } = at;
+    await until("it waits", () => scene.access.sessions()[0]?.step === "waiting");
+    const { ended, listening } = at.forward({ link: await at.link() });
+    assert.ok(scene.access.approve(sessionId, "eva"));
+    await isOpen(scene, sessionId);
+    const port = await listening, large = 3_000_000;
+    const answers = await Promise.all([1, large].map((size) => print(port, new Uint8Array(size))));
+    assert.deepEqual(answers.map((text) => text.split("\r\n")[1]), ["@PJL 1 BYTES", `@PJL ${large} BYTES`]);
+    await closeSession(platform, scene.bench.by, { sessionId, reason: "enough" });
+    assert.match(String(await ended), /enough/);
+  },
+);

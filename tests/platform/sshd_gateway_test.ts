@@ -9,28 +9,20 @@ import { greetedChannels } from "../../src/access/greeted_channels.ts";
 import { revokeAgent } from "../../platform/agents/manage_agents.ts";
 import { sayHere } from "../../platform/access/gateways.ts";
 import { closeSession, openSession, showSession } from "../../platform/access/manage_sessions.ts";
-import type { SshGateway } from "../../platform/edge/ssh/kept_sessions.ts";
-import { type SshdGatewayOptions, startSshdGateway } from "../../platform/edge/ssh/sshd_gateway.ts";
+import { startSshdGateway } from "../../platform/edge/ssh/sshd_gateway.ts";
 import { maybeOpenedSecret } from "../../common/protocol/sealed_secret.ts";
 import type { OpenWebAccess } from "../../proto/gen/opendca/v1/task.ts";
 import { UsageError } from "../../common/core/errors.ts";
-import { freePort } from "../fixtures/free_port.ts";
 import { peerTest } from "../fixtures/peers.ts";
 import { startTestPlatform } from "../fixtures/platform_fixture.ts";
-import { createHostKeyFile, forwardPorts, type Sshd, sshdUser, startSshd } from "../fixtures/sshd_peer.ts";
+import { sshdUser } from "../fixtures/sshd_peer.ts";
+import { sshdPrograms, startSshdScene } from "../fixtures/sshd_scene.ts";
 import { createPrivateKey, publicKeyOf, type SshClient } from "../../common/host/ssh2.ts";
-import { signIn, startSessionBench, tunnelOf, webAccess } from "../fixtures/ssh_sessions.ts";
+import { startSessionBench, tunnelOf, webAccess } from "../fixtures/ssh_sessions.ts";
 import { until } from "../fixtures/until.ts";
-import { get, isOpen, page, type Scene, type SceneOptions, startScene } from "../fixtures/web_access_scene.ts";
+import { get, isOpen, page, type Scene } from "../fixtures/web_access_scene.ts";
 
-const programs = ["sshd", "ssh-keygen", "curl"];
-
-interface SshdScene extends AsyncDisposable {
-  scene: Scene;
-  sshd: Sshd;
-  /** A connection to sshd with any key. */
-  signIn(privateKey: string): Promise<SshClient>;
-}
+const programs = sshdPrograms;
 
 /** Of the order, as its agent opens it. */
 function privateKeyOf({ bench }: Scene, { sealedKey, sessionId }: OpenWebAccess): string {
@@ -50,39 +42,6 @@ function answering(channel: Duplex): Duplex {
 
 const refusals = ({ bench }: Scene) =>
   bench.bench.platform.events.filter(({ event }) => event === "accessRefused").map(({ fields }) => fields.reason);
-
-/** An agent's half, the platform's half, and sshd between them. */
-async function startSshdScene(
-  { change, ports = 4, gatewayOptions, ...options }: SceneOptions & {
-    change?(configuration: string): string;
-    ports?: number;
-    gatewayOptions?: Partial<SshdGatewayOptions>;
-  } = {},
-): Promise<SshdScene> {
-  await using stack = new AsyncDisposableStack();
-  const hostKey = stack.use(await createHostKeyFile());
-  const keysPort = freePort();
-  const sshd = stack.use(await startSshd(hostKey, { keysPort, ...(change && { change }) }));
-  const hosts = [{ host: "localhost", port: sshd.port }], user = sshdUser;
-  const at = { host: "127.0.0.1", port: keysPort, user, ...forwardPorts(ports) };
-  const gateway: SceneOptions["gateway"] = {
-    startGateway: (platform): Promise<SshGateway> =>
-      startSshdGateway(platform, { ...at, hosts, hostKey: hostKey.publicKey, lookMs: 50, ...gatewayOptions }),
-  };
-  const scene = stack.use(await startScene({ gateway, gatewayPort: sshd.port, ...options }));
-  const moved = stack.move();
-  const dial = async () => {
-    const socket = net.connect(sshd.port, "127.0.0.1");
-    socket.on("error", () => {});
-    await once(socket, "connect");
-    return socket;
-  };
-  const signInAs = async (privateKey: string) => {
-    const client = await signIn({ dial }, { sessionId: user, privateKey });
-    return client.on("error", () => {});
-  };
-  return { scene, sshd, signIn: signInAs, [Symbol.asyncDispose]: () => moved.disposeAsync() };
-}
 
 peerTest("a session goes through OpenSSH's sshd to the device and back, until it is closed", programs, async () => {
   await using at = await startSshdScene();
