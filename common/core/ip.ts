@@ -29,9 +29,15 @@ const fourOctets = /^(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1
 
 /** Four decimal octets as a number from 0 to 2^32 − 1. */
 export function tryParseIpv4(text: string): number | undefined {
-  const octets = fourOctets.exec(text)?.slice(1).map(Number);
-  if (octets === undefined || octets.some((octet) => octet > 255)) return undefined;
-  return octets.reduce((sum, octet) => sum * 256 + octet, 0);
+  const found = fourOctets.exec(text);
+  if (found === null) return undefined;
+  let value = 0;
+  for (let i = 1; i <= 4; i++) {
+    const octet = Number(found[i]);
+    if (octet > 255) return undefined;
+    value = value * 256 + octet;
+  }
+  return value;
 }
 
 /** "fe80::1%eth0" without its zone (RFC 4007 section 11), which is only valid on this machine. */

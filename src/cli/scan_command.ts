@@ -7,6 +7,7 @@ import type { EventName, LogFields } from "../log/log_record.ts";
 import type { Problem, Reading, ScanDocument, UnreadDevice } from "../../common/reading/reading.ts";
 import { counted, fleetOf, grouped, lowInWords, whyUnread } from "../../common/report/fleet.ts";
 import { createReadingTexts, jsonParts, type ReadingTexts, renderJsonLine } from "../../common/report/json.ts";
+import type { Access } from "../scan/access.ts";
 import { failuresInWords, scanInTurn, type StepsResult } from "../scan/scan_in_turn.ts";
 import type { PlannedScans, ScanCommand } from "./configured_scan.ts";
 import { accessEvent, verboseLine } from "./global_options.ts";
@@ -116,7 +117,9 @@ async function runScan(command: ScanCommand, host: Host): Promise<number> {
         say("printerRead", { device: formatEndpoint(address, port), model, serial, problems: problems.length });
         sink.onReading(reading);
       },
-      onAccess: (key, access) => say(...accessEvent(key, access)),
+      ...host.options?.verbose === true
+        ? { onAccess: (key: string, access: Access) => say(...accessEvent(key, access)) }
+        : {},
     });
     for (const { address, port, reason } of result.unread) {
       say("deviceLeft", { device: formatEndpoint(address, port), why: whyUnread[reason] });

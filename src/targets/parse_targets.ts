@@ -36,14 +36,14 @@ export interface TargetOptions {
 /** Limited, as each IPv6 address is an entry of the scanner's permissions, which is compared with each packet. */
 export const maxIpv6Addresses = 4096;
 
-const unscannable: readonly [cidr: string, what: string][] = [
+const unscannable = [
   ["0.0.0.0/8", "unspecified addresses"],
   ["224.0.0.0/4", "multicast addresses"],
   ["240.0.0.0/4", "reserved and broadcast addresses"],
   ["::/128", "the unspecified address"],
   ["fe80::/10", "link-local addresses, which need an interface, as in fe80::1%eth0"],
   ["ff00::/8", "multicast addresses"],
-];
+].map(([cidr = "", what]) => ({ cidr, bad: tryParseCidr(cidr)!, what }));
 
 /** All targets are excluded. */
 export class NothingLeftError extends UsageError {}
@@ -157,8 +157,7 @@ function refuseUnscannable(entry: TargetEntry): void {
 export function maybeUnscannable(range: IpRange, zone?: string): string | undefined {
   // Only a link-local address has a zone, and it can be scanned with it.
   if (zone !== undefined) return undefined;
-  for (const [cidr, what] of unscannable) {
-    const bad = tryParseCidr(cidr)!;
+  for (const { cidr, bad, what } of unscannable) {
     if (bad.family === range.family && bad.first <= range.last && range.first <= bad.last) {
       return `${cidr} holds ${what}`;
     }
