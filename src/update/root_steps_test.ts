@@ -202,6 +202,25 @@ for (const works of [true, false]) {
   });
 }
 
+Deno.test("a return that was cut off is finished: the version that did not poll is not started once more", async () => {
+  for (let at = 0, cut = 0;; at++) {
+    using scene = createRootScene();
+    await scene.begin(small());
+    try {
+      goBack(scene.parts(crashingDisk(at)), { why: "it did not poll", again: false });
+      assert.ok(cut > 3, `only ${cut} operations`);
+      break;
+    } catch (error) {
+      if (!(error instanceof CrashError)) throw error;
+    }
+    if (scene.current() !== "0.1.0" || !scene.names(scene.state).includes("pending.json")) continue;
+    cut++;
+    assert.equal(resume(scene.parts()).step, "restart");
+    assert.equal(scene.current(), "0.1.0");
+    assert.equal(scene.result()!.outcome, "returned");
+  }
+});
+
 Deno.test("install() takes nothing that has changed since check()", async () => {
   using scene = createRootScene();
   const release = small();

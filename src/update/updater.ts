@@ -177,8 +177,11 @@ async function advance(run: Run, signal: AbortSignal): Promise<number> {
     shown.set(UpdatePhase.RETURNED, version, why);
     return idleMs;
   }
-  const waitMs = run.tries.waitMs(file.sha256);
-  if (waitMs > 0) return waitMs;
+  const before = run.tries.last(file.sha256);
+  if (before !== undefined) {
+    shown.set(UpdatePhase.FAILED, version, before.message);
+    return before.waitMs;
+  }
   try {
     readResult(run, file.sha256, result);
     await bring(run, { judged, offer, signal });
@@ -288,11 +291,11 @@ function ask(run: Run, version: string, sha256: string): number {
 }
 
 function failed(run: Run, { manifest: { version }, file: { sha256 } }: JudgedOffer, error: unknown): number {
-  const waitMs = run.tries.failed(sha256, error instanceof UnavailableError ? error.retryAfterMs : 0);
+  const leastMs = error instanceof UnavailableError ? error.retryAfterMs : 0;
   const reason = error instanceof GarbageError ? `Cannot use the download as ${error.message}` : messageOf(error);
   if (error instanceof RejectedError) clearFolder(run);
-  const again = minuteText(run.clock.now().getTime() + waitMs);
-  run.shown.set(UpdatePhase.FAILED, version, `${reason}; it is tried again at ${again}`);
+  const { waitMs, message } = run.tries.failed(sha256, { leastMs, reason });
+  run.shown.set(UpdatePhase.FAILED, version, message);
   return waitMs;
 }
 
@@ -349,15 +352,21 @@ function tellRoot({ disk, folder, installed: { version }, runId, clock, log }: U
 /** Longer and longer waits for each file, so that neither a platform nor a disk is tried without end. */
 function createTries({ clock, random = Math.random }: Pick<UpdaterOptions, "clock" | "random">) {
   const backoffMs = jitteredBackoff({ firstMs: 2 * minuteMs, maxMs: 6 * 60 * minuteMs, random });
-  const files = new Map<string, { count: number; untilMs: number }>();
+  const files = new Map<string, { count: number; untilMs: number; message: string }>();
   return {
-    waitMs: (sha256: string) => Math.max(0, (files.get(sha256)?.untilMs ?? 0) - clock.monotonicMs()),
-    failed(sha256: string, leastMs: number): number {
+    /** Of the last try, while it is too early for another one. */
+    last(sha256: string): { waitMs: number; message: string } | undefined {
+      const { untilMs, message } = files.get(sha256) ?? { untilMs: 0, message: "" };
+      const waitMs = untilMs - clock.monotonicMs();
+      return waitMs > 0 ? { waitMs, message } : undefined;
+    },
+    failed(sha256: string, { leastMs, reason }: { leastMs: number; reason: string }) {
       const count = (files.get(sha256)?.count ?? 0) + 1;
       const waitMs = Math.max(backoffMs(count), leastMs);
+      const message = `${reason}; it is tried again at ${minuteText(clock.now().getTime() + waitMs)}`;
       if (files.size >= 16) files.clear();
-      files.set(sha256, { count, untilMs: clock.monotonicMs() + waitMs });
-      return waitMs;
+      files.set(sha256, { count, untilMs: clock.monotonicMs() + waitMs, message });
+      return { waitMs, message };
     },
   };
 }

@@ -248,6 +248,32 @@ for (const [name, send, why, encoding = UpdateEncoding.ZSTD] of garbage) {
   });
 }
 
+Deno.test("neither a policy that changes nor offers by turns make a platform be asked more often", async () => {
+  const [first, second] = [makeRelease(), makeRelease({ version: "0.3.0" })];
+  await withUpdater(async (scene) => {
+    scene.send = () => [new Uint8Array(1000)];
+    for (let poll = 0; poll < 20; poll++) {
+      scene.updater.polled(offerOf(poll % 2 === 0 ? first : second));
+      await scene.until(UpdatePhase.FAILED, poll % 2 === 0 ? "0.2.0" : "0.3.0");
+      scene.updater.configChanged();
+      await scene.pass(5000);
+    }
+    // Each file after 0, 2 and perhaps 4 minutes more.
+    assert.ok(scene.asked.length >= 2 && scene.asked.length <= 6, `asked ${scene.asked.length} times`);
+  });
+});
+
+Deno.test("refused offers that come by turns are a line of the log each, not each time", async () => {
+  const offers = ["0.2.0", "0.3.0"].map((version) => offerOf(makeRelease({ version, keys: releaseKeys.slice(0, 1) })));
+  await withUpdater(async (scene) => {
+    for (let poll = 0; poll < 20; poll++) {
+      scene.updater.polled(offers[poll % 2]);
+      await scene.until(UpdatePhase.REFUSED, poll % 2 === 0 ? "0.2.0" : "0.3.0");
+    }
+    assert.equal(scene.log.filter(({ level }) => level !== "debug").length, 2);
+  });
+});
+
 Deno.test("a part that something has changed on disk is found out, and fetched again", async () => {
   const release = makeRelease();
   await withUpdater(async (scene) => {
