@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { eachDatabase, openTestStore } from "../../tests/fixtures/each_database.ts";
 import { peerTest, postgresServer } from "../../tests/fixtures/peers.ts";
 import { sharedPostgres } from "../../tests/fixtures/postgres_server.ts";
-import { until } from "../../tests/fixtures/until.ts";
+import { shortPatienceMs, until } from "../../tests/fixtures/until.ts";
 import { deviceScene, firstMs } from "../../tests/platform/device_changes_fixture.ts";
 import type { Platform } from "../agents/platform.ts";
 import { parseDatabaseUrl } from "../store/postgres/database_url.ts";
@@ -23,10 +23,10 @@ eachDatabase("retention runs at the start and again after its pause, also after 
   const count = () => countRecords(s.tenant, "reading");
   {
     await using _ = startRetention(platform, { pauseMs: 20 });
-    await until("the record was dropped at the start", async () => await count() === 0);
+    await until("the record was dropped at the start", async () => await count() === 0, shortPatienceMs);
     await s.upload({ total: 2 });
     s.pass(36 * day);
-    await until("the next one was dropped by a later run", async () => await count() === 0);
+    await until("the next one was dropped by a later run", async () => await count() === 0, shortPatienceMs);
   }
   assert.deepEqual([...new Set(events)], ["oldDataDropped"]);
   // Days of one's own, and a store that fails at first.
@@ -39,7 +39,7 @@ eachDatabase("retention runs at the start and again after its pause, also after 
       fails-- > 0 ? Promise.reject(new Error("away")) : store.transaction(...args),
   });
   await using _ = startRetention({ ...platform, store: failing }, { pauseMs: 20, retention: { recordDays: 2 } });
-  await until("it was dropped after the failures", async () => await count() === 0);
+  await until("it was dropped after the failures", async () => await count() === 0, shortPatienceMs);
   assert.ok(events.includes("storeBusy"));
 });
 

@@ -37,7 +37,7 @@ Deno.test("an agent connects by MQTT with its renewed certificate, and gets the 
     tenant: tenant.customerId,
   }, { agentId, payload: { $case: "refreshConfig", value: {} }, validMs: 24 * 60 * minute });
   const received = () => office.logged("taskReceived").filter((line) => line.taskId === taskId);
-  await until("the task", () => received().length > 0);
+  await until("the task", () => received().length > 0, 60_000);
   assert.ok(office.calls.poll - polls <= 1, "no time has passed: no poll brought it");
   assert.equal(office.logged("mqttConnected").length, 2);
   assert.deepEqual(office.logged("mqttFailed"), []);

@@ -11,7 +11,7 @@ import { docBlock } from "../fixtures/doc_block.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
 import { maybeProgram, peerTest } from "../fixtures/peers.ts";
 import { activatedAgent, startTestPlatform, type TestAgent, type TestPlatform } from "../fixtures/platform_fixture.ts";
-import { until } from "../fixtures/until.ts";
+import { shortPatienceMs, until } from "../fixtures/until.ts";
 
 const hourMs = 3_600_000, dayMs = 24 * hourMs;
 
@@ -52,7 +52,7 @@ eachDatabase("the list has each revoked certificate until it expires, of all cus
   assert.deepEqual(before.serials, await serialsOf(platform, [first]));
   await revoke(platform, last);
   const want = await serialsOf(platform, [first, last]);
-  await until("the next list", () => listOf(platform).serials.length === want.length);
+  await until("the next list", () => listOf(platform).serials.length === want.length, shortPatienceMs);
   const after = listOf(platform);
   assert.deepEqual(after.serials, want);
   assert.ok(after.thisUpdate > before.thisUpdate, "else OpenSSL keeps the first, also within a second");
@@ -123,9 +123,10 @@ Deno.test("a list that cannot be written is an error at the start, and is writte
   await using _ = await keepRevocationList(platform.platform, file);
   await Deno.rename(folder, `${folder}.away`);
   await revoke(platform, agent);
-  await until("it is told", () => platform.events.some(({ event }) => event === "mqttCrlFailed"));
+  const isTold = () => platform.events.some(({ event }) => event === "mqttCrlFailed");
+  await until("it is told", isTold, shortPatienceMs);
   await Deno.mkdir(folder);
-  await until("it is written", () => Deno.stat(file).then(() => true, () => false));
+  await until("it is written", () => Deno.stat(file).then(() => true, () => false), shortPatienceMs);
 });
 
 Deno.test("a file that is no list of revoked certificates is not replaced; an empty one is", async () => {
