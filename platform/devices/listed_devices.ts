@@ -106,15 +106,25 @@ export function agentCounts(
   filters: RowFilters,
   { silentSince }: { silentSince: Date },
 ): Promise<AgentCount[]> {
-  const { where, parameters } = conditionsOf(filters);
+  const { model, merged } = filters;
+  // Models are few, and comparing the text of each takes PostgreSQL as long as all the rest of a list.
+  const byModel = model !== undefined && merged === undefined && tenant.transaction.engine === "postgres";
+  const { where, parameters } = conditionsOf(byModel ? { ...filters, model: undefined } : filters);
+  const counted = (keys: string) =>
+    `SELECT ${keys}, count(*) AS found,
+         count(*) FILTER (WHERE d.last_seen_at <= :count_since OR d.state = 'offline') AS silent
+       FROM devices d WHERE d.customer_id = :customer${where} GROUP BY ${keys}`;
+  const counts = byModel
+    ? `SELECT d.agent_id, sum(found) AS found, sum(silent) AS silent
+       FROM (${counted("d.agent_id, d.manufacturer, d.model")}) d
+       WHERE ${isOfModel} GROUP BY d.agent_id`
+    : counted("d.agent_id");
   return tenant.all(
     `SELECT c.agent_id, a.site_id, c.found, c.silent
-     FROM (SELECT d.agent_id, count(*) AS found,
-         count(*) FILTER (WHERE d.last_seen_at <= :count_since OR d.state = 'offline') AS silent
-       FROM devices d WHERE d.customer_id = :customer${where} GROUP BY d.agent_id) c
+     FROM (${counts}) c
      JOIN agents a ON a.customer_id = :customer AND a.agent_id = c.agent_id
      JOIN sites l ON l.customer_id = a.customer_id AND l.site_id = a.site_id ORDER BY lower(l.name), c.agent_id`,
-    { ...parameters, count_since: silentSince.getTime() },
+    { ...parameters, ...(byModel ? { model: likeOf(model) } : {}), count_since: silentSince.getTime() },
   );
 }
 
@@ -169,6 +179,12 @@ function amongAll(page: string, engine: Transaction["engine"]): string {
   return engine === "postgres" ? `= ANY (ARRAY(${page}))` : `IN (${page})`;
 }
 
+const isOfModel = "lower(coalesce(d.manufacturer, '') || ' ' || coalesce(d.model, '')) LIKE lower(:model) ESCAPE '\\'";
+
+function likeOf(model: string): string {
+  return `%${model.replace(/[\\%_]/g, "\\$&")}%`;
+}
+
 /** Conditions on `d`, a row of `devices`, each preceded by AND. */
 export function conditionsOf(
   { siteId, network, model, low, silentSince, orAway, groups, merged, openOnly }: RowFilters,
@@ -184,12 +200,7 @@ export function conditionsOf(
     });
   }
   if (network !== undefined) add("lower(d.network) = lower(:network)", { network });
-  if (model !== undefined) {
-    const like = `%${model.replace(/[\\%_]/g, "\\$&")}%`;
-    add("lower(coalesce(d.manufacturer, '') || ' ' || coalesce(d.model, '')) LIKE lower(:model) ESCAPE '\\'", {
-      model: like,
-    });
-  }
+  if (model !== undefined) add(isOfModel, { model: likeOf(model) });
   if (low === true) add(`d.device_id IN (${lowDevices})`);
   if (openOnly === true) add(`d.agent_id NOT IN (${closedAgents})`);
   if (merged !== undefined && conditions.length > 0) {
@@ -247,7 +258,11 @@ export async function countRows(
   const among = (condition: string, ofMerged: readonly string[] = []) => {
     const all = merged?.all ?? [];
     const is = all.length === 0 ? condition : withMerged(condition, { all, found: ofMerged, parameters });
-    return `(SELECT count(*) FROM devices d WHERE d.customer_id = :customer${where} AND ${is})`;
+    const of = `devices d WHERE d.customer_id = :customer`;
+    // OFFSET keeps the texts of models to be compared for these devices only.
+    return tenant.transaction.engine === "postgres"
+      ? `(SELECT count(*) FROM (SELECT * FROM ${of} AND ${is} OFFSET 0) d WHERE true${where})`
+      : `(SELECT count(*) FROM ${of}${where} AND ${is})`;
   };
   const row = await tenant.get<{ low: number; meterless: number; unread: number }>(
     // A device that was never read has no state row. There are few of them, found by two indices.
