@@ -4,6 +4,7 @@ import { isLate, maybeAgentNote } from "../agents/agent_health.ts";
 import type { ListedAgent } from "../agents/agents.ts";
 import { listAgents } from "../agents/manage_agents.ts";
 import { levelText, lowestFirst, supplyName, words } from "../devices/device_view.ts";
+import { type FleetCounts, fleetCounts } from "../devices/fleet_counts.ts";
 import { listAlerts } from "../devices/alerts.ts";
 import { type DeviceFilters, listDevices, type ListedDevice } from "../devices/list_devices.ts";
 import { listSupplies } from "../devices/list_supplies.ts";
@@ -13,19 +14,17 @@ import { type ColumnOf, pageNumber, pageOf, Pager, pageSize, Table } from "./lay
 import type { CustomerRequest, Route, UserRequest, VisibleCustomer } from "./route.ts";
 import type { Key, Translate } from "./words.ts";
 
-interface Glance {
+interface Glance extends FleetCounts {
   customer: VisibleCustomer;
-  devices: number;
-  silent: number;
-  low: number;
-  agents: number;
-  silentAgents: number;
 }
 
-async function glanceAt({ platform, by }: UserRequest, customer: VisibleCustomer): Promise<Glance> {
+const noCounts: FleetCounts = { devices: 0, silent: 0, low: 0, agents: 0, silentAgents: 0 };
+
+/** Of a customer of whom the viewer may see some sites only. */
+async function glanceAtSites({ platform, by }: UserRequest, customer: VisibleCustomer): Promise<Glance> {
   const tenantBy = { ...by, tenant: customer.customerId }, now = platform.clock.now().getTime();
-  const glance = { customer, devices: 0, silent: 0, low: 0, agents: 0, silentAgents: 0 };
-  for (const site of customer.sites === "all" ? [undefined] : customer.sites) {
+  const glance = { ...noCounts, customer };
+  for (const site of customer.sites === "all" ? [] : customer.sites) {
     const { counts } = await listDevices(platform, tenantBy, { site, limit: 1 });
     const agents = (await listAgents(platform, tenantBy, { site })).filter(({ state }) => state === "active");
     glance.devices += counts.found;
@@ -44,9 +43,15 @@ export function byAttention(a: Glance, b: Glance): number {
 }
 
 async function overview(request: UserRequest) {
-  const { t, formats, customers } = request;
+  const { t, formats, customers, platform, by, viewer } = request;
   const glances: Glance[] = [];
-  for (const customer of customers) glances.push(await glanceAt(request, customer));
+  const counts = customers.some(({ sites }) => sites === "all")
+    ? await fleetCounts(platform, by, { dealerId: viewer.dealerId })
+    : new Map<string, FleetCounts>();
+  for (const customer of customers) {
+    const ofAll = { ...noCounts, ...counts.get(customer.customerId), customer };
+    glances.push(customer.sites === "all" ? ofAll : await glanceAtSites(request, customer));
+  }
   glances.sort(byAttention);
   const sum = (of: (glance: Glance) => number) => formats.number(glances.reduce((all, one) => all + of(one), 0));
   const number = (heading: Key, of: (glance: Glance) => number, path: string, isBad = true): ColumnOf<Glance> => ({

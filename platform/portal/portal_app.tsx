@@ -4,6 +4,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { type Context, Hono } from "hono";
+import { compress } from "hono/compress";
 import { messageOf, UnavailableError, UsageError } from "../../common/core/errors.ts";
 import { listCustomers } from "../customers/customers.ts";
 import { isPermitted, type Permission, permittedSites } from "../users/permissions.ts";
@@ -66,6 +67,10 @@ export function portalApp(platform: PortalPlatform, { origin, sourceOf }: Portal
     const children = <Message>{t(fault)}</Message>;
     return await pageOf(request, { title, narrow: true, status: fault === "tooLarge" ? 413 : 403, children });
   });
+  // Only what was asked for by address: an answer to a form may hold both a secret and a text of somebody else's choice,
+  // whose common length would tell of the secret.
+  const compressed = compress();
+  app.use((c, next) => c.req.method === "GET" ? compressed(c, next) : next());
   app.get("/portal.css", (c) => c.body(css, 200, { "content-type": "text/css; charset=utf-8", ...kept }));
   app.get("/icon.svg", (c) => c.body(icon, 200, { "content-type": "image/svg+xml", ...kept }));
   for (const route of routes) {

@@ -1,0 +1,43 @@
+/** The numbers of the overview are those of the lists. */
+import assert from "node:assert/strict";
+import { closeSite } from "../../platform/customers/close.ts";
+import { mergeDevice } from "../../platform/devices/merge_device.ts";
+import { fleetCounts } from "../../platform/devices/fleet_counts.ts";
+import { listDevices } from "../../platform/devices/list_devices.ts";
+import { eachDatabase } from "../fixtures/each_database.ts";
+import { readingOf } from "../fixtures/platform_uploads.ts";
+import { portalScene } from "./portal_scene.ts";
+import { operator } from "./users_fixture.ts";
+
+eachDatabase(
+  "fleetCounts() is what listDevices() counts, also of merged devices and closed sites, for one dealer",
+  async () => {
+    await using scene = await portalScene();
+    const { platform: { platform, queries }, acme, other, berlin, bonn } = scene;
+    const { dealer_id: dealerId } = (await queries.get<{ dealer_id: string }>(
+      "SELECT dealer_id FROM customers WHERE customer_id = :acme",
+      { acme },
+    ))!;
+    const readings = (from: number) =>
+      [0, 1, 2].map((n) => readingOf({ address: `10.1.0.${from + n}`, serial: `SERIAL${from + n}` }));
+    const [one, two] = await scene.devices(acme, berlin, readings(1));
+    await scene.devices(acme, bonn, readings(11));
+    await queries.run("UPDATE devices SET last_seen_at = last_seen_at - 172800000");
+    await scene.devices(acme, bonn, readings(21));
+    const same = async () => {
+      const counted = await fleetCounts(platform, operator, { dealerId });
+      const { counts } = await listDevices(platform, { ...operator, tenant: acme }, { limit: 1 });
+      const { devices, silent, low } = counted.get(acme)!;
+      assert.deepEqual([devices, silent, low], [counts.found, counts.silent, counts.low]);
+      assert.equal(counted.get(other), undefined);
+      assert.equal(counted.get(scene.foreign), undefined);
+      return [devices, silent];
+    };
+    assert.deepEqual(await same(), [9, 6]);
+    await mergeDevice(platform, { ...operator, tenant: acme }, { device: one!, other: two!, reason: "one printer" });
+    assert.deepEqual(await same(), [8, 5]);
+    await closeSite(platform, { ...operator, tenant: acme }, { site: "Bonn", reason: "moved", revokeAgents: true });
+    assert.deepEqual(await same(), [2, 2]);
+    assert.equal((await fleetCounts(platform, operator, { dealerId })).get(acme)!.agents, 1);
+  },
+);
