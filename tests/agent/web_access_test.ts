@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import net from "node:net";
 import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { systemClock } from "../../common/core/clock.ts";
@@ -405,4 +406,23 @@ Deno.test("a gateway that is cut off in mid-transfer ends the session, and the a
     async () => (await showSession(scene.bench.bench.platform.platform, scene.bench.by, order)).state === "closed",
   );
   assert.equal(scene.connections(), 1);
+});
+
+Deno.test("every socket between gateway and device sends small pieces at once", async () => {
+  const prompt: { from: number | undefined; to: number | undefined }[] = [], { setNoDelay } = net.Socket.prototype;
+  net.Socket.prototype.setNoDelay = function (isOn = true) {
+    if (isOn) prompt.push({ from: this.localPort, to: this.remotePort });
+    return setNoDelay.call(this, isOn);
+  };
+  using _ = { [Symbol.dispose]: () => void (net.Socket.prototype.setNoDelay = setNoDelay) };
+  await using scene = await startScene();
+  const order = await scene.order(), { port: device, sessionId } = order, run = scene.run(order);
+  const tunnel = await tunnelOf(scene.bench, sessionId);
+  assert.ok((await get(await tunnel.open())).endsWith(page));
+  const gateway = scene.bench.gateway.port;
+  assert.ok(prompt.some(({ to }) => to === gateway), "of the agent to the gateway");
+  assert.ok(prompt.some(({ from }) => from === gateway), "of the gateway to the agent");
+  assert.ok(prompt.some(({ to }) => to === device), "of the agent to the device");
+  scene.access.kill();
+  await run;
 });
