@@ -33,6 +33,46 @@ compiledTest(name, async () => {
   }
 }, ["debootstrap", "systemd-nspawn", "nsenter", "minisign"]);
 
+compiledTest("threads of a program that runs start after its file was replaced and removed", async (compile) => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const included = ["--exclude-unused-npm", "--include", "workers/scanner.ts", "--include", "workers/resolver.ts"];
+    const file = `${folder}/opendca`;
+    await Deno.rename(await compile("main.ts", [...included, ...taskGrants(project.tasks.opendca)]), file);
+    const scan = new Deno.Command(file, {
+      args: ["scan", "--verbose", "@-", "--port", "1161", "--timeout", "100ms", "--format", "json"],
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    const said = scan.stderr.pipeThrough(new TextDecoderStream()).getReader();
+    for (let text = ""; !text.includes("commandBegun");) {
+      const { value, done } = await said.read();
+      if (done) throw new Error(`It ended: ${text}`);
+      text += value;
+    }
+    // It waits for its targets, and has no thread yet.
+    await Deno.writeTextFile(`${folder}/next`, "#!/bin/sh\nexit 1\n", { mode: 0o755 });
+    await Deno.rename(`${folder}/next`, file);
+    await Deno.remove(file);
+    const targets = scan.stdin.getWriter();
+    await targets.write(new TextEncoder().encode("127.77.0.11\n"));
+    await targets.close();
+    const [out, { code }] = await Promise.all([
+      new Response(scan.stdout).text(),
+      scan.status,
+      (async () => {
+        while (!(await said.read()).done);
+      })(),
+    ]);
+    assert.equal(code, 0, out);
+    const { stats, problems } = JSON.parse(out);
+    assert.deepEqual({ addresses: stats.addresses, problems }, { addresses: 1, problems: [] });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 async function wholeLife(machine: Machine, folder: string): Promise<void> {
   await Deno.writeTextFile(`${folder}/keys`, encodeReleaseKeys(trusted(keys)));
   const [first, second] = [await compileVersion("0.1.0", folder), await compileVersion("0.2.0", folder)];
