@@ -110,17 +110,7 @@ export async function acceptConnections(options: AcceptOptions): Promise<Accepto
     }
   }
 
-  const timers = [
-    setInterval(() => gate.expire(), expireMs),
-    ...(options.mostBytesBetweenCalls === undefined
-      ? []
-      : [setInterval(() => gate.cutFloods(options.mostBytesBetweenCalls!), floodLookMs)]),
-    setInterval(() => void tryListener(), Math.max(100, tryAfterMs / 2)),
-    setInterval(() => {
-      const { refused, replaced, expired, source } = gate.takeCounts();
-      if (refused + replaced + expired > 0) log("connectionsTurnedAway", { refused, replaced, expired, source });
-    }, countsMs),
-  ];
+  const timers = [...gateTimers(options), setInterval(() => void tryListener(), Math.max(100, tryAfterMs / 2))];
 
   return {
     port,
@@ -133,6 +123,17 @@ export async function acceptConnections(options: AcceptOptions): Promise<Accepto
       for (const socket of sockets) socket.destroy();
     },
   };
+}
+
+function gateTimers({ gate, log, mostBytesBetweenCalls = Infinity }: AcceptOptions) {
+  return [
+    setInterval(() => gate.expire(), expireMs),
+    setInterval(() => gate.cutFloods(mostBytesBetweenCalls), floodLookMs),
+    setInterval(() => {
+      const { refused, replaced, expired, source } = gate.takeCounts();
+      if (refused + replaced + expired > 0) log("connectionsTurnedAway", { refused, replaced, expired, source });
+    }, countsMs),
+  ];
 }
 
 /**

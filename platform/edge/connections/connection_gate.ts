@@ -187,6 +187,7 @@ export class ConnectionGate {
 
   /** Closes connections by which more came than this since a call of them began or ended. */
   cutFloods(mostBytes: number): void {
+    if (mostBytes === Infinity) return;
     for (const connection of [...this.#connections.values()]) {
       if (connection.bytesRead() - connection.bytesAtCall <= mostBytes || connection.isClosing) continue;
       this.#counts = { ...this.#counts, refused: this.#counts.refused + 1, source: connection.source };
