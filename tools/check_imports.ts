@@ -252,6 +252,7 @@ export const allowed: Record<string, string[]> = {
     "common/core",
     "common/report",
     "proto",
+    "platform/store",
     "platform/audit",
     "platform/keys",
     "platform/customers",

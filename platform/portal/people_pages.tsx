@@ -1,11 +1,13 @@
 /** Users of a dealer or of a customer, one's own account, and the audit log. */
 import { UsageError } from "../../common/core/errors.ts";
 import { csvText } from "../../common/report/csv_text.ts";
+import type { AuditEntry } from "../audit/audit_log.ts";
 import { listAudit } from "../audit/read_audit.ts";
 import { deactivateUser, inviteUser, reactivateUser, type UserLink } from "../users/manage_users.ts";
 import { type Grant, isRole, mayGive, roles } from "../users/permissions.ts";
 import { endUserSessions, listUserSessions } from "../users/sessions.ts";
-import { type Language, languages, type ListedUser, listUsers, setLanguage } from "../users/users.ts";
+import { type Language, languages, type ListedUser, listUserAudit, listUsers, setLanguage } from "../users/users.ts";
+import type { Page } from "../store/page.ts";
 import { field } from "./form.ts";
 import { Field, Message, pageNumber, pageOf, Pager, pageSize, Table } from "./layout.tsx";
 import type { Route, UserRequest } from "./route.ts";
@@ -215,42 +217,61 @@ async function accountPage(request: UserRequest): Promise<Response> {
   });
 }
 
+/** Whose log is shown: a customer's, or what concerns the users of the dealer. */
+interface AuditChoice {
+  id: string;
+  name: string;
+  entries(page: Page): Promise<AuditEntry[]>;
+}
+
+function auditChoices({ t, platform, by, viewer, customers }: UserRequest): AuditChoice[] {
+  const ofDealer: AuditChoice = {
+    id: "users",
+    name: t("users"),
+    entries: (page) => listUserAudit(platform, by, { dealerId: viewer.dealerId, ...page }),
+  };
+  const ofCustomers = customers.map(({ customerId: id, name }): AuditChoice => ({
+    id,
+    name,
+    entries: (page) => listAudit(platform, by, { customerId: id, ...page }),
+  }));
+  return viewer.customerId === undefined ? [ofDealer, ...ofCustomers] : ofCustomers;
+}
+
 async function auditPage(request: UserRequest): Promise<Response> {
-  const { t, formats, platform, by, c, viewer, customers } = request;
-  const page = pageNumber(c), wanted = viewer.customerId ?? c.req.query("customer");
-  const customer = customers.find(({ customerId }) => customerId === wanted) ?? customers[0];
-  if (customer === undefined) return await pageOf(request, { title: t("audit"), children: <p>{t("noCustomers")}</p> });
-  const { customerId } = customer;
+  const { t, formats, c } = request, page = pageNumber(c), choices = auditChoices(request);
+  const chosen = choices.find(({ id }) => id === c.req.query("of")) ?? choices[0];
+  if (chosen === undefined) return await pageOf(request, { title: t("audit"), children: <p>{t("noCustomers")}</p> });
   if (c.req.query("format") === "csv") {
-    const rows = await listAudit(platform, by, { customerId, limit: 100_000 });
-    const cells = rows.map((
-      row,
-    ) => [new Date(row.at).toISOString(), row.actor, row.action, row.subject, row.detail, row.digest]);
+    const cells = (await chosen.entries({ limit: 100_000 })).map((row) => [
+      new Date(row.at).toISOString(),
+      row.actor,
+      row.action,
+      row.subject,
+      row.detail,
+      row.digest,
+    ]);
     return c.body(csvText([["at", "actor", "action", "subject", "detail", "digest"], ...cells], { bom: true }), 200, {
       "content-type": "text/csv; charset=utf-8",
       "content-disposition": 'attachment; filename="audit.csv"',
     });
   }
-  const rows = (await listAudit(platform, by, { customerId, limit: pageSize + 1, offset: page * pageSize })).reverse();
+  const rows = (await chosen.entries({ limit: pageSize + 1, offset: page * pageSize })).reverse();
   const shown = rows.slice(0, pageSize);
   return await pageOf(request, {
-    title: `${t("audit")}: ${customer.name}`,
+    title: `${t("audit")}: ${chosen.name}`,
     children: (
       <>
-        {customers.length > 1 && (
-          <form class="filters" method="get">
-            <div>
-              <label for="customer">{t("customer")}</label>
-              <select id="customer" name="customer">
-                {customers.map((row) => (
-                  <option value={row.customerId} selected={row.customerId === customerId}>{row.name}</option>
-                ))}
-              </select>
-            </div>
-            <button type="submit">{t("filter")}</button>
-            <a href={`/audit?customer=${customerId}&format=csv`}>{t("csv")}</a>
-          </form>
-        )}
+        <form class="filters" method="get">
+          <div>
+            <label for="of">{t("customer")}</label>
+            <select id="of" name="of">
+              {choices.map(({ id, name }) => <option value={id} selected={id === chosen.id}>{name}</option>)}
+            </select>
+          </div>
+          <button type="submit">{t("filter")}</button>
+          <a href={`/audit?of=${chosen.id}&format=csv`}>{t("csv")}</a>
+        </form>
         <Table
           rows={shown}
           empty={t("none")}

@@ -87,13 +87,13 @@ export function portalApp(platform: PortalPlatform, { origin, sourceOf }: Portal
       return await pageOf(request, { title: t("wrongTitle"), narrow: true, status: 422, children });
     }
     if (error instanceof UnavailableError) {
-      platform.log("portalBusy", { path: c.req.path, message: messageOf(error) });
+      platform.log("portalBusy", { path: loggedPath(c), message: messageOf(error) });
       c.header("retry-after", "10");
       const children = <Message>{t("storeAway")}</Message>;
       return await pageOf(request, { title: t("wrongTitle"), narrow: true, status: 503, children });
     }
     const id = randomUUID();
-    platform.log("portalFailed", { id, path: c.req.path, message: messageOf(error), stack: error.stack ?? "" });
+    platform.log("portalFailed", { id, path: loggedPath(c), message: messageOf(error), stack: error.stack ?? "" });
     const children = <Message>{t("bug", { id })}</Message>;
     return await pageOf(request, { title: t("wrongTitle"), narrow: true, status: 500, children });
   });
@@ -111,6 +111,11 @@ const headers: [name: string, value: string][] = [
   ["cache-control", "no-store"],
 ];
 const kept = { "cache-control": "public, max-age=3600" };
+
+/** Without the secret of a link. */
+function loggedPath({ req }: Context): string {
+  return req.path.replace(/^\/link\/.*/, "/link/…");
+}
 
 /** Why a request is refused before anything of it is looked at. */
 function requestFault({ req }: Context, origin: string): "foreignForm" | "tooLarge" | undefined {

@@ -1,9 +1,11 @@
 /** Rows of users, and lists of them. */
 import type { Platform } from "../agents/platform.ts";
 import { UsageError } from "../../common/core/errors.ts";
+import type { AuditEntry } from "../audit/audit_log.ts";
 import { type By, readPlatform } from "../audit/use_case.ts";
 import { dealerNamed } from "../customers/dealers.ts";
 import { customerOf } from "../customers/customers.ts";
+import { type Page, pageParameters, pageSql } from "../store/page.ts";
 import type { Transaction } from "../store/store.ts";
 import type { PasswordHasher } from "./password_hasher.ts";
 import { type Grant, isPermitted, isRole } from "./permissions.ts";
@@ -131,4 +133,21 @@ export async function setLanguage(
   await store.transaction((tx) =>
     tx.run("UPDATE users SET language = :language WHERE user_id = :id", { id: userId, language })
   );
+}
+
+/** What concerns the users and the sign-in rules of a dealer itself, oldest first; what concerns a customer is in its log. */
+export function listUserAudit(
+  platform: Pick<Platform, "store" | "clock">,
+  by: By,
+  { dealerId, ...page }: { dealerId: string } & Page,
+): Promise<AuditEntry[]> {
+  return readPlatform(platform, by, async (tx) => {
+    const rows = await tx.all<AuditEntry>(
+      `SELECT * FROM audit_log WHERE customer_id IS NULL
+         AND (subject = :dealer OR subject IN (SELECT user_id FROM users WHERE dealer_id = :dealer))
+       ORDER BY entry DESC ${pageSql}`,
+      { dealer: dealerId, ...pageParameters(page) },
+    );
+    return rows.reverse();
+  });
 }

@@ -355,7 +355,13 @@ eachDatabase(
     assert.equal((await admin.post(`/users/${idOf("ann@acme.example")}/deactivate`)).location, "/users");
     assert.equal((await ofAcme.get("/")).location, "/sign-in");
     assert.match((await admin.get("/users")).body, /deactivated: by an administrator/);
-    assert.match((await admin.get(`/audit?customer=${scene.acme}`)).body, /userDeactivated/);
+    assert.match((await admin.get(`/audit?of=${scene.acme}`)).body, /userDeactivated/);
+    const ofUsers = (await admin.get("/audit")).body;
+    assert.match(ofUsers, /max@partner\.example/);
+    assert.doesNotMatch(ofUsers, /ann@acme\.example/);
+    assert.match((await admin.get("/audit?of=users&format=csv")).body, /^\ufeffat,actor,/);
+    const foreign = await scene.signedIn("boss@foreign.example", { dealer: "Foreign" });
+    assert.doesNotMatch((await foreign.get("/audit")).body, /max@partner\.example/);
   },
 );
 
