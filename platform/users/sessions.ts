@@ -4,7 +4,7 @@ import { newId } from "../store/new_id.ts";
 import type { Store, Transaction } from "../store/store.ts";
 import type { Grant } from "./permissions.ts";
 import { newSecret, secretDigest } from "./second_factor.ts";
-import { grantsOf, type Language, maybeUser, type UserRow, type UsersPlatform } from "./users.ts";
+import { grantsOf, isOfOpen, type Language, maybeUser, type UserRow, type UsersPlatform } from "./users.ts";
 
 const minute = 60_000;
 /** A session ends after this time in any case, after this time without a page, and before the second factor. */
@@ -77,7 +77,7 @@ export async function startSession(
   return { secret, sessionId };
 }
 
-/** The session of a cookie, if it is of this step, has not ended, and its user is active. */
+/** The session of a cookie, if it is of this step, has not ended, and its user is active and of an open customer. */
 export async function maybeSession(
   tx: Transaction,
   secret: string,
@@ -90,7 +90,7 @@ export async function maybeSession(
   if (session === undefined || !step.includes(session.step)) return undefined;
   if (session.ends_at <= now || session.used_at + limitsMs.idle <= now) return undefined;
   const user = await maybeUser(tx, session.user_id);
-  return user?.state === "active" ? { session, user } : undefined;
+  return user?.state === "active" && await isOfOpen(tx, user) ? { session, user } : undefined;
 }
 
 /** Who looks, by the session's cookie; undefined if nobody is signed in by it. */

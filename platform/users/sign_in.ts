@@ -19,7 +19,7 @@ import {
   totpAddress,
 } from "./second_factor.ts";
 import { type Client, maybeSession, type SessionRow, startSession } from "./sessions.ts";
-import { maybeUser, maybeUserByEmail, type UserRow, type UsersPlatform } from "./users.ts";
+import { isOfOpen, maybeUser, maybeUserByEmail, type UserRow, type UsersPlatform } from "./users.ts";
 
 /** `secret`: for the session's cookie; `browserSecret`: for that of the browser, which outlives sessions. */
 export type SignedIn =
@@ -49,7 +49,8 @@ export async function signInByPassword(
     // It may have changed in the meantime.
     const user = before.user && await maybeUser(tx, before.user.user_id);
     const browser = await knownBrowser(tx, user, client.browserSecret);
-    const mayTry = user?.state === "active" && (browser !== undefined || user.unknown_browsers_until <= at.getTime());
+    const mayTry = user?.state === "active" && await isOfOpen(tx, user) &&
+      (browser !== undefined || user.unknown_browsers_until <= at.getTime());
     if (!isRight || !mayTry || user.password !== before.user!.password) {
       await countFailure(platform, tx, { user: mayTry ? user : undefined, at, source: client.source, browser });
       return { kind: "refused" };

@@ -78,6 +78,16 @@ export async function grantsOf(tx: Transaction, userId: string): Promise<Grant[]
   );
 }
 
+/** Whether the user's dealer and customer are open: nobody signs in for one that is closed. */
+export async function isOfOpen(tx: Transaction, { dealer_id, of_customer }: UserRow): Promise<boolean> {
+  const closed = await tx.get(
+    `SELECT 1 FROM dealers WHERE dealer_id = :dealer AND closed_at IS NOT NULL
+     UNION ALL SELECT 1 FROM customers WHERE customer_id = :customer AND closed_at IS NOT NULL`,
+    { dealer: dealer_id, customer: of_customer ?? "" },
+  );
+  return closed === undefined;
+}
+
 /** Whether nobody else is active who may manage the users of the whole dealer. */
 export async function isLastAdministrator(tx: Transaction, { user_id, dealer_id, state }: UserRow): Promise<boolean> {
   const manages = async (id: string) => isPermitted(await grantsOf(tx, id), "manageUsers", {});

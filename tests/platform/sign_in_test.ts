@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { UsageError } from "../../common/core/errors.ts";
 import { auditRows } from "../../platform/audit/audit_log.ts";
+import { closeCustomer, closeDealer, reopenCustomer, reopenDealer } from "../../platform/customers/close.ts";
 import { deactivateInactive, setSignInPolicy } from "../../platform/users/inactivity.ts";
 import {
   deactivateUser,
@@ -377,3 +378,24 @@ eachDatabase("roles are given within what a user belongs to, and the last admini
       (await listUsers(platform, operator, { customer: "Acme" }))[0]!);
   assert.deepEqual(grants, [{ role: "administrator", customerId: scene.acme, siteId: undefined }]);
 });
+
+eachDatabase(
+  "nobody signs in for a customer or a dealer that is closed, and all do again once it is reopened",
+  async () => {
+    await using scene = await usersScene();
+    const { platform } = scene, ann = "ann@acme.example";
+    const evas = await scene.user(eva), anns = await scene.user(ann, { customer: "Acme" });
+    const signsIn = async (email: string) =>
+      (await signInByPassword(platform, { email, password, ...client })).kind === "secondFactor";
+    const looks = async ({ secret }: { secret: string }) => await maybeViewer(platform, secret) !== undefined;
+    await closeCustomer(platform, operator, { customer: "Acme", reason: "contract ended" });
+    assert.deepEqual([await signsIn(ann), await looks(anns)], [false, false]);
+    assert.deepEqual([await signsIn(eva), await looks(evas)], [true, true]);
+    await closeDealer(platform, operator, { dealer: "Print Partner", reason: "sold" });
+    assert.deepEqual([await signsIn(eva), await looks(evas)], [false, false]);
+    await reopenDealer(platform, operator, { dealer: "Print Partner" });
+    assert.deepEqual([await signsIn(eva), await looks(evas)], [true, true]);
+    await reopenCustomer(platform, operator, { customer: "Acme" });
+    assert.deepEqual([await signsIn(ann), await looks(anns)], [true, true]);
+  },
+);

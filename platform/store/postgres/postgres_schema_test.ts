@@ -3,7 +3,12 @@ import { DatabaseSync } from "node:sqlite";
 // @ts-types="@types/pg"
 import type pg from "pg";
 import { peerTest, postgresServer } from "../../../tests/fixtures/peers.ts";
-import { applicationRole, sharedPostgres, type TestDatabase } from "../../../tests/fixtures/postgres_server.ts";
+import {
+  applicationRole,
+  sharedPostgres,
+  startPostgres,
+  type TestDatabase,
+} from "../../../tests/fixtures/postgres_server.ts";
 import { ConfigError } from "../../../common/core/errors.ts";
 import { openSqliteStore } from "../sqlite/sqlite_store.ts";
 import { parseDatabaseUrl } from "./database_url.ts";
@@ -223,7 +228,9 @@ peerTest(
   "updating the state of devices does not make its table grow until the next VACUUM",
   [postgresServer],
   async () => {
-    await using database = await (await sharedPostgres()).database("own");
+    // A server of its own: transactions of other tests, even in other databases, delay what makes room.
+    await using server = await startPostgres();
+    await using database = await server.database("own");
     const size = async () => Number((await database.sql("SELECT pg_relation_size('device_state') AS n"))[0]!.n);
     // Random bytes, as records are compressed.
     const bytes = "decode(string_agg(md5(random()::text), ''), 'hex') FROM generate_series(1, 100)";
