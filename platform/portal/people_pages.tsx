@@ -74,7 +74,7 @@ async function usersPage(request: UserRequest, { message, link, typed }: UsersSa
           <div class="field">
             <label for="role">{t("role")}</label>
             <select id="role" name="role">
-              {Object.keys(roles).map((role) => <option value={role}>{role}</option>)}
+              {Object.keys(roles).map((role) => <option value={role} selected={role === "viewer"}>{role}</option>)}
             </select>
           </div>
           <div class="field">
