@@ -9,7 +9,7 @@ import { startProgram } from "../fixtures/start_program.ts";
 
 const megabyte = 1024 * 1024;
 /** More than any buffer on the way, and more than the platform may grow by. */
-const mostBytes = 400 * megabyte, mostGrowth = 160 * megabyte;
+const mostBytes = 400 * megabyte, mostGrowth = 300 * megabyte;
 
 function text(value: string): Buffer {
   const bytes = Buffer.from(value);

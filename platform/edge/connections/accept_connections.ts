@@ -44,7 +44,7 @@ export interface Acceptor {
 }
 
 const expireMs = 500;
-const floodLookMs = 200;
+const floodLookMs = 100;
 const countsMs = 60_000;
 
 /** Throws UnavailableError if the port is in use. */
