@@ -8,6 +8,7 @@ import puppeteer, { type Browser, type Page } from "puppeteer-core";
 import { LevelKind, type Reading } from "../../proto/gen/opendca/v1/reading.ts";
 import { totpCode } from "../../platform/users/second_factor.ts";
 import { peerTest } from "../fixtures/peers.ts";
+import { patienceMs } from "../fixtures/until.ts";
 import { readingOf } from "../fixtures/platform_uploads.ts";
 import { base32 } from "../platform/base32.ts";
 import { type PortalScene, portalScene } from "../platform/portal_scene.ts";
@@ -56,6 +57,7 @@ peerTest("the portal in Chromium: first start, keyboard, every page accessible, 
     executablePath: "/usr/bin/chromium",
     acceptInsecureCerts: true,
     args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
+    protocolTimeout: patienceMs,
   });
   try {
     const page = await firstStart(browser, scene);
@@ -79,7 +81,7 @@ peerTest("the portal in Chromium: first start, keyboard, every page accessible, 
     };
     for (const [name, path] of Object.entries(paths)) await lookAt(page, { name, url: `${scene.origin}${path}` });
     await findLowDevice(page, scene);
-    const stranger = await (await browser.createBrowserContext()).newPage();
+    const stranger = await newPage(await browser.createBrowserContext());
     for (const name of ["sign-in", "forgot"]) await lookAt(stranger, { name, url: `${scene.origin}/${name}` });
     await signInByKeyboard(stranger, scene);
   } finally {
@@ -87,12 +89,18 @@ peerTest("the portal in Chromium: first start, keyboard, every page accessible, 
   }
 });
 
+async function newPage(browser: Pick<Browser, "newPage">): Promise<Page> {
+  const page = await browser.newPage();
+  page.setDefaultTimeout(patienceMs);
+  return page;
+}
+
 /** The link that `serve` prints, password, app, recovery codes: by keyboard alone. */
 async function firstStart(browser: Browser, scene: PortalScene): Promise<Page> {
-  const page = await browser.newPage();
+  const page = await newPage(browser);
   await page.goto(scene.platform.portal!.firstUser!);
   await check(page, "first-user");
-  // The cursor is in the first field.
+  await untilIn(page, "email");
   await page.keyboard.type("eva@partner.example");
   await page.keyboard.press("Tab");
   await page.keyboard.type(password);
@@ -112,7 +120,9 @@ async function firstStart(browser: Browser, scene: PortalScene): Promise<Page> {
 }
 
 async function signInByKeyboard(page: Page, scene: PortalScene): Promise<void> {
+  await page.bringToFront();
   await page.goto(`${scene.origin}/sign-in`);
+  await untilIn(page, "email");
   await page.keyboard.type("eva@partner.example");
   await page.keyboard.press("Tab");
   await page.keyboard.type("not the password");
@@ -123,6 +133,7 @@ async function signInByKeyboard(page: Page, scene: PortalScene): Promise<void> {
   await page.keyboard.type(password);
   await pressEnter(page);
   await check(page, "second-factor");
+  await untilIn(page, "code");
   await page.keyboard.type(await scene.code("eva@partner.example"));
   await pressEnter(page);
   assert.equal(new URL(page.url()).pathname, "/");
@@ -136,6 +147,11 @@ async function findLowDevice(page: Page, scene: PortalScene): Promise<void> {
   await page.focus("main td a");
   await pressEnter(page);
   assert.match(await page.$eval("main", (element) => element.textContent!), /SER10000[\s\S]*4 %/);
+}
+
+/** The cursor is in this field, without anybody having put it there. */
+async function untilIn(page: Page, id: string): Promise<void> {
+  await page.waitForFunction(`document.activeElement?.id === ${JSON.stringify(id)}`);
 }
 
 async function pressEnter(page: Page): Promise<void> {
