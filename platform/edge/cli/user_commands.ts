@@ -105,10 +105,11 @@ const reasons = { failedAttempts: "failed attempts", inactivity: "inactivity", a
 function linkAnswer({ token: _, endsAt, ...link }: UserLink): Answer {
   const { email, address } = link;
   if (address === undefined) {
-    throw new UsageError(
-      `Cannot print the link for "${email}" as no server with a portal has run yet`,
-      "start opendca-platform serve --portal-listen, then opendca-platform user reactivate prints a new link",
-    );
+    return {
+      json: { ...link, endsAt },
+      text: `${email} is a user now, without a link, as no server with a portal has run yet\n`,
+      next: `opendca-platform serve --portal-listen; then opendca-platform user reactivate ${email} prints a link`,
+    };
   }
   return {
     json: { ...link, endsAt },
