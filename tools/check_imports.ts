@@ -248,21 +248,55 @@ export const allowed: Record<string, string[]> = {
     "platform/access",
     "platform/edge/connections",
   ],
-  "platform/portal": [
+  "platform/portal/words": ["platform/users"],
+  "platform/portal/page": [
+    "platform/audit",
+    "platform/customers",
+    "platform/agents",
+    "platform/users",
+    "platform/portal/words",
+  ],
+  "platform/portal/sign_in": ["common/core", "platform/users", "platform/portal/page"],
+  "platform/portal/fleet": [
     "common/core",
     "common/report",
     "proto",
-    "platform/store",
-    "platform/audit",
-    "platform/keys",
-    "platform/customers",
+    "platform/agents",
+    "platform/devices",
+    "platform/portal/words",
+    "platform/portal/page",
+  ],
+  "platform/portal/work": [
+    "common/core",
     "platform/agents",
     "platform/tasks",
-    "platform/devices",
     "platform/access",
+    "platform/users",
+    "platform/portal/page",
+    "platform/portal/fleet",
+  ],
+  "platform/portal/people": [
+    "common/core",
+    "common/report",
+    "platform/store",
+    "platform/audit",
+    "platform/users",
+    "platform/portal/words",
+    "platform/portal/page",
+  ],
+  "platform/portal": [
+    "common/core",
+    "platform/keys",
+    "platform/customers",
     "platform/mail",
     "platform/users",
     "platform/edge/connections",
+    "platform/portal/words",
+    "platform/portal/page",
+    "platform/portal/sign_in",
+    "platform/portal/fleet",
+    "platform/portal/work",
+    "platform/portal/people",
   ],
   "platform/edge/cli": [
     "common/core",
@@ -330,7 +364,7 @@ const importPattern = /(?:^\s*(?:import|export)\b[^;]*?from\s+|\bimport\()"(\.[^
 /** The part of the house that a file belongs to. */
 function folderOf(path: string): string {
   const folder = path.includes("/") ? path.slice(0, path.lastIndexOf("/")) : ".";
-  const depth = /^platform\/edge\//.test(folder) ? 3 : /^(?:src|common|platform)\//.test(folder) ? 2 : 1;
+  const depth = /^platform\/(?:edge|portal)\//.test(folder) ? 3 : /^(?:src|common|platform)\//.test(folder) ? 2 : 1;
   return folder.split("/").slice(0, depth).join("/");
 }
 

@@ -9,16 +9,16 @@ import { messageOf, UnavailableError, UsageError } from "../../common/core/error
 import { listCustomers } from "../customers/customers.ts";
 import { isPermitted, type Permission, permittedSites } from "../users/permissions.ts";
 import { maybeViewer, type Viewer } from "../users/sessions.ts";
-import { sessionSecret } from "./cookies.ts";
-import { deviceRoutes } from "./device_page.tsx";
-import { fleetRoutes } from "./fleet_pages.tsx";
-import { Message, pageOf } from "./layout.tsx";
-import { peopleRoutes } from "./people_pages.tsx";
-import css from "./portal.css" with { type: "text" };
-import type { PortalPlatform, PublicRequest, Route, UserRequest, VisibleCustomer } from "./route.ts";
-import { signInRoutes } from "./sign_in_pages.tsx";
-import { workRoutes } from "./work_pages.tsx";
-import { formatsOf, languageOf, translator } from "./words.ts";
+import { assets } from "./assets.ts";
+import { sessionSecret } from "./page/cookies.ts";
+import { deviceRoutes } from "./fleet/device_page.tsx";
+import { fleetRoutes } from "./fleet/fleet_routes.ts";
+import { Message, pageOf } from "./page/layout.tsx";
+import { peopleRoutes } from "./people/people_routes.ts";
+import type { PortalPlatform, PublicRequest, Route, UserRequest, VisibleCustomer } from "./page/route.ts";
+import { signInRoutes } from "./sign_in/sign_in_pages.tsx";
+import { workRoutes } from "./work/work_routes.ts";
+import { formatsOf, languageOf, translator } from "./words/words.ts";
 
 export const routes: readonly Route[] = [
   ...signInRoutes,
@@ -28,13 +28,9 @@ export const routes: readonly Route[] = [
   ...peopleRoutes,
 ];
 
-const icon =
-  `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="3" fill="#0b57a4"/>` +
-  `<path d="M4 6V3h8v3m-8 4H2.5V6h11v4H12M4 9h8v4H4z" fill="none" stroke="#fff" stroke-width="1.2"/></svg>`;
-
-/** Nothing but this portal's own files, no frames, no scripts. */
-const policy =
-  "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+/** Nothing but this portal's own files, no frames, nothing within the page itself. */
+const policy = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; " +
+  "form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 const maxFormBytes = 64 * 1024;
 
 export interface PortalOptions {
@@ -71,8 +67,9 @@ export function portalApp(platform: PortalPlatform, { origin, sourceOf }: Portal
   // whose common length would tell of the secret.
   const compressed = compress();
   app.use((c, next) => c.req.method === "GET" ? compressed(c, next) : next());
-  app.get("/portal.css", (c) => c.body(css, 200, { "content-type": "text/css; charset=utf-8", ...kept }));
-  app.get("/icon.svg", (c) => c.body(icon, 200, { "content-type": "image/svg+xml", ...kept }));
+  for (const { path, type, body } of assets) {
+    app.get(path, (c) => c.body(body, 200, { "content-type": type, ...kept }));
+  }
   for (const route of routes) {
     app.on(route.method, route.path, async (c) => await answer(platform, route, publicRequest(c), publicRequest));
   }

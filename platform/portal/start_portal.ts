@@ -10,7 +10,7 @@ import { keptSockets, peerOf } from "../edge/connections/kept_sockets.ts";
 import type { CertificateFiles } from "../keys/server_certificate.ts";
 import type { MailOptions } from "../mail/start_mailer.ts";
 import { portalApp } from "./portal_app.tsx";
-import type { PortalPlatform } from "./route.ts";
+import type { PortalPlatform } from "./page/route.ts";
 
 export interface PortalServeOptions {
   portal?: {

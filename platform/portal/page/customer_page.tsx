@@ -1,10 +1,10 @@
 /** What the pages of one customer have in common: their menu, and the choice of a site. */
 import type { Child } from "hono/jsx";
-import { listSites } from "../customers/customers.ts";
-import { type Permission, permittedSites } from "../users/permissions.ts";
+import { listSites } from "../../customers/customers.ts";
+import { type Permission, permittedSites } from "../../users/permissions.ts";
 import { pageOf } from "./layout.tsx";
 import type { CustomerRequest, VisibleCustomer } from "./route.ts";
-import type { Key } from "./words.ts";
+import type { Key } from "../words/words.ts";
 
 export function rootOf({ customerId }: VisibleCustomer): string {
   return `/customers/${customerId}`;
@@ -28,12 +28,19 @@ export function may({ viewer, customer }: CustomerRequest, permission: Permissio
 /** A page of a customer, with what else there is of it. */
 export function customerPage(
   request: CustomerRequest,
-  { title, tab, children, status }: { title: string; tab: string; children: Child; status?: 422 },
+  { title, tab, children, ...parts }: {
+    title: string;
+    tab: string;
+    children: Child;
+    status?: 422;
+    scripts?: readonly string[];
+    styles?: readonly string[];
+  },
 ) {
   const { t, customer } = request;
   return pageOf(request, {
     title,
-    ...(status === undefined ? {} : { status }),
+    ...parts,
     children: (
       <>
         <ul class="tabs" aria-label={customer.name}>

@@ -1,6 +1,6 @@
 /** One device: supplies, meters and their history, trays, alerts, and what it is known by. */
-import { UsageError } from "../../common/core/errors.ts";
-import { severityOf } from "../devices/alerts.ts";
+import { UsageError } from "../../../common/core/errors.ts";
+import { severityOf } from "../../devices/alerts.ts";
 import {
   lowestFirst,
   shownAlert,
@@ -9,14 +9,14 @@ import {
   shownTray,
   supplyName,
   words,
-} from "../devices/device_view.ts";
-import { type DeviceDetails, meterHistory, showDevice } from "../devices/show_device.ts";
-import { isLow } from "../devices/device_state.ts";
-import { LevelKind, type Supply } from "../../proto/gen/opendca/v1/reading.ts";
-import { chosenSite, customerPage, may, rootOf } from "./customer_page.tsx";
-import { modelOf, shownLevel } from "./fleet_pages.tsx";
-import { Table } from "./layout.tsx";
-import type { CustomerRequest, Route } from "./route.ts";
+} from "../../devices/device_view.ts";
+import { type DeviceDetails, meterHistory, showDevice } from "../../devices/show_device.ts";
+import { isLow } from "../../devices/device_state.ts";
+import { LevelKind, type Supply } from "../../../proto/gen/opendca/v1/reading.ts";
+import { chosenSite, customerPage, may, rootOf } from "../page/customer_page.tsx";
+import { modelOf, shownLevel } from "./shown.ts";
+import { Table } from "../page/layout.tsx";
+import type { CustomerRequest, Route } from "../page/route.ts";
 
 /** Undefined if the customer has none of this id at a site that the viewer may see. */
 export async function maybeDevice(request: CustomerRequest): Promise<DeviceDetails | undefined> {

@@ -1,21 +1,21 @@
 /** Signing in and out, the second factor, links of invitations, and proving again who somebody is. */
 import { raw } from "hono/html";
 import { renderSVG } from "uqr";
-import { UnavailableError, UsageError } from "../../common/core/errors.ts";
-import { linkHolder, type SignedIn, usePasswordLink } from "../users/sign_in.ts";
+import { UnavailableError, UsageError } from "../../../common/core/errors.ts";
+import { linkHolder, type SignedIn, usePasswordLink } from "../../users/sign_in.ts";
 import {
   confirmEnrolment,
   confirmSession,
   enrolmentOf,
   signInByPassword,
   signInBySecondFactor,
-} from "../users/sign_in.ts";
-import { firstUserEmail, requestPassword } from "../users/manage_users.ts";
-import { signOut } from "../users/sessions.ts";
-import { browserSecret, dropSession, sessionSecret, setBrowser, setSession } from "./cookies.ts";
-import { field } from "./form.ts";
-import { Field, Message, pageOf } from "./layout.tsx";
-import type { PublicRequest, Route, UserRequest } from "./route.ts";
+} from "../../users/sign_in.ts";
+import { firstUserEmail, requestPassword } from "../../users/manage_users.ts";
+import { signOut } from "../../users/sessions.ts";
+import { browserSecret, dropSession, sessionSecret, setBrowser, setSession } from "../page/cookies.ts";
+import { field } from "../page/form.ts";
+import { Field, Message, pageOf } from "../page/layout.tsx";
+import type { PublicRequest, Route, UserRequest } from "../page/route.ts";
 
 interface Said {
   message?: string;

@@ -1,11 +1,11 @@
 /** What a page is given, and what it is for: routes are a table, from which the tests of permissions are made. */
 import type { Context } from "hono";
-import type { Platform } from "../agents/platform.ts";
-import type { By } from "../audit/use_case.ts";
-import type { Permission } from "../users/permissions.ts";
-import type { Viewer } from "../users/sessions.ts";
-import type { Language, UsersPlatform } from "../users/users.ts";
-import type { formatsOf, Translate } from "./words.ts";
+import type { Platform } from "../../agents/platform.ts";
+import type { By } from "../../audit/use_case.ts";
+import type { Permission } from "../../users/permissions.ts";
+import type { Viewer } from "../../users/sessions.ts";
+import type { Language, UsersPlatform } from "../../users/users.ts";
+import type { formatsOf, Translate } from "../words/words.ts";
 
 export type PortalPlatform = Platform & UsersPlatform;
 

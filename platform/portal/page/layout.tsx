@@ -1,15 +1,18 @@
 /** What all pages have in common. */
 import { raw } from "hono/html";
 import type { Child } from "hono/jsx";
-import { isPermitted, type Permission } from "../users/permissions.ts";
+import { isPermitted, type Permission } from "../../users/permissions.ts";
 import type { PublicRequest, UserRequest } from "./route.ts";
-import type { Key } from "./words.ts";
+import type { Key } from "../words/words.ts";
 
 interface PageParts {
   title: string;
   children: Child;
   status?: 200 | 401 | 403 | 404 | 413 | 422 | 429 | 500 | 503;
   narrow?: boolean;
+  /** Paths of scripts and of style sheets beside the portal's own: see assets.ts. */
+  scripts?: readonly string[];
+  styles?: readonly string[];
 }
 
 const menu: { path: string; key: Key; permission: Permission; ofDealer?: true }[] = [
@@ -36,6 +39,8 @@ export function pageOf(request: PublicRequest | UserRequest, parts: PageParts): 
           <meta name="viewport" content="width=device-width, initial-scale=1" />
           <title>{`${parts.title} – ${t("product")}`}</title>
           <link rel="stylesheet" href="/portal.css" />
+          {parts.styles?.map((path) => <link rel="stylesheet" href={path} />)}
+          {parts.scripts?.map((path) => <script src={path} defer></script>)}
           <link rel="icon" href="/icon.svg" type="image/svg+xml" />
         </head>
         <body>

@@ -1,0 +1,20 @@
+/** Files that pages load: style, icon, scripts. All from this portal, as the content policy says. */
+import htmx from "htmx.org/dist/htmx.min.js" with { type: "text" };
+import uplotCss from "uplot/dist/uPlot.min.css" with { type: "text" };
+import uplot from "uplot/dist/uPlot.iife.min.js" with { type: "text" };
+import css from "./portal.css" with { type: "text" };
+
+const icon =
+  `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="3" fill="#0b57a4"/>` +
+  `<path d="M4 6V3h8v3m-8 4H2.5V6h11v4H12M4 9h8v4H4z" fill="none" stroke="#fff" stroke-width="1.2"/></svg>`;
+
+const style = "text/css; charset=utf-8", script = "text/javascript; charset=utf-8";
+
+/** By path. A page names the scripts that it needs (`PageParts.scripts`) and works without them. */
+export const assets: { path: string; type: string; body: string }[] = [
+  { path: "/portal.css", type: style, body: css },
+  { path: "/icon.svg", type: "image/svg+xml", body: icon },
+  { path: "/htmx.js", type: script, body: htmx },
+  { path: "/uplot.js", type: script, body: uplot },
+  { path: "/uplot.css", type: style, body: uplotCss },
+];

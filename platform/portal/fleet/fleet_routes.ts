@@ -1,0 +1,21 @@
+/** Which address shows which page of the fleet. */
+import type { Route } from "../page/route.ts";
+import { agents } from "./agents_page.tsx";
+import { alerts } from "./alerts_page.tsx";
+import { devices } from "./devices_page.tsx";
+import { overview } from "./overview_page.tsx";
+import { supplies } from "./supplies_page.tsx";
+
+export const fleetRoutes: Route[] = [
+  { method: "GET", path: "/", access: "fleet", permission: "readFleet", handle: overview },
+  { method: "GET", path: "/customers/:customer/devices", access: "customer", permission: "readFleet", handle: devices },
+  {
+    method: "GET",
+    path: "/customers/:customer/supplies",
+    access: "customer",
+    permission: "readFleet",
+    handle: supplies,
+  },
+  { method: "GET", path: "/customers/:customer/alerts", access: "customer", permission: "readFleet", handle: alerts },
+  { method: "GET", path: "/customers/:customer/agents", access: "customer", permission: "readFleet", handle: agents },
+];

@@ -1,0 +1,82 @@
+/** The audit log, as a page and as CSV. */
+import { csvText } from "../../../common/report/csv_text.ts";
+import type { AuditEntry } from "../../audit/audit_log.ts";
+import { listAudit } from "../../audit/read_audit.ts";
+import { listUserAudit } from "../../users/users.ts";
+import type { Page } from "../../store/page.ts";
+import { pageNumber, pageOf, Pager, pageSize, Table } from "../page/layout.tsx";
+import type { UserRequest } from "../page/route.ts";
+
+/** Whose log is shown: a customer's, or what concerns the users of the dealer. */
+interface AuditChoice {
+  id: string;
+  name: string;
+  entries(page: Page): Promise<AuditEntry[]>;
+}
+
+function auditChoices({ t, platform, by, viewer, customers }: UserRequest): AuditChoice[] {
+  const ofDealer: AuditChoice = {
+    id: "users",
+    name: t("users"),
+    entries: (page) => listUserAudit(platform, by, { dealerId: viewer.dealerId, ...page }),
+  };
+  const ofCustomers = customers.map(({ customerId: id, name }): AuditChoice => ({
+    id,
+    name,
+    entries: (page) => listAudit(platform, by, { customerId: id, ...page }),
+  }));
+  return viewer.customerId === undefined ? [ofDealer, ...ofCustomers] : ofCustomers;
+}
+
+export async function auditPage(request: UserRequest): Promise<Response> {
+  const { t, formats, c } = request, page = pageNumber(c), choices = auditChoices(request);
+  const chosen = choices.find(({ id }) => id === c.req.query("of")) ?? choices[0];
+  if (chosen === undefined) return await pageOf(request, { title: t("audit"), children: <p>{t("noCustomers")}</p> });
+  if (c.req.query("format") === "csv") {
+    const cells = (await chosen.entries({ limit: 100_000 })).map((row) => [
+      new Date(row.at).toISOString(),
+      row.actor,
+      row.action,
+      row.subject,
+      row.detail,
+      row.digest,
+    ]);
+    return c.body(csvText([["at", "actor", "action", "subject", "detail", "digest"], ...cells], { bom: true }), 200, {
+      "content-type": "text/csv; charset=utf-8",
+      "content-disposition": 'attachment; filename="audit.csv"',
+    });
+  }
+  const rows = (await chosen.entries({ limit: pageSize + 1, offset: page * pageSize })).reverse();
+  const shown = rows.slice(0, pageSize);
+  return await pageOf(request, {
+    title: `${t("audit")}: ${chosen.name}`,
+    children: (
+      <>
+        <form class="filters" method="get">
+          <div>
+            <label for="of">{t("customer")}</label>
+            <select id="of" name="of">
+              {choices.map(({ id, name }) => <option value={id} selected={id === chosen.id}>{name}</option>)}
+            </select>
+          </div>
+          <button type="submit">{t("filter")}</button>
+          <a href={`/audit?of=${chosen.id}&format=csv`}>{t("csv")}</a>
+        </form>
+        <Table
+          rows={shown}
+          empty={t("none")}
+          caption={t("audit")}
+          isTitled
+          columns={[
+            { heading: t("time"), cell: ({ at }) => formats.time(at) },
+            { heading: t("who"), cell: ({ actor }) => actor },
+            { heading: t("action"), cell: ({ action }) => action },
+            { heading: t("subject"), cell: ({ subject }) => subject },
+            { heading: t("detail"), cell: ({ detail }) => detail === "{}" ? "" : detail },
+          ]}
+        />
+        <Pager request={request} page={page} shown={shown.length} hasMore={rows.length > pageSize} />
+      </>
+    ),
+  });
+}

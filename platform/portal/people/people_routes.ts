@@ -1,0 +1,76 @@
+/** Which address shows which page about people. */
+import { deactivateUser, reactivateUser } from "../../users/manage_users.ts";
+import { endUserSessions } from "../../users/sessions.ts";
+import { type Language, languages, setLanguage } from "../../users/users.ts";
+import { field } from "../page/form.ts";
+import type { Route } from "../page/route.ts";
+import { accountPage } from "./account_page.tsx";
+import { auditPage } from "./audit_page.tsx";
+import { invite, manageable, usersPage, withUsers } from "./users_page.tsx";
+
+export const peopleRoutes: Route[] = [
+  {
+    method: "GET",
+    path: "/users",
+    access: "dealer",
+    permission: "manageUsers",
+    handle: (request) => usersPage(request),
+  },
+  { method: "POST", path: "/users", access: "dealer", permission: "manageUsers", confirmed: true, handle: invite },
+  {
+    method: "POST",
+    path: "/users/:user/deactivate",
+    access: "dealer",
+    permission: "manageUsers",
+    confirmed: true,
+    handle: (request) =>
+      withUsers(request, async () => {
+        await deactivateUser(request.platform, request.by, { user: await manageable(request) });
+        return undefined;
+      }),
+  },
+  {
+    method: "POST",
+    path: "/users/:user/reactivate",
+    access: "dealer",
+    permission: "manageUsers",
+    confirmed: true,
+    handle: (request) =>
+      withUsers(
+        request,
+        async () => await reactivateUser(request.platform, request.by, { user: await manageable(request) }),
+      ),
+  },
+  { method: "GET", path: "/audit", access: "dealer", permission: "readAudit", handle: auditPage },
+  { method: "GET", path: "/account", access: "signedIn", handle: accountPage },
+  {
+    method: "POST",
+    path: "/account/language",
+    access: "signedIn",
+    async handle({ platform, c, viewer }) {
+      const language = await field(c, "language");
+      if ((languages as readonly string[]).includes(language)) {
+        await setLanguage(platform, { userId: viewer.userId, language: language as Language });
+      }
+      return c.redirect("/account", 303);
+    },
+  },
+  {
+    method: "POST",
+    path: "/account/sessions/end-others",
+    access: "signedIn",
+    async handle({ platform, c, viewer }) {
+      await endUserSessions(platform, { viewer, except: viewer.sessionId });
+      return c.redirect("/account", 303);
+    },
+  },
+  {
+    method: "POST",
+    path: "/account/sessions/:session/end",
+    access: "signedIn",
+    async handle({ platform, c, viewer }) {
+      await endUserSessions(platform, { viewer, sessionId: c.req.param("session") ?? "" });
+      return c.redirect("/account", 303);
+    },
+  },
+];

@@ -1,0 +1,99 @@
+/** Texts of sign-in. Pure. */
+import type { Texts } from "./texts.ts";
+
+export const signInWords = {
+  signIn: ["Sign in", "Anmelden", "Accedi"],
+  signOut: ["Sign out", "Abmelden", "Esci"],
+  email: ["E-mail address", "E-Mail-Adresse", "Indirizzo e-mail"],
+  password: ["Password", "Passwort", "Password"],
+  newPassword: ["New password", "Neues Passwort", "Nuova password"],
+  passwordHelp: [
+    "At least 12 characters. A few words that have nothing to do with one another are good.",
+    "Mindestens 12 Zeichen. Gut sind einige Wörter, die nichts miteinander zu tun haben.",
+    "Almeno 12 caratteri. Vanno bene alcune parole che non hanno nulla in comune.",
+  ],
+  refused: [
+    "E-mail address or password is wrong, or the user is deactivated.",
+    "E-Mail-Adresse oder Passwort ist falsch, oder der Benutzer ist deaktiviert.",
+    "L'indirizzo e-mail o la password è errata, oppure l'utente è disattivato.",
+  ],
+  lockNote: [
+    "After 5 failed attempts a user is deactivated; an administrator can reactivate it.",
+    "Nach 5 Fehlversuchen wird ein Benutzer deaktiviert; ein Administrator kann ihn reaktivieren.",
+    "Dopo 5 tentativi falliti un utente viene disattivato; un amministratore può riattivarlo.",
+  ],
+  wait: [
+    "Too many failed attempts from your network. Try again in {minutes} minutes.",
+    "Zu viele Fehlversuche aus Ihrem Netz. Versuchen Sie es in {minutes} Minuten wieder.",
+    "Troppi tentativi falliti dalla vostra rete. Riprovare tra {minutes} minuti.",
+  ],
+  busy: [
+    "Too many people sign in at this moment. Try again soon.",
+    "Gerade melden sich zu viele Personen an. Versuchen Sie es gleich wieder.",
+    "Troppe persone accedono in questo momento. Riprovare tra poco.",
+  ],
+  forgot: ["Forgot your password?", "Passwort vergessen?", "Password dimenticata?"],
+  forgotHelp: [
+    "You get a link by e-mail. A deactivated user needs an administrator.",
+    "Sie bekommen einen Link per E-Mail. Ein deaktivierter Benutzer braucht einen Administrator.",
+    "Riceverete un link per e-mail. Per un utente disattivato serve un amministratore.",
+  ],
+  forgotDone: [
+    "If this address belongs to an active user, a link is on its way. It works for an hour.",
+    "Wenn diese Adresse zu einem aktiven Benutzer gehört, ist ein Link unterwegs. Er gilt eine Stunde.",
+    "Se l'indirizzo appartiene a un utente attivo, un link è in arrivo. Vale un'ora.",
+  ],
+  secondFactor: ["Second factor", "Zweiter Faktor", "Secondo fattore"],
+  code: ["Code", "Code", "Codice"],
+  codeHelp: [
+    "The six digits that your app shows, or one of your recovery codes.",
+    "Die sechs Ziffern Ihrer App, oder einer Ihrer Wiederherstellungscodes.",
+    "Le sei cifre della vostra app, oppure uno dei codici di recupero.",
+  ],
+  wrongCode: [
+    "The code is wrong, or was used before. Each code works once.",
+    "Der Code ist falsch oder wurde schon benutzt. Jeder Code gilt einmal.",
+    "Il codice è errato o è già stato usato. Ogni codice vale una volta.",
+  ],
+  over: [
+    "This took too long. Sign in again.",
+    "Das hat zu lange gedauert. Melden Sie sich noch einmal an.",
+    "È passato troppo tempo. Accedere di nuovo.",
+  ],
+  continue: ["Continue", "Weiter", "Continua"],
+  setUpTitle: ["Set up your second factor", "Zweiten Faktor einrichten", "Configurare il secondo fattore"],
+  setUpHelp: [
+    "Scan this picture with an authenticator app, then type the six digits that it shows.",
+    "Lesen Sie dieses Bild mit einer Authenticator-App ein, und geben Sie die sechs Ziffern ein, die sie zeigt.",
+    "Inquadrare l'immagine con un'app di autenticazione, poi inserire le sei cifre che mostra.",
+  ],
+  setUpPicture: ["QR code for the app", "QR-Code für die App", "Codice QR per l'app"],
+  setUpTyped: [
+    "Or type this secret into the app:",
+    "Oder geben Sie dieses Geheimnis in die App ein:",
+    "Oppure inserire questo segreto nell'app:",
+  ],
+  recoveryTitle: ["Your recovery codes", "Ihre Wiederherstellungscodes", "I vostri codici di recupero"],
+  recoveryHelp: [
+    "Each of them replaces the app once. They are shown now only: print them, or keep them in a password manager.",
+    "Jeder ersetzt die App einmal. Sie werden nur jetzt gezeigt: Drucken Sie sie, oder verwahren Sie sie in einem Passwortspeicher.",
+    "Ognuno sostituisce l'app una volta. Vengono mostrati solo ora: stamparli o conservarli in un gestore di password.",
+  ],
+  linkTitle: ["Choose a password", "Passwort wählen", "Scegliere una password"],
+  linkOver: [
+    "This link was used, or is too old. Ask an administrator for a new one.",
+    "Dieser Link wurde benutzt oder ist zu alt. Bitten Sie einen Administrator um einen neuen.",
+    "Questo link è già stato usato o è scaduto. Chiederne uno nuovo a un amministratore.",
+  ],
+  weak: [
+    "This password is easily guessed: it is like one that was stolen before, or like your name.",
+    "Dieses Passwort ist leicht zu erraten: Es ähnelt einem gestohlenen oder Ihrem Namen.",
+    "Questa password è facile da indovinare: somiglia a una già rubata o al vostro nome.",
+  ],
+  confirmTitle: ["Confirm that it is you", "Bestätigen, dass Sie es sind", "Confermare la propria identità"],
+  confirmHelp: [
+    "This needs your password and a code again.",
+    "Dafür werden Passwort und Code noch einmal gebraucht.",
+    "Per questo servono di nuovo la password e un codice.",
+  ],
+} as const satisfies Texts;

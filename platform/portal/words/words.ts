@@ -1,0 +1,55 @@
+/** The portal's texts, in each language. A key that one language lacks is a type error. Pure. */
+import { IntlMessageFormat } from "intl-messageformat";
+import type { Language } from "../../users/users.ts";
+import { commonWords } from "./common_words.ts";
+import { fleetWords } from "./fleet_words.ts";
+import { peopleWords } from "./people_words.ts";
+import { signInWords } from "./sign_in_words.ts";
+import { workWords } from "./work_words.ts";
+
+const texts = { ...commonWords, ...signInWords, ...fleetWords, ...workWords, ...peopleWords };
+
+export type Key = keyof typeof texts;
+export type Translate = (key: Key, values?: Record<string, string | number>) => string;
+
+const columns: Record<Language, 0 | 1 | 2> = { en: 0, de: 1, it: 2 };
+
+/** Those with values in them; made once, as reading a message takes longer than filling it. */
+const formats = new Map<string, IntlMessageFormat>();
+
+export function translator(language: Language): Translate {
+  const column = columns[language];
+  return (key, values) => {
+    const text = texts[key][column];
+    if (!text.includes("{")) return text;
+    const id = `${language} ${key}`;
+    let format = formats.get(id);
+    if (format === undefined) {
+      formats.set(id, format = new IntlMessageFormat(text, language, undefined, { ignoreTag: true }));
+    }
+    return String(format.format(values));
+  };
+}
+
+/** The first language that a browser asks for and that the portal has (RFC 9110, 12.5.4; weights are in order mostly). */
+export function languageOf(acceptLanguage: string | undefined): Language {
+  for (const part of (acceptLanguage ?? "").toLowerCase().split(",").slice(0, 20)) {
+    const language = part.trim().slice(0, 2);
+    if (language in columns) return language as Language;
+  }
+  return "en";
+}
+
+/** Times and numbers as a language writes them; times in UTC, which is said. */
+export function formatsOf(
+  language: Language,
+): { time(ms: number): string; day(ms: number): string; number(value: number): string } {
+  const time = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short", timeZone: "UTC" });
+  const day = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeZone: "UTC" });
+  const number = new Intl.NumberFormat(language);
+  return {
+    time: (ms) => `${time.format(ms)} UTC`,
+    day: (ms) => day.format(ms),
+    number: (value) => number.format(value),
+  };
+}
