@@ -2,7 +2,22 @@ const alphabet = "0123456789abcdefghjkmnpqrstvwxyz";
 
 /** A random id of 60 bits that can be read out on the telephone, such as `agt-7k4mq2zd9xta`. */
 export function newId(
-  prefix: "dea" | "cus" | "sit" | "cod" | "agt" | "dev" | "chg" | "ses" | "fil" | "usr" | "sgn" | "mai",
+  prefix:
+    | "dea"
+    | "cus"
+    | "sit"
+    | "cod"
+    | "agt"
+    | "dev"
+    | "chg"
+    | "ses"
+    | "fil"
+    | "usr"
+    | "sgn"
+    | "mai"
+    | "tok"
+    | "hok"
+    | "msg",
 ): string {
   const random = crypto.getRandomValues(new Uint8Array(12));
   return `${prefix}-${Array.from(random, (byte) => alphabet[byte & 31]).join("")}`;

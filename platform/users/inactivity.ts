@@ -3,6 +3,7 @@ import { messageOf, UsageError } from "../../common/core/errors.ts";
 import { appendAudit } from "../audit/audit_log.ts";
 import { type By, changePlatform, readPlatform } from "../audit/use_case.ts";
 import { dealerOf } from "../customers/dealers.ts";
+import { forgetTokens } from "./api_tokens.ts";
 import { forgetSources } from "./failed_attempts.ts";
 import { queueMail } from "../mail/mail_queue.ts";
 import { deactivateRow, portalOrigin } from "./manage_users.ts";
@@ -91,9 +92,8 @@ const lookMs = 60 * 60_000;
 export function keepUsers(platform: Pick<UsersPlatform, "store" | "clock" | "pepper" | "log">): AsyncDisposable {
   let looking: Promise<void> = Promise.resolve();
   const look = () => {
-    looking = deactivateInactive(platform).then(() => warnInactive(platform)).then(() => forgetSignIns(platform)).catch(
-      (error) => platform.log("storeBusy", { message: messageOf(error) }),
-    );
+    looking = deactivateInactive(platform).then(() => warnInactive(platform)).then(() => forgetSignIns(platform))
+      .then(() => forgetTokens(platform)).catch((error) => platform.log("storeBusy", { message: messageOf(error) }));
   };
   look();
   const timer = setInterval(look, lookMs);

@@ -10,6 +10,7 @@ import * as agentConfigs from "../../platform/agents/agent_configs.ts";
 import * as quota from "../../platform/agents/quota.ts";
 import * as deviceChanges from "../../platform/devices/device_changes.ts";
 import * as listedDevices from "../../platform/devices/listed_devices.ts";
+import { newId } from "../../platform/store/new_id.ts";
 import type { Transaction } from "../../platform/store/store.ts";
 import * as tasks from "../../platform/tasks/tasks.ts";
 import {
@@ -93,6 +94,14 @@ export async function customerWithEverything(platform: TestPlatform, name: strin
      VALUES (:customer, :agent_id, '0.2.0', 0, 7, 'no poll')`,
     { agent_id: agent.agentId },
   );
+  await agent.tenant.run(
+    `INSERT INTO webhook_deliveries (customer_id, delivery_id, webhook_id, type, body, state, next_at, created_at)
+     VALUES (:customer, :id, 'hok-000000000000', 'alert.raised', '{}', 'waiting', 0, 0)`,
+    { id: newId("msg") },
+  );
+  await agent.tenant.run("INSERT INTO silent_told (customer_id, subject, at) VALUES (:customer, :subject, 0)", {
+    subject: agent.agentId,
+  });
   return agent;
 }
 
@@ -138,6 +147,8 @@ export const ofNobody = [
   "access_forwards",
   "access_gateways",
   "activation_calls",
+  "api_answers",
+  "api_tokens",
   "audit_counts",
   "dealers",
   "failed_keys",
@@ -158,6 +169,7 @@ export const ofNobody = [
   "user_roles",
   "user_sessions",
   "users",
+  "webhooks",
 ];
 
 /** Everything that a customer owns. */

@@ -26,6 +26,12 @@ const examples: Record<string, string[]> = {
   "user roles": ["user roles eva@example.com technician billing:Acme"],
   "user deactivate": ["user deactivate eva@example.com"],
   "user reactivate": ["user reactivate eva@example.com", "user reactivate eva@example.com --reset-second-factor"],
+  "token create": [
+    "token create 'Power BI' --user eva@example.com --permission readFleet readMeters --valid 365d",
+    "token create tickets --user eva@example.com --permission runTasks --at Acme/Berlin",
+  ],
+  "token list": ["token list", "token list --user eva@example.com"],
+  "token revoke": ["token revoke tok-000000000000"],
   "customer create": ['customer create "Acme GmbH"', 'customer create "Acme GmbH" --dealer "Copy & Print"'],
   "customer rename": ['customer rename "Acme GmbH" "Acme SE"'],
   "customer close": ['customer close "Acme GmbH" --reason "contract ended" --revoke-agents'],

@@ -26,6 +26,7 @@ import { addReleaseCommands } from "./release_commands.ts";
 import { addServeCommand } from "./serve_command.ts";
 import { addStatusCommand } from "./status_command.ts";
 import { addTaskCommands } from "./task_commands.ts";
+import { addTokenCommands } from "./token_commands.ts";
 import { addUnlockCommand } from "./unlock_command.ts";
 import { addUserCommands } from "./user_commands.ts";
 import { addVerifyCommand } from "./verify_command.ts";
@@ -96,6 +97,7 @@ function createProgram(context: CommandContext, show: (text: string) => void): C
   addForwardCommand(program, context);
   addUnlockCommand(program, context);
   addUserCommands(program, context);
+  addTokenCommands(program, context);
   addDeviceCommands(program, context);
   addMeterCommands(program, context);
   addReadingCommands(program, context);
