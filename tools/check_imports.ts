@@ -185,6 +185,9 @@ export const allowed: Record<string, string[]> = {
     "platform/releases",
     "platform/tasks",
   ],
+  "platform/alerts": [
+    "platform/store",
+  ],
   "platform/access": [
     "common/core",
     "common/protocol",

@@ -77,6 +77,8 @@ export async function dropOld(
     ? await dropSamples(store, { before: cutoffs.samples, signal })
     : await dropRows(store, { table: "samples", column: "observed_at", before: cutoffs.samples, signal });
   dropped += await dropRows(store, { table: "alerts", column: "ended_at", before: cutoffs.samples, signal });
+  dropped += await dropRows(store, { table: "raised_alerts", column: "ended_at", before: cutoffs.samples, signal });
+  dropped += await dropRows(store, { table: "alert_events", column: "at", before: cutoffs.samples, signal });
   dropped += await dropRows(store, { table: "access_requests", column: "at", before: cutoffs.samples, signal });
   dropped += await dropRows(store, { table: "access_links", column: "expires_at", before: cutoffs.samples, signal });
   return dropped;
@@ -128,6 +130,8 @@ const tableKeys = {
   records: "customer_id, agent_id, record_id, received_at",
   samples: "customer_id, device_id, kind, name, observed_at, origin",
   alerts: "customer_id, device_id, alert_key, first_seen_at, origin",
+  raised_alerts: "customer_id, alert_id",
+  alert_events: "customer_id, number",
   access_requests: "customer_id, session_id, request_id",
   access_links: "customer_id, token_digest",
 };

@@ -2,6 +2,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { moveEvidence } from "./sqlite/merge_duplicates.ts";
 import { schema } from "./schema.ts";
 import { access } from "./access_tables.ts";
+import { insight } from "./insight_tables.ts";
 import { interfaces } from "./interface_tables.ts";
 import { releases } from "./release_tables.ts";
 import { mails, users } from "./user_tables.ts";
@@ -459,4 +460,5 @@ export const migrations: readonly Migration[] = [
   mails,
   accessTimes,
   interfaces,
+  insight,
 ];

@@ -90,6 +90,21 @@ export async function customerWithEverything(platform: TestPlatform, name: strin
   await legacyTls.setLegacyTls(platform.platform, by, { device: device!.device_id, isAllowed: true });
   await quota.addUsage(agent.tenant, { agentId: agent.agentId, at, bytes: 1 });
   await agent.tenant.run(
+    `INSERT INTO raised_alerts (customer_id, alert_id, kind, device_id, agent_id, alert_key, alert_group, severity,
+       description, detail, began_at, raised_at)
+     VALUES (:customer, 'alr-000000000000', 'deviceSilent', :device_id, :agent_id, '', '', 'warning', '', '{}', 0, 0)`,
+    { device_id: device!.device_id, agent_id: agent.agentId },
+  );
+  await agent.tenant.run(
+    `INSERT INTO alert_events (customer_id, number, at, alert_id, event, actor, detail)
+     VALUES (:customer, 1, 0, 'alr-000000000000', 'raised', 'platform', '{}')`,
+  );
+  await agent.tenant.run(
+    `INSERT INTO supply_forecasts (customer_id, device_id, supply, made_at, forecast)
+     VALUES (:customer, :device_id, '1.1', 0, '{}')`,
+    { device_id: device!.device_id },
+  );
+  await agent.tenant.run(
     `INSERT INTO agent_updates (customer_id, agent_id, version, offered_at, phase, message)
      VALUES (:customer, :agent_id, '0.2.0', 0, 7, 'no poll')`,
     { agent_id: agent.agentId },
