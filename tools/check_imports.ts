@@ -209,6 +209,7 @@ export const allowed: Record<string, string[]> = {
     "platform/customers",
     "platform/agents",
   ],
+  "platform/sso": ["common/core", "common/host"],
   "platform/edge/connections": ["common/core"],
   "platform/edge/grpc": [
     "common/core",

@@ -103,20 +103,9 @@ export async function passProxy(
 export async function startTls(
   socket: Socket,
   host: string,
-  { trust, context, protocol, judge }: TlsOptions,
+  options: TlsOptions,
 ): Promise<TLSSocket> {
-  mendTlsWrites();
-  const secure = tls.connect({
-    socket,
-    host,
-    servername: host,
-    ...(protocol === null ? {} : { ALPNProtocols: [protocol] }),
-    secureContext: context,
-    // Set explicitly: the default depends on NODE_TLS_REJECT_UNAUTHORIZED in the environment.
-    ...(judge === undefined
-      ? { checkServerIdentity: identityCheck(trust), rejectUnauthorized: true }
-      : { rejectUnauthorized: false }),
-  });
+  const { protocol, judge } = options, secure = beginTls(socket, host, options);
   try {
     await ready(secure, "secureConnect");
     if (judge !== undefined) judge(secure);
@@ -130,6 +119,23 @@ export async function startTls(
     secure.destroy();
     throw error;
   }
+}
+
+/** For a library that waits itself, and afterwards looks whether the socket is `authorized`. */
+export function beginTls(socket: Socket, host: string, { trust, context, protocol, judge }: TlsOptions): TLSSocket {
+  mendTlsWrites();
+  return tls.connect({
+    socket,
+    host,
+    // An address is no server name (RFC 6066, 3).
+    ...(net.isIP(host) === 0 ? { servername: host } : {}),
+    ...(protocol === null ? {} : { ALPNProtocols: [protocol] }),
+    secureContext: context,
+    // Set explicitly: the default depends on NODE_TLS_REJECT_UNAUTHORIZED in the environment.
+    ...(judge === undefined
+      ? { checkServerIdentity: identityCheck(trust), rejectUnauthorized: true }
+      : { rejectUnauthorized: false }),
+  });
 }
 
 /** Rejects if the promise takes longer than the timeout, or is aborted. */
