@@ -52,8 +52,10 @@ function valueOf(
   if (`${table}.${column}` === "mails.state") return "waiting";
   if (`${table}.${column}` === "user_links.kind") return "invitation";
   if (`${table}.${column}` === "user_sessions.step") return "full";
-  if (/^(dealer|site|agent|device|user)_id$/.test(column)) {
-    return `${column}-${/^(dealers|sites|agents|devices|users)$/.test(table) ? row : 0}`;
+  if (`${table}.${column}` === "identity_providers.kind") return "oidc";
+  if (`${table}.${column}` === "provider_flows.purpose") return "signIn";
+  if (/^(dealer|site|agent|device|user|provider)_id$/.test(column)) {
+    return `${column}-${/^(dealers|sites|agents|devices|users|identity_providers)$/.test(table) ? row : 0}`;
   }
   if (type === "INTEGER") return row === 0 ? 9_223_372_036_854_775_000n : BigInt(row * 7 - 3);
   if (type === "REAL") return row === 0 ? 1e300 : row / 3;

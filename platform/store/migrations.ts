@@ -5,6 +5,7 @@ import { access } from "./access_tables.ts";
 import { insight } from "./insight_tables.ts";
 import { interfaces } from "./interface_tables.ts";
 import { releases } from "./release_tables.ts";
+import { sso } from "./sso_tables.ts";
 import { mails, users } from "./user_tables.ts";
 
 /* Refusals and ledger heads of agents; devices that two agents see; indices of what each poll and upload asks. */
@@ -461,4 +462,5 @@ export const migrations: readonly Migration[] = [
   accessTimes,
   interfaces,
   insight,
+  sso,
 ];

@@ -17,7 +17,8 @@ export function newId(
     | "mai"
     | "tok"
     | "hok"
-    | "msg",
+    | "msg"
+    | "idp",
 ): string {
   const random = crypto.getRandomValues(new Uint8Array(12));
   return `${prefix}-${Array.from(random, (byte) => alphabet[byte & 31]).join("")}`;

@@ -35,6 +35,8 @@ export interface UserLink {
   /** Undefined if no portal has run yet. */
   address: string | undefined;
   endsAt: Date;
+  /** The user is of a provider of identities, and signs in by it: there is no link. */
+  isOfProvider?: true;
 }
 
 export interface Invitation {
@@ -164,15 +166,24 @@ export function reactivateUser(
   return changePlatform(platform, by, async (tx, at) => {
     const row = await userNamed(tx, user, dealerId), { user_id: userId, email } = row;
     await endAccess(tx, userId);
+    if (row.of_provider !== null) {
+      await tx.run(
+        "UPDATE users SET state = 'active', state_reason = NULL, state_since = :at WHERE user_id = :id",
+        { id: userId, at: at.getTime() },
+      );
+      if (resetSecondFactor) await dropSecondFactor(tx, userId);
+      return {
+        answer: { userId, email, token: "", address: undefined, endsAt: at, isOfProvider: true },
+        customerId: row.of_customer,
+        audit: { action: "userReactivated", subject: userId, detail: { email, resetSecondFactor } },
+      };
+    }
     await tx.run(
       `UPDATE users SET state = 'invited', state_reason = NULL, state_since = :at, failed_attempts = 0,
          unknown_browsers_until = 0, password = NULL WHERE user_id = :id`,
       { id: userId, at: at.getTime() },
     );
-    if (resetSecondFactor) {
-      await tx.run("UPDATE users SET totp_secret = NULL, totp_step = 0 WHERE user_id = :id", { id: userId });
-      await tx.run("DELETE FROM user_recovery_codes WHERE user_id = :id", { id: userId });
-    }
+    if (resetSecondFactor) await dropSecondFactor(tx, userId);
     const link = await sentLink(platform, tx, { user: row, kind: "invitation", at });
     return {
       answer: link,
@@ -180,6 +191,11 @@ export function reactivateUser(
       audit: { action: "userReactivated", subject: userId, detail: { email, resetSecondFactor } },
     };
   });
+}
+
+async function dropSecondFactor(tx: Transaction, userId: string): Promise<void> {
+  await tx.run("UPDATE users SET totp_secret = NULL, totp_step = 0 WHERE user_id = :id", { id: userId });
+  await tx.run("DELETE FROM user_recovery_codes WHERE user_id = :id", { id: userId });
 }
 
 /** A new link, which is also sent by mail where mails are sent, and the portal's address is known. */
@@ -210,7 +226,7 @@ export async function requestPassword(
   const at = clock.now();
   await store.transaction(async (tx) => {
     const user = await maybeUserByEmail(tx, email.trim());
-    if (user?.state !== "active" || !await hasMail(tx)) return;
+    if (user?.state !== "active" || user.of_provider !== null || !await hasMail(tx)) return;
     const last = await tx.get<{ ends_at: number }>("SELECT ends_at FROM user_links WHERE user_id = :id", {
       id: user.user_id,
     });
@@ -277,7 +293,8 @@ export async function deactivateRow(
   await endAccess(tx, userId);
 }
 
-async function endAccess(tx: Transaction, userId: string): Promise<void> {
+/** Ends all sessions and links. */
+export async function endAccess(tx: Transaction, userId: string): Promise<void> {
   for (const table of ["user_sessions", "user_links", "user_browsers"]) {
     await tx.run(`DELETE FROM ${table} WHERE user_id = :id`, { id: userId });
   }
@@ -287,7 +304,8 @@ function isOfDealerAdministrator({ role, customerId }: Grant): boolean {
   return role === "administrator" && customerId === undefined;
 }
 
-async function keepAdministrator(tx: Transaction, row: UserRow, what: string): Promise<void> {
+/** Throws UsageError if `row` is the last one who can let people in. */
+export async function keepAdministrator(tx: Transaction, row: UserRow, what: string): Promise<void> {
   if (!await isLastAdministrator(tx, row)) return;
   throw new UsageError(
     `Cannot ${what} "${row.email}" as nobody would be left who may manage users`,
@@ -296,7 +314,7 @@ async function keepAdministrator(tx: Transaction, row: UserRow, what: string): P
 }
 
 /** Grants with ids, within what the user belongs to. */
-async function checkedGrants(
+export async function checkedGrants(
   tx: Transaction,
   grants: readonly Grant[],
   of: { dealerId: string; customerId: string | undefined },
@@ -321,7 +339,8 @@ async function checkedGrants(
   return checked;
 }
 
-async function setGrants(tx: Transaction, userId: string, grants: readonly Grant[]): Promise<void> {
+/** Replaces all. */
+export async function setGrants(tx: Transaction, userId: string, grants: readonly Grant[]): Promise<void> {
   await tx.run("DELETE FROM user_roles WHERE user_id = :id", { id: userId });
   for (const { role, customerId = "", siteId = "" } of grants) {
     await tx.run(
@@ -332,7 +351,7 @@ async function setGrants(tx: Transaction, userId: string, grants: readonly Grant
   }
 }
 
-function grantsText(grants: readonly Grant[]): string {
+export function grantsText(grants: readonly Grant[]): string {
   return grants.map(({ role, customerId, siteId }) => [role, customerId, siteId].filter(Boolean).join("@")).join(" ");
 }
 

@@ -28,6 +28,28 @@ export interface SessionRow {
   totp_secret: Uint8Array | null;
   source: string;
   browser: string;
+  /** The rest: of a session that a provider of identities began. */
+  provider_id: string | null;
+  provider_kept: Uint8Array | null;
+  checked_at: number | null;
+  check_at: number | null;
+  valid_until: number | null;
+}
+
+/** How a session goes on that a provider of identities began. */
+export interface SessionOrigin {
+  providerId: string;
+  /** Sealed: what the provider is asked with whether the user still may sign in. */
+  kept: Uint8Array | null;
+  checkedAt: number;
+  /** When to ask again; null: it cannot be asked. */
+  checkAt: number | null;
+  /** The session counts for nothing from then on, until the provider has said so again. */
+  validUntil: number;
+  /** The provider's own end of the session, or that of the session that goes on by this one. */
+  endsAt?: number | undefined;
+  /** When the person last proved to the provider who it is; 0: not known. Undefined: just now, to the platform. */
+  confirmedAt?: number | undefined;
 }
 
 /** Whoever looks at a page. */
@@ -40,6 +62,8 @@ export interface Viewer {
   dealerId: string;
   /** Undefined: of the dealer. */
   customerId: string | undefined;
+  /** Of identities, that the session is by; undefined: password or passkey. */
+  providerId: string | undefined;
   grants: readonly Grant[];
   /** Whether a dangerous thing needs no further proof now. */
   isConfirmed: boolean;
@@ -54,27 +78,47 @@ export interface Client {
 /** Returns the secret for the cookie. */
 export async function startSession(
   tx: Transaction,
-  { userId, step, at, client }: { userId: string; step: SessionStep; at: Date; client: Client },
+  { userId, step, at, client, origin }: {
+    userId: string;
+    step: SessionStep;
+    at: Date;
+    client: Client;
+    origin?: SessionOrigin | undefined;
+  },
 ): Promise<{ secret: string; sessionId: string }> {
   const secret = newSecret(), sessionId = newId("sgn"), now = at.getTime();
   await tx.run("DELETE FROM user_sessions WHERE ends_at < :now", { now });
   await tx.run(
     `INSERT INTO user_sessions
-       (digest, session_id, user_id, step, created_at, used_at, ends_at, confirmed_at, source, browser)
-     VALUES (:digest, :session_id, :user_id, :step, :now, :now, :ends_at, :confirmed_at, :source, :browser)`,
+       (digest, session_id, user_id, step, created_at, used_at, ends_at, confirmed_at, source, browser, provider_id,
+        provider_kept, checked_at, check_at, valid_until)
+     VALUES (:digest, :session_id, :user_id, :step, :now, :now, :ends_at, :confirmed_at, :source, :browser,
+       :provider_id, :provider_kept, :checked_at, :check_at, :valid_until)`,
     {
       digest: secretDigest(secret),
       session_id: sessionId,
       user_id: userId,
       step,
       now,
-      ends_at: now + (step === "full" ? limitsMs.whole : limitsMs.unfinished),
-      confirmed_at: step === "full" ? now : 0,
+      ends_at: Math.min(now + (step === "full" ? limitsMs.whole : limitsMs.unfinished), origin?.endsAt ?? Infinity),
+      confirmed_at: step === "full" ? origin?.confirmedAt ?? now : 0,
       source: client.source,
       browser: client.browser.slice(0, 200),
+      provider_id: origin?.providerId ?? null,
+      provider_kept: origin?.kept ?? null,
+      checked_at: origin?.checkedAt ?? null,
+      check_at: origin?.checkAt ?? null,
+      valid_until: origin?.validUntil ?? null,
     },
   );
   return { secret, sessionId };
+}
+
+/** Of a session that waits for the second factor, for the full one that follows. */
+export function originOf(session: SessionRow): SessionOrigin | undefined {
+  const { provider_id: providerId, provider_kept: kept, checked_at, check_at: checkAt, valid_until } = session;
+  if (providerId === null) return undefined;
+  return { providerId, kept, checkedAt: checked_at!, checkAt, validUntil: valid_until! };
 }
 
 /** The session of a cookie, if it is of this step, has not ended, and its user is active and of an open customer. */
@@ -84,13 +128,33 @@ export async function maybeSession(
   { step, at }: { step: readonly SessionStep[]; at: Date },
 ): Promise<{ session: SessionRow; user: UserRow } | undefined> {
   const now = at.getTime();
-  const session = await tx.get<SessionRow>("SELECT * FROM user_sessions WHERE digest = :digest", {
-    digest: secretDigest(secret),
-  });
-  if (session === undefined || !step.includes(session.step)) return undefined;
-  if (session.ends_at <= now || session.used_at + limitsMs.idle <= now) return undefined;
+  const session = await maybeRow(tx, secret);
+  if (session === undefined || !step.includes(session.step) || isOver(session, now)) return undefined;
+  if (session.valid_until !== null && session.valid_until <= now) return undefined;
   const user = await maybeUser(tx, session.user_id);
   return user?.state === "active" && await isOfOpen(tx, user) ? { session, user } : undefined;
+}
+
+function maybeRow(tx: Transaction, secret: string): Promise<SessionRow | undefined> {
+  return tx.get("SELECT * FROM user_sessions WHERE digest = :digest", { digest: secretDigest(secret) });
+}
+
+function isOver(session: SessionRow, now: number): boolean {
+  return session.ends_at <= now || session.used_at + limitsMs.idle <= now;
+}
+
+/** The session of a cookie that counts for nothing until its provider of identities has vouched for the user again. */
+export function maybeStaleSession(
+  { store, clock }: Pick<UsersPlatform, "store" | "clock">,
+  secret: string,
+): Promise<SessionRow & { provider_id: string } | undefined> {
+  const now = clock.now().getTime();
+  return store.transaction(async (tx) => {
+    const session = await maybeRow(tx, secret);
+    if (session?.step !== "full" || isOver(session, now)) return undefined;
+    const { provider_id, valid_until } = session;
+    return provider_id !== null && valid_until! <= now ? { ...session, provider_id } : undefined;
+  }, { readOnly: true });
 }
 
 /** Who looks, by the session's cookie; undefined if nobody is signed in by it. */
@@ -114,6 +178,7 @@ export async function maybeViewer(
     language: user.language,
     dealerId: user.dealer_id,
     customerId: user.of_customer ?? undefined,
+    providerId: session.provider_id ?? undefined,
     grants,
     isConfirmed: at.getTime() < session.confirmed_at + confirmedMs,
   };

@@ -18,7 +18,7 @@ import {
   secretDigest,
   totpAddress,
 } from "./second_factor.ts";
-import { type Client, maybeSession, type SessionRow, startSession } from "./sessions.ts";
+import { type Client, maybeSession, originOf, type SessionOrigin, type SessionRow, startSession } from "./sessions.ts";
 import { isOfOpen, maybeUser, maybeUserByEmail, type UserRow, type UsersPlatform } from "./users.ts";
 
 /** `secret`: for the session's cookie; `browserSecret`: for that of the browser, which outlives sessions. */
@@ -49,7 +49,8 @@ export async function signInByPassword(
     // It may have changed in the meantime.
     const user = before.user && await maybeUser(tx, before.user.user_id);
     const browser = await knownBrowser(tx, user, client.browserSecret);
-    const mayTry = user?.state === "active" && await isOfOpen(tx, user) &&
+    // Nobody guesses passwords of a user that has none, and so nobody can have it deactivated by that.
+    const mayTry = user?.state === "active" && user.of_provider === null && await isOfOpen(tx, user) &&
       (browser !== undefined || user.unknown_browsers_until <= at.getTime());
     if (!isRight || !mayTry || user.password !== before.user!.password) {
       await countFailure(platform, tx, { user: mayTry ? user : undefined, at, source: client.source, browser });
@@ -61,11 +62,30 @@ export async function signInByPassword(
   });
 }
 
+interface First {
+  user: UserRow;
+  at: Date;
+  client: Attempted;
+  origin: SessionOrigin;
+}
+
+/** What follows when a provider of identities has vouched for an active user: the platform's second factor, or the session. */
+export async function signInByOrigin(
+  tx: Transaction,
+  { needsFactor, by, ...first }: First & { needsFactor: boolean; by: string },
+): Promise<SignedIn> {
+  if (!needsFactor) return await finish(tx, { ...first, by });
+  return await unfinished(tx, { ...first, kind: first.user.totp_secret === null ? "enrolment" : "secondFactor" });
+}
+
 async function unfinished(
   tx: Transaction,
-  { user, kind, at, client }: { user: UserRow; kind: "secondFactor" | "enrolment"; at: Date; client: Client },
+  { user, kind, at, client, origin }: Omit<First, "origin"> & {
+    kind: "secondFactor" | "enrolment";
+    origin?: SessionOrigin;
+  },
 ): Promise<SignedIn> {
-  const { secret } = await startSession(tx, { userId: user.user_id, step: kind, at, client });
+  const { secret } = await startSession(tx, { userId: user.user_id, step: kind, at, client, origin });
   return { kind, secret };
 }
 
@@ -87,7 +107,8 @@ export function signInBySecondFactor(
       await countFailure(platform, tx, { user, at, source: client.source, browser });
       return { kind: "refused" };
     }
-    return await finish(tx, { user, at, client, by: `password and ${by}`, before: session });
+    const first = session.provider_id === null ? "password" : "provider";
+    return await finish(tx, { user, at, client, by: `${first} and ${by}`, before: session });
   });
 }
 
@@ -196,7 +217,7 @@ async function maybeLinked(tx: Transaction, token: string, at: Date): Promise<Us
     { digest: secretDigest(token), now: at.getTime() },
   );
   const user = link && await maybeUser(tx, link.user_id);
-  return user?.state === "deactivated" ? undefined : user;
+  return user?.state === "deactivated" || user?.of_provider != null ? undefined : user;
 }
 
 /**
@@ -261,10 +282,45 @@ export async function confirmSession(
   });
 }
 
+/**
+ * Does something in the name of a user who gives password and second factor, without a session: in the transaction that
+ * uses the factor up. What is wrong counts as a failed attempt.
+ */
+export async function withProof<T>(
+  platform: UsersPlatform,
+  { userId, password, code, ...client }: { userId: string; password: string; code: string } & Attempted,
+  work: (tx: Transaction, user: UserRow, at: Date) => Promise<T>,
+): Promise<{ kind: "done"; answer: T } | { kind: "refused" } | { kind: "wait"; ms: number }> {
+  const { store, passwords } = platform, at = platform.clock.now();
+  const before = await store.transaction(async (tx) => ({
+    waitMs: await sourceWaitMs(tx, client.source, at),
+    user: await maybeUser(tx, userId),
+  }), { readOnly: true });
+  if (before.waitMs > 0) return { kind: "wait", ms: before.waitMs };
+  const isRight = await passwords.isRight(password, before.user?.password ?? null);
+  return await store.transaction(async (tx) => {
+    const user = await maybeUser(tx, userId);
+    const isSame = user?.state === "active" && user.password === before.user?.password && await isOfOpen(tx, user);
+    const isProven = isSame && isRight &&
+      (user.totp_secret === null || await usedFactor(platform, tx, { user, code, at }) !== undefined);
+    if (isProven) return { kind: "done", answer: await work(tx, user, at) };
+    const browser = await knownBrowser(tx, user, client.browserSecret);
+    await countFailure(platform, tx, { user: isSame ? user : undefined, at, source: client.source, browser });
+    return { kind: "refused" };
+  });
+}
+
 /** A full session, by a cookie that nobody had before. */
 async function finish(
   tx: Transaction,
-  { user, at, client, by, before }: { user: UserRow; at: Date; client: Attempted; by: string; before?: SessionRow },
+  { user, at, client, by, before, origin = before && originOf(before) }: {
+    user: UserRow;
+    at: Date;
+    client: Attempted;
+    by: string;
+    before?: SessionRow;
+    origin?: SessionOrigin | undefined;
+  },
 ): Promise<{ kind: "full"; secret: string; browserSecret: string }> {
   const id = user.user_id, now = at.getTime();
   if (before !== undefined) {
@@ -274,7 +330,7 @@ async function finish(
     "UPDATE users SET failed_attempts = 0, unknown_browsers_until = 0, signed_in_at = :now WHERE user_id = :id",
     { id, now },
   );
-  const { secret, sessionId } = await startSession(tx, { userId: id, step: "full", at, client });
+  const { secret, sessionId } = await startSession(tx, { userId: id, step: "full", at, client, origin });
   const browserSecret = newSecret();
   const known = await knownBrowser(tx, user, client.browserSecret);
   if (known !== undefined) await tx.run("DELETE FROM user_browsers WHERE digest = :known", { known });
@@ -287,7 +343,12 @@ async function finish(
     ...ofUser(user),
     at,
     action: "signedIn",
-    detail: { by, source: client.source, session: sessionId },
+    detail: {
+      by,
+      source: client.source,
+      session: sessionId,
+      ...(origin === undefined ? {} : { provider: origin.providerId }),
+    },
   });
   return { kind: "full", secret, browserSecret };
 }

@@ -36,6 +36,8 @@ export interface UserRow {
   unknown_browsers_until: number;
   created_at: number;
   signed_in_at: number | null;
+  /** The provider of identities that the user is from, which decides on the roles. Null: the platform's own user. */
+  of_provider: string | null;
 }
 
 /** Without secrets. */
@@ -44,6 +46,8 @@ export interface ListedUser {
   email: string;
   name: string;
   customerId: string | null;
+  /** Of identities, which decides on the roles; null: a user of the platform's own. */
+  providerId: string | null;
   state: UserRow["state"];
   reason: UserRow["state_reason"];
   since: number;
@@ -88,12 +92,19 @@ export async function isOfOpen(tx: Transaction, { dealer_id, of_customer }: User
   return closed === undefined;
 }
 
-/** Whether nobody else is active who may manage the users of the whole dealer. */
-export async function isLastAdministrator(tx: Transaction, { user_id, dealer_id, state }: UserRow): Promise<boolean> {
+/**
+ * Whether nobody else is active who may manage the users of the whole dealer and signs in without a provider of
+ * identities: such a user must always be left, as the provider may be away or set up wrongly.
+ */
+export async function isLastAdministrator(
+  tx: Transaction,
+  { user_id, dealer_id, state, of_provider }: UserRow,
+): Promise<boolean> {
   const manages = async (id: string) => isPermitted(await grantsOf(tx, id), "manageUsers", {});
-  if (state !== "active" || !await manages(user_id)) return false;
+  if (state !== "active" || of_provider !== null || !await manages(user_id)) return false;
   const others = await tx.all<{ user_id: string }>(
-    "SELECT user_id FROM users WHERE dealer_id = :dealer AND state = 'active' AND user_id <> :id",
+    `SELECT user_id FROM users WHERE dealer_id = :dealer AND state = 'active' AND of_provider IS NULL
+       AND user_id <> :id`,
     { dealer: dealer_id, id: user_id },
   );
   for (const other of others) if (await manages(other.user_id)) return false;
@@ -126,6 +137,7 @@ export async function listedUser(tx: Transaction, row: UserRow): Promise<ListedU
     email: row.email,
     name: row.name,
     customerId: row.of_customer,
+    providerId: row.of_provider,
     state: row.state,
     reason: row.state_reason,
     since: row.state_since,

@@ -104,6 +104,9 @@ const reasons = { failedAttempts: "failed attempts", inactivity: "inactivity", a
 
 function linkAnswer({ token: _, endsAt, ...link }: UserLink): Answer {
   const { email, address } = link;
+  if (link.isOfProvider) {
+    return { json: { ...link, endsAt }, text: `${email} may sign in again, by its identity provider\n` };
+  }
   if (address === undefined) {
     return {
       json: { ...link, endsAt },

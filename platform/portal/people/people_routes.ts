@@ -38,7 +38,10 @@ export const peopleRoutes: Route[] = [
     handle: (request) =>
       withUsers(
         request,
-        async () => await reactivateUser(request.platform, request.by, { user: await manageable(request) }),
+        async () => {
+          const link = await reactivateUser(request.platform, request.by, { user: await manageable(request) });
+          return link.isOfProvider ? undefined : link;
+        },
       ),
   },
   { method: "GET", path: "/audit", access: "dealer", permission: "readAudit", handle: auditPage },

@@ -96,6 +96,8 @@ const allowed: Record<string, string> = {
   "mails.state": "waiting",
   "user_links.kind": "invitation",
   "user_sessions.step": "full",
+  "identity_providers.kind": "oidc",
+  "provider_flows.purpose": "signIn",
 };
 
 /** A row of the customer in each table, past the foreign keys; `other` makes a second row of the same customer. */
