@@ -121,6 +121,7 @@ async function openPortal(
   const { maybeFirstUserLink, setPortalOrigin } = await import("./users/manage_users.ts");
   const { keepUsers } = await import("./users/inactivity.ts");
   const { setMail } = await import("./users/user_mails.ts");
+  const { keepProviderSessions } = await import("./sso/recheck.ts");
   await using built = new AsyncDisposableStack();
   const passwords = built.use(createPasswordHasher());
   const ofUsers = { ...platform, passwords };
@@ -137,6 +138,7 @@ async function openPortal(
   await platform.store.transaction((tx) => setMail(tx, mail?.from));
   if (mail !== undefined) built.use((await import("./mail/start_mailer.ts")).startMailer(platform, mail));
   built.use(keepUsers(ofUsers));
+  built.use(keepProviderSessions(ofUsers));
   await setPortalOrigin(platform, started.origin);
   const link = await maybeFirstUserLink(platform, { actor: "platform" });
   const all = built.move();
