@@ -111,7 +111,7 @@ export async function serve(platform: OpenPlatform, options: PlatformServeOption
 /** With the link for its first user, while there is none. */
 async function openPortal(
   platform: OpenPlatform,
-  { portal: { host, port, origin, certificate, mail }, names, proxies }:
+  { portal: { host, port, origin, certificate, mail, liveTimes }, names, proxies }:
     & Pick<PlatformServeOptions, "names" | "proxies">
     & { portal: NonNullable<PortalServeOptions["portal"]> },
 ): Promise<Portal & { firstUser: string | undefined }> {
@@ -133,6 +133,7 @@ async function openPortal(
       origin: (port) => origin ?? `https://${name}${port === 443 ? "" : `:${port}`}`,
       certificate: certificate ?? await keptServerCertificate(directory, { authority, names, now: clock.now(), file }),
       proxies,
+      liveTimes,
     }),
   );
   await platform.store.transaction((tx) => setMail(tx, mail?.from));

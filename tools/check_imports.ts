@@ -262,6 +262,7 @@ export const allowed: Record<string, string[]> = {
   ],
   "platform/portal/words": ["platform/users"],
   "platform/portal/page": [
+    "platform/store",
     "platform/audit",
     "platform/customers",
     "platform/agents",
@@ -280,10 +281,12 @@ export const allowed: Record<string, string[]> = {
   ],
   "platform/portal/work": [
     "common/core",
+    "proto",
     "platform/agents",
     "platform/tasks",
     "platform/access",
     "platform/users",
+    "platform/portal/words",
     "platform/portal/page",
     "platform/portal/fleet",
   ],

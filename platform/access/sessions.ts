@@ -1,4 +1,5 @@
 /** Rows of sessions of Device Web Access. */
+import { noteShown } from "../store/channels.ts";
 import { type Page, pageParameters, pageSql } from "../store/page.ts";
 import type { Parameters, Tenant, Transaction } from "../store/store.ts";
 
@@ -59,6 +60,7 @@ export async function addSession(
        :opened_by, :key_digest, :at, :ends_at, 0, 0)`,
     { ...row, opened_by: openedBy, key_digest: keyDigest, at: at.getTime(), ends_at: endsAt.getTime() },
   );
+  noteShown(tenant, "sessions");
 }
 
 const listed =
@@ -152,6 +154,7 @@ export async function useKey(
 
 /** False if it was closed meanwhile. */
 export async function markOpen(tenant: Tenant, { sessionId, at }: { sessionId: string; at: Date }): Promise<boolean> {
+  noteShown(tenant, "sessions");
   return await tenant.run(
     `UPDATE access_sessions SET state = 'open', opened_at = :at
      WHERE customer_id = :customer AND session_id = :session_id AND state = 'waiting'`,
@@ -164,6 +167,7 @@ export async function markClosed(
   tenant: Tenant,
   { sessionId, at, reason }: { sessionId: string; at: Date; reason: string },
 ): Promise<boolean> {
+  noteShown(tenant, "sessions");
   return await tenant.run(
     `UPDATE access_sessions SET state = 'closed', ended_at = :at, end_reason = :reason
      WHERE customer_id = :customer AND session_id = :session_id AND state <> 'closed'`,

@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { type ConfigDocument, PlatformConfig } from "../../proto/gen/opendca/v1/config.ts";
-import { wakeChannel } from "../store/channels.ts";
+import { noteShown, wakeChannel } from "../store/channels.ts";
 import type { Tenant } from "../store/store.ts";
 
 /** The document of a configuration: its bytes and their hash. */
@@ -22,6 +22,7 @@ export async function keepAgentConfig(
     { agent_id: agentId, hash: document.hash, content: document.content, at: at.getTime() },
   );
   tenant.transaction.notify(wakeChannel, agentId);
+  noteShown(tenant, "agents");
 }
 
 export async function maybeAgentConfig(tenant: Tenant, agentId: string): Promise<ConfigDocument | undefined> {

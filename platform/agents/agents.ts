@@ -1,4 +1,4 @@
-import { revokedChannel } from "../store/channels.ts";
+import { noteShown, revokedChannel } from "../store/channels.ts";
 import { newId } from "../store/new_id.ts";
 import type { Tenant } from "../store/store.ts";
 
@@ -49,6 +49,7 @@ export interface NewAgent {
 /** Returns the new agent's id. */
 export async function addAgent(tenant: Tenant, agent: NewAgent): Promise<string> {
   const agentId = newId("agt");
+  noteShown(tenant, "agents");
   await tenant.run(
     `INSERT INTO agents (customer_id, agent_id, site_id, installation_id, state, created_at, hostname, version)
      VALUES (:customer, :agent_id, :site_id, :installation_id, 'active', :created_at, :hostname, :version)`,
@@ -104,6 +105,7 @@ export async function markRevoked(
     parameters,
   );
   tenant.transaction.notify(revokedChannel, options.agentId);
+  noteShown(tenant, "agents");
   return await tenant.run(
     `UPDATE agents SET state = 'revoked', revoked_at = :at, revoked_reason = :reason
      WHERE customer_id = :customer AND agent_id = :agent_id AND state = 'active'`,
@@ -203,6 +205,7 @@ export async function noteConfigRefusals(
   tenant: Tenant,
   options: { agentId: string; refusals: string[] },
 ): Promise<boolean> {
+  noteShown(tenant, "agents");
   return await tenant.run(
     `UPDATE agents SET config_refusals = :refusals
      WHERE customer_id = :customer AND agent_id = :agent_id AND config_refusals <> :refusals`,

@@ -1,5 +1,6 @@
 /** Files that pages load: style, icon, scripts. All from this portal, as the content policy says. */
 import htmx from "htmx.org/dist/htmx.min.js" with { type: "text" };
+import htmxSse from "htmx.org/dist/ext/hx-sse.min.js" with { type: "text" };
 import uplotCss from "uplot/dist/uPlot.min.css" with { type: "text" };
 import uplot from "uplot/dist/uPlot.iife.min.js" with { type: "text" };
 import css from "./portal.css" with { type: "text" };
@@ -15,6 +16,7 @@ export const assets: { path: string; type: string; body: string }[] = [
   { path: "/portal.css", type: style, body: css },
   { path: "/icon.svg", type: "image/svg+xml", body: icon },
   { path: "/htmx.js", type: script, body: htmx },
+  { path: "/htmx-sse.js", type: script, body: htmxSse },
   { path: "/uplot.js", type: script, body: uplot },
   { path: "/uplot.css", type: style, body: uplotCss },
 ];

@@ -13,6 +13,8 @@ import { assets } from "./assets.ts";
 import { sessionSecret } from "./page/cookies.ts";
 import { deviceRoutes } from "./fleet/device_page.tsx";
 import { fleetRoutes } from "./fleet/fleet_routes.ts";
+import { liveHeader } from "./page/live.tsx";
+import { type LiveStreams, onceChanged } from "./page/live_streams.ts";
 import { Message, pageOf } from "./page/layout.tsx";
 import { peopleRoutes } from "./people/people_routes.ts";
 import type { PortalPlatform, PublicRequest, Route, UserRequest, VisibleCustomer } from "./page/route.ts";
@@ -38,9 +40,12 @@ export interface PortalOptions {
   origin: string;
   /** The source of a request: what failed sign-ins are counted by. */
   sourceOf(c: Context): string;
+  live: LiveStreams;
+  /** The answer to this request takes as long as a stream. */
+  holdOpen(c: Context): void;
 }
 
-export function portalApp(platform: PortalPlatform, { origin, sourceOf }: PortalOptions): Hono {
+export function portalApp(platform: PortalPlatform, { origin, sourceOf, live, holdOpen }: PortalOptions): Hono {
   const app = new Hono();
   const publicRequest = (c: Context, viewer?: Viewer): PublicRequest => {
     const language = viewer?.language ?? languageOf(c.req.header("accept-language"));
@@ -51,6 +56,7 @@ export function portalApp(platform: PortalPlatform, { origin, sourceOf }: Portal
       language,
       t: translator(language),
       formats: formatsOf(language),
+      live,
     };
   };
 
@@ -71,7 +77,10 @@ export function portalApp(platform: PortalPlatform, { origin, sourceOf }: Portal
     app.get(path, (c) => c.body(body, 200, { "content-type": type, ...kept }));
   }
   for (const route of routes) {
-    app.on(route.method, route.path, async (c) => await answer(platform, route, publicRequest(c), publicRequest));
+    app.on(route.method, route.path, async (c) => {
+      if (route.isStream) holdOpen(c);
+      return await answer(platform, route, publicRequest(c), publicRequest);
+    });
   }
   app.notFound((c) => {
     const request = publicRequest(c), { t } = request;
@@ -133,14 +142,19 @@ async function answer(
   const { c } = request;
   if (route.access === "public") return await route.handle(request);
   const secret = sessionSecret(c);
-  const viewer = secret === undefined ? undefined : await maybeViewer(platform, secret);
+  const isPassive = c.req.header(liveHeader) !== undefined;
+  const viewer = secret === undefined ? undefined : await maybeViewer(platform, secret, { isPassive });
   if (viewer === undefined) {
+    if (isPassive && route.isStream) return onceChanged();
+    // The whole page is loaded again, and led to the sign-in.
+    if (isPassive) return c.body(null, 200, { "hx-refresh": "true" });
     const next = c.req.method === "GET" ? c.req.path : "/";
     return c.redirect(next === "/" ? "/sign-in" : `/sign-in?next=${encodeURIComponent(next)}`, 303);
   }
   const ofUser: UserRequest = {
     ...localized(c, viewer),
     viewer,
+    viewerNow: () => maybeViewer(platform, secret!, { isPassive: true }),
     by: { actor: { kind: "user", name: viewer.email } },
     customers: [],
   };

@@ -10,6 +10,7 @@ import { keptSockets, peerOf } from "../edge/connections/kept_sockets.ts";
 import type { CertificateFiles } from "../keys/server_certificate.ts";
 import type { MailOptions } from "../mail/start_mailer.ts";
 import { portalApp } from "./portal_app.tsx";
+import { type LiveTimes, liveTimes, mostStreams, startLiveStreams } from "./page/live_streams.ts";
 import type { PortalPlatform } from "./page/route.ts";
 
 export interface PortalServeOptions {
@@ -22,6 +23,8 @@ export interface PortalServeOptions {
     certificate?: CertificateFiles | undefined;
     /** The server that mails are sent by; undefined: links are only shown. */
     mail?: MailOptions | undefined;
+    /** For tests. */
+    liveTimes?: LiveTimes | undefined;
   } | undefined;
 }
 
@@ -31,6 +34,7 @@ interface StartOptions {
   origin(port: number): string;
   certificate: CertificateFiles;
   proxies: readonly IpRange[] | undefined;
+  liveTimes?: LiveTimes | undefined;
 }
 
 export interface Portal extends AsyncDisposable {
@@ -40,15 +44,16 @@ export interface Portal extends AsyncDisposable {
 
 /** Nobody has a certificate here; behind one address there may be an office of people. */
 const gateLimits: Partial<GateLimits> = {
-  mostConnections: 1000,
-  mostAnonymous: 1000,
+  // As many of them as there may be streams, and as many for pages.
+  mostConnections: 4 * mostStreams.all,
+  mostAnonymous: 2 * mostStreams.all,
   anonymousOfSource: 300,
   withoutCallMs: 60_000,
   anonymousMs: 600_000,
 };
 const headersMs = 20_000, keepAliveMs = 60_000;
 /** For one request and its answer, so that a slow client holds no connection for ever. */
-const requestMs = 60_000;
+const requestMs = 60_000, streamMs = liveTimes.longestMs + 60_000;
 
 /** Listens until disposed of, which cuts off all connections. Throws UnavailableError if the port is in use. */
 export async function startPortal(platform: PortalPlatform, options: StartOptions): Promise<Portal> {
@@ -74,7 +79,10 @@ export async function startPortal(platform: PortalPlatform, options: StartOption
   });
   const origin = options.origin(acceptor.port);
   const sourceOf = (c: Context) => gate.sourceOf(peerOf((c.env as HttpBindings).incoming.socket));
-  const listener = getRequestListener(portalApp(platform, { origin, sourceOf }).fetch, {
+  const live = startLiveStreams(platform.store, options.liveTimes);
+  const holdOpen = (c: Context) => wait((c.env as HttpBindings).incoming.socket, streamMs);
+  const app = portalApp(platform, { origin, sourceOf, live, holdOpen });
+  const listener = getRequestListener(app.fetch, {
     overrideGlobalObjects: false,
   });
   server.on("request", (request, response) => {
@@ -93,6 +101,8 @@ export async function startPortal(platform: PortalPlatform, options: StartOption
     origin,
     [Symbol.asyncDispose]() {
       acceptor.stop();
+      // Browsers open the next ones at another process.
+      live[Symbol.dispose]();
       for (const socket of sockets) socket.destroy();
       acceptor.cutOff();
       return Promise.resolve();

@@ -3,6 +3,7 @@ import { UpdateEncoding, type UpdateOffer, UpdatePhase, type UpdateStatus } from
 import type { UpdateFacts } from "../agents/agents.ts";
 import type { TenantAgent } from "../agents/caller.ts";
 import type { Platform } from "../agents/platform.ts";
+import { noteShown } from "../store/channels.ts";
 import { shortText } from "../store/storable.ts";
 import { catalogueAt } from "./catalogue.ts";
 import { pauseIfFailing } from "./pause_failing.ts";
@@ -64,6 +65,7 @@ type Tenant = TenantAgent["tenant"];
 
 async function noteOffer(tenant: Tenant, { agentId, version, at }: { agentId: string; version: string; at: Date }) {
   const parameters = { agent_id: agentId, version };
+  noteShown(tenant, "agents");
   await tenant.run(
     "UPDATE agents SET update_offered = :version WHERE customer_id = :customer AND agent_id = :agent_id",
     parameters,
@@ -80,6 +82,7 @@ async function noteTold(
   tenant: Tenant,
   { agentId, told, news, at }: { agentId: string; told: UpdateStatus; news: string; at: Date },
 ): Promise<void> {
+  noteShown(tenant, "agents");
   await tenant.run(
     "UPDATE agents SET update_told = :news WHERE customer_id = :customer AND agent_id = :agent_id",
     { agent_id: agentId, news },

@@ -4,6 +4,7 @@ import { maybeAgentConfig } from "../agents/agent_configs.ts";
 import { noteConfigRefusals, notePoll } from "../agents/agents.ts";
 import { appendAudit } from "../audit/audit_log.ts";
 import { contiguousOf } from "../agents/batches.ts";
+import { noteShown } from "../store/channels.ts";
 import { shortText, validTime } from "../store/storable.ts";
 import { takeTasks } from "./tasks.ts";
 import { CallError } from "../agents/call_error.ts";
@@ -42,6 +43,7 @@ export async function poll(platform: Platform, calling: Caller, request: PollReq
       effectiveConfigHash: request.effectiveConfigHash,
       effectiveConfig: request.effectiveConfig,
     }))!;
+    if (polled.wants_config === 1 || request.effectiveConfig !== undefined) noteShown(tenant, "agents");
     if (polled.config_refusals !== JSON.stringify(request.configRefusals)) {
       await noteRefusals(platform, caller, request.configRefusals);
     }

@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import { maxTaskBytes, maxTasks } from "../../common/protocol/limits.ts";
 import type { SignedTask, TaskResult as TaskResultMessage } from "../../proto/gen/opendca/v1/task.ts";
 import { TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
+import { noteShown } from "../store/channels.ts";
 import { type Page, pageParameters, pageSql } from "../store/page.ts";
 import type { Tenant, Transaction } from "../store/store.ts";
 
@@ -59,6 +60,13 @@ export async function addTask(tenant: Tenant, task: NewTask): Promise<void> {
     },
   );
   tenant.transaction.notify(newTaskChannel, task.agentId);
+  noteTaskShown(tenant, task.kind);
+}
+
+/** A session of web access waits, fails and ends with its task. */
+function noteTaskShown(tenant: Tenant, kind: string): void {
+  noteShown(tenant, "tasks");
+  if (kind === "openWebAccess") noteShown(tenant, "sessions");
 }
 
 /** Channel with the id of an agent that has a new task. */
@@ -86,6 +94,7 @@ export async function takeTasks(tenant: Tenant, options: { agentId: string; at: 
   let bytes = 0;
   const live = rows.filter((row) => row.expires_at > options.at.getTime())
     .filter(({ task }) => (bytes += task.length) <= maxBytesAtOnce);
+  if (rows.length > 0) noteShown(tenant, "tasks");
   for (const { task_id } of live) {
     await tenant.run(
       "UPDATE tasks SET state = 'delivered', changed_at = :at WHERE customer_id = :customer AND task_id = :task_id AND state = 'waiting'",
@@ -170,6 +179,7 @@ export async function noteTaskResult(
      WHERE customer_id = :customer AND agent_id = :agent_id AND task_id = :task_id`,
     { ...key, state, at: at.getTime(), message: result.message, result: TaskResult.encode(result).finish() },
   );
+  noteTaskShown(tenant, row.kind);
   return "taken";
 }
 
@@ -192,6 +202,7 @@ export async function markCancelled(tenant: Tenant, { taskId, at }: { taskId: st
     "UPDATE tasks SET state = 'cancelled', changed_at = :at WHERE customer_id = :customer AND task_id = :task_id",
     { task_id: taskId, at: at.getTime() },
   );
+  noteShown(tenant, "tasks");
 }
 
 /* `expired` and `cancelled` are the platform's guess: an agent that had taken the task in time may still report on it. */

@@ -157,10 +157,11 @@ export function maybeStaleSession(
   }, { readOnly: true });
 }
 
-/** Who looks, by the session's cookie; undefined if nobody is signed in by it. */
+/** Who looks, by the session's cookie; undefined if nobody is signed in by it. `isPassive`: a page by itself, nobody. */
 export async function maybeViewer(
   platform: Pick<UsersPlatform, "store" | "clock">,
   secret: string,
+  { isPassive = false }: { isPassive?: boolean } = {},
 ): Promise<Viewer | undefined> {
   const { store, clock } = platform, at = clock.now();
   const found = await store.transaction(async (tx) => {
@@ -169,7 +170,7 @@ export async function maybeViewer(
   }, { readOnly: true });
   if (found === undefined) return undefined;
   const { session, user, grants } = found;
-  if (session.used_at + usedStepMs <= at.getTime()) await noteUse(store, session, at);
+  if (!isPassive && session.used_at + usedStepMs <= at.getTime()) await noteUse(store, session, at);
   return {
     userId: user.user_id,
     sessionId: session.session_id,

@@ -87,14 +87,14 @@ const widths: { name: string; grant: (scene: PortalScene) => Omit<Grant, "role">
   { name: "site", grant: ({ acme, berlin }) => ({ customerId: acme, siteId: berlin }) },
 ];
 
-function pathOf(path: string, ids: { customer: string; device: string }): string {
+function pathOf(path: string, ids: { customer: string; device: string; agent: string }): string {
   return path.replace(":customer", ids.customer).replace(
     /:device(\{[^}]*\})?/,
     (_, json) => `${ids.device}${json ? ".json" : ""}`,
   )
     .replace(":user", "usr-000000000000").replace("sessions/:session/", "sessions/ses-000000000001/")
     .replace(/sessions\/:session$/, "sessions/ses-000000000001").replace(":task", "tsk-1").replace(":token", "x")
-    .replace(":agent", "agt-000000000000").replace(":code", "cod-000000000000");
+    .replace(":agent", ids.agent).replace(":code", "cod-000000000000");
 }
 
 const opens = ({ status, location }: { status: number; location: string }) =>
@@ -104,7 +104,7 @@ for (const { name, grant } of widths) {
   Deno.test(`each route is open to those roles of a ${name} that have its permission, and to nobody else`, async () => {
     await using scene = await portalScene();
     const [device] = await scene.devices(scene.acme, scene.berlin, [readingOf()]);
-    await withWork(scene, device!);
+    const agent = await withWork(scene, device!);
     const [foreignDevice] = await scene.devices(scene.foreign, await siteOf(scene, scene.foreign), [readingOf()]);
     for (const role of Object.keys(roles) as Role[]) {
       const grants = [{ role, ...grant(scene) }];
@@ -112,7 +112,7 @@ for (const { name, grant } of widths) {
       for (const route of routes) {
         if (route.access === "public" || route.path === "/account/sessions/end-others") continue;
         const try_ = (customer: string, id: string) =>
-          send(user, route.method, pathOf(route.path, { customer, device: id }));
+          send(user, route.method, pathOf(route.path, { customer, device: id, agent }));
         const what = `${role} of a ${name}: ${route.method} ${route.path}`;
         const may = mayUse(route, grants, scene.acme);
         assert.equal(opens(await try_(scene.acme, device!)), may, what);
@@ -130,7 +130,7 @@ for (const { name, grant } of widths) {
 }
 
 /** A session of web access and a task with an archive, of the device's agent. */
-async function withWork({ platform, acme }: PortalScene, deviceId: string): Promise<void> {
+async function withWork({ platform, acme }: PortalScene, deviceId: string): Promise<string> {
   const tenant = platform.queries.tenant(acme), at = new Date();
   const { agent_id: agentId } = (await tenant.get<{ agent_id: string }>(
     "SELECT agent_id FROM devices WHERE customer_id = :customer AND device_id = :id",
@@ -144,6 +144,7 @@ async function withWork({ platform, acme }: PortalScene, deviceId: string): Prom
   await tenant.run("UPDATE tasks SET state = 'succeeded', result = :result WHERE customer_id = :customer", {
     result: TaskResult.encode(result).finish(),
   });
+  return agentId;
 }
 
 function mayUse(route: (typeof routes)[number], grants: Grant[], customerId: string): boolean {
@@ -171,7 +172,7 @@ Deno.test("without a session, nothing but the public pages is shown", async () =
     const { status, location } = await send(
       scene.visitor(),
       route.method,
-      pathOf(route.path, { customer: scene.acme, device: "dev-1" }),
+      pathOf(route.path, { customer: scene.acme, device: "dev-1", agent: "agt-1" }),
     );
     if (route.access === "public") assert(status !== 500, route.path);
     else assert.match(location, /^\/sign-in/, `${route.method} ${route.path}`);
@@ -394,6 +395,9 @@ Deno.test("the portal speaks the language that the browser asks for, then that o
   assert.match((await user.get("/", { "accept-language": "de" })).body, /<html lang="it">[\s\S]*Panoramica/);
 });
 
+/** Without scripts, the page is loaded again. */
+const refresh = /<noscript><meta http-equiv="refresh" content="3"><\/noscript>/;
+
 eachDatabase("a technician makes a code, starts and cancels a task, and revokes an agent with a reason", async () => {
   await using scene = await portalScene();
   const [device] = await scene.devices(scene.acme, scene.berlin, [readingOf()]);
@@ -407,19 +411,22 @@ eachDatabase("a technician makes a code, starts and cancels a task, and revokes 
   await user.post(withdrawal!);
   assert.match((await user.get(`${root}/codes`)).body, /withdrawn/);
 
-  assert.equal((await user.post(`${root}/devices/${device}/read`)).location, `${root}/tasks`);
+  const { location: task } = await user.post(`${root}/devices/${device}/read`);
+  assert.match(task, /^\/customers\/[\w-]+\/tasks\/[\w-]+$/);
+  assert.match((await user.get(task)).body, /waiting for the agent[\s\S]*10\.1\.0\.7/);
   const tasks = await user.get(`${root}/tasks`);
-  assert.match(tasks.body, /scanNow[\s\S]*waiting/);
-  assert.equal(tasks.headers.refresh, "3");
+  assert.match(tasks.body, /Scan[\s\S]*waiting/);
+  assert.match(tasks.body, refresh);
   const [, cancellation] = /action="([^"]+\/cancel)"/.exec(tasks.body)!;
   await user.post(cancellation!);
   const after = await user.get(`${root}/tasks`);
   assert.match(after.body, /cancelled/);
-  assert.equal(after.headers.refresh, undefined);
+  assert.doesNotMatch(after.body, refresh);
 
-  const [, revocation] = /action="([^"]+\/revoke)"/.exec((await user.get(`${root}/agents`)).body)!;
+  const [, agent] = /href="([^"]+\/agents\/[^"]+)"/.exec((await user.get(`${root}/agents`)).body)!;
+  const [, revocation] = /action="([^"]+\/revoke)"/.exec((await user.get(agent!)).body)!;
   assert.equal((await user.post(revocation!, { reason: " " })).status, 422);
-  assert.equal((await user.post(revocation!, { reason: "sold" })).location, `${root}/agents`);
+  assert.equal((await user.post(revocation!, { reason: "sold" })).location, agent);
   assert.match((await user.get(`${root}/agents`)).body, /revoked/);
   // Without a gateway, the page says what is missing.
   const opened = await user.post(`${root}/devices/${device}/open`, { port: "80" });
@@ -441,8 +448,15 @@ Deno.test("whoever works at one site can do nothing at another", async () => {
   for (const path of ["devices/DEVICE/read", "devices/DEVICE/ping", "devices/DEVICE/open"]) {
     assert.equal((await user.post(`${root}/${path.replace("DEVICE", device!)}`)).status, 404, path);
   }
-  for (const path of [`agents/${agent}/scan`, `agents/${agent}/revoke`, `agents/${agent}/diagnostics`]) {
-    assert.equal((await user.post(`${root}/${path}`, { reason: "x" })).status, 422, path);
+  for (
+    const path of [
+      `agents/${agent}/scan`,
+      `agents/${agent}/ping`,
+      `agents/${agent}/revoke`,
+      `agents/${agent}/diagnostics`,
+    ]
+  ) {
+    assert.equal((await user.post(`${root}/${path}`, { reason: "x", target: "10.1.0.7" })).status, 422, path);
   }
   assert.equal((await user.post(`${root}/codes`, { site: scene.bonn })).status, 422);
   const open = "SELECT 1 FROM activation_codes WHERE state = 'open'";

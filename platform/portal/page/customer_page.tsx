@@ -35,6 +35,7 @@ export function customerPage(
     status?: 422;
     scripts?: readonly string[];
     styles?: readonly string[];
+    refreshSeconds?: number | undefined;
   },
 ) {
   const { t, customer } = request;

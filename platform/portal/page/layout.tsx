@@ -13,7 +13,17 @@ interface PageParts {
   /** Paths of scripts and of style sheets beside the portal's own: see assets.ts. */
   scripts?: readonly string[];
   styles?: readonly string[];
+  /** Without scripts, the page is loaded again after this time, as something goes on. */
+  refreshSeconds?: number | undefined;
 }
+
+/** Nothing that the content policy forbids; answers that are no pages leave a page as it is, and open details stay open. */
+const htmxConfig = JSON.stringify({
+  includeIndicatorCSS: false,
+  history: false,
+  noSwap: [204, 304, "4xx", "5xx"],
+  morphIgnore: ["data-htmx-powered", "open"],
+});
 
 const menu: { path: string; key: Key; permission: Permission; ofDealer?: true }[] = [
   { path: "/", key: "overview", permission: "readFleet" },
@@ -39,6 +49,12 @@ export function pageOf(request: PublicRequest | UserRequest, parts: PageParts): 
           <meta name="viewport" content="width=device-width, initial-scale=1" />
           <title>{`${parts.title} – ${t("product")}`}</title>
           <link rel="stylesheet" href="/portal.css" />
+          {parts.refreshSeconds !== undefined && (
+            <noscript>
+              <meta http-equiv="refresh" content={String(parts.refreshSeconds)} />
+            </noscript>
+          )}
+          {parts.scripts?.includes("/htmx.js") && <meta name="htmx-config" content={htmxConfig} />}
           {parts.styles?.map((path) => <link rel="stylesheet" href={path} />)}
           {parts.scripts?.map((path) => <script src={path} defer></script>)}
           <link rel="icon" href="/icon.svg" type="image/svg+xml" />
@@ -105,6 +121,20 @@ export function Field(
       />
       {helpId !== undefined && <div class="help" id={helpId}>{props.help}</div>}
     </div>
+  );
+}
+
+/** Names and values in two columns. */
+export function Facts({ rows }: { rows: readonly (readonly [name: string, value: Child])[] }) {
+  return (
+    <dl class="facts">
+      {rows.map(([name, value]) => (
+        <>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </>
+      ))}
+    </dl>
   );
 }
 

@@ -5,6 +5,7 @@ import type { By } from "../../audit/use_case.ts";
 import type { Permission } from "../../users/permissions.ts";
 import type { Viewer } from "../../users/sessions.ts";
 import type { Language, UsersPlatform } from "../../users/users.ts";
+import type { LiveStreams } from "./live_streams.ts";
 import type { formatsOf, Translate } from "../words/words.ts";
 
 export type PortalPlatform = Platform & UsersPlatform;
@@ -25,10 +26,13 @@ export interface PublicRequest {
   language: Language;
   t: Translate;
   formats: ReturnType<typeof formatsOf>;
+  live: LiveStreams;
 }
 
 export interface UserRequest extends PublicRequest {
   viewer: Viewer;
+  /** As it is now, without a sign of the person; undefined if nobody is signed in any more. */
+  viewerNow(): Promise<Viewer | undefined>;
   by: By;
   /** Those with the permission of the route, by name. */
   customers: readonly VisibleCustomer[];
@@ -42,6 +46,8 @@ interface RouteOf<Request> {
   method: "GET" | "POST";
   /** As hono has it; `:customer` is the id of a customer. */
   path: string;
+  /** Its answer goes on: see live_streams.ts. */
+  isStream?: true;
   handle(request: Request): Response | Promise<Response>;
 }
 

@@ -21,7 +21,7 @@ Deno.test("no key stands in two areas, where the later would silently win", () =
 });
 
 Deno.test("every text says the same values in each language", () => {
-  const valuesOf = (text: string) => [...new Set([...text.matchAll(/\{(\w+)/g)].map(([, name]) => name))].sort();
+  const valuesOf = (text: string) => [...new Set([...text.matchAll(/\{(\w+)[,}]/g)].map(([, name]) => name))].sort();
   for (const words of Object.values(areas)) {
     for (const [key, [en, de, it]] of Object.entries(words)) {
       assert.deepEqual([key, valuesOf(de), valuesOf(it)], [key, valuesOf(en), valuesOf(en)]);

@@ -1,15 +1,16 @@
 /** Agents at sites that the viewer may see. */
 import { UsageError } from "../../../common/core/errors.ts";
 import { listAgents } from "../../agents/manage_agents.ts";
-
 import type { CustomerRequest } from "../page/route.ts";
 
 export function tenantOf({ by, customer }: CustomerRequest) {
   return { ...by, tenant: customer.customerId };
 }
 
+export type VisibleAgent = Awaited<ReturnType<typeof listAgents>>[number];
+
 /** Agents at sites that the viewer may see. */
-export async function visibleAgents(request: CustomerRequest) {
+export async function visibleAgents(request: CustomerRequest): Promise<VisibleAgent[]> {
   const { platform, customer: { sites } } = request;
   const agents = await listAgents(platform, tenantOf(request));
   return sites === "all" ? agents : agents.filter(({ site_id }) => sites.includes(site_id));

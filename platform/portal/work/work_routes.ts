@@ -1,12 +1,13 @@
 /** Which address does which work. */
-import { UsageError } from "../../../common/core/errors.ts";
-import { cancelTask, showTask } from "../../tasks/manage_tasks.ts";
 import type { Permission } from "../../users/permissions.ts";
+import { liveRoute } from "../page/live.tsx";
 import type { CustomerRequest, Route } from "../page/route.ts";
-import { tenantOf, visibleAgents } from "./visible_agents.ts";
 import { codesPage, makeCode, withdraw } from "./codes_page.tsx";
 import { endSession, linkPage, openPage, sessionPage, sessionsPage } from "./sessions_page.tsx";
-import { archive, diagnostics, ofDevice, revoke, scanNow, tasksPage } from "./tasks_page.tsx";
+import { agentPage, revoke } from "./agent_page.tsx";
+import { diagnostics, ofDevice, pingNow, scanNow } from "./start_tasks.ts";
+import { archive, cancel, taskPage } from "./task_page.tsx";
+import { tasksPage } from "./tasks_page.tsx";
 
 const ofCustomer = (
   method: "GET" | "POST",
@@ -16,20 +17,19 @@ const ofCustomer = (
 ): Route => ({ method, path: `/customers/:customer/${path}`, access: "customer", permission, handle });
 
 export const workRoutes: Route[] = [
+  liveRoute("tasks", "readFleet"),
+  liveRoute("agents", "readFleet"),
+  liveRoute("sessions", "openWebAccess"),
   ofCustomer("GET", "codes", "manageAgents", (request) => codesPage(request)),
   ofCustomer("POST", "codes", "manageAgents", makeCode),
   ofCustomer("POST", "codes/:code/withdraw", "manageAgents", withdraw),
   ofCustomer("GET", "tasks", "readFleet", tasksPage),
-  ofCustomer("POST", "tasks/:task/cancel", "runTasks", async (request) => {
-    const { platform, c, customer } = request, id = c.req.param("task") ?? "";
-    const agents = new Set((await visibleAgents(request)).map(({ agent_id }) => agent_id));
-    const row = await showTask(platform, tenantOf(request), { taskId: id });
-    if (!agents.has(row.agent_id)) throw new UsageError("Cannot find this task");
-    await cancelTask(platform, tenantOf(request), { taskId: id });
-    return c.redirect(`/customers/${customer.customerId}/tasks`, 303);
-  }),
+  ofCustomer("GET", "tasks/:task", "readFleet", taskPage),
+  ofCustomer("POST", "tasks/:task/cancel", "runTasks", cancel),
   ofCustomer("GET", "tasks/:task/archive", "runTasks", archive),
+  ofCustomer("GET", "agents/:agent", "readFleet", agentPage),
   ofCustomer("POST", "agents/:agent/scan", "runTasks", scanNow),
+  ofCustomer("POST", "agents/:agent/ping", "runTasks", pingNow),
   ofCustomer("POST", "agents/:agent/diagnostics", "runTasks", diagnostics),
   { ...ofCustomer("POST", "agents/:agent/revoke", "manageAgents", revoke), confirmed: true } as Route,
   ofCustomer("POST", "devices/:device/read", "runTasks", (request) => ofDevice(request, "read")),
