@@ -34,6 +34,15 @@ export function isLate(row: Polled, now: number): boolean {
   return note !== null && note !== "not reported yet";
 }
 
+const seenSql = "coalesce(last_seen_at, created_at)";
+/**
+ * A condition on rows of `agents` that holds for each one that is late at `:now`, and for few others. Configurations are
+ * long: they are looked at last.
+ */
+export const mayBeLateSql = `${seenSql} <= CAST(:now AS BIGINT) - ${missedPolls * leastPollMs + slackMs}
+  AND ${seenSql} <= CAST(:now AS BIGINT) - ${slackMs} - ${missedPolls} * CASE WHEN poll_seconds > 0 THEN poll_seconds * 1000
+    WHEN effective_config LIKE '%interval:%' THEN ${leastPollMs} ELSE ${usualPollMs} END`;
+
 export function agentCounts(rows: readonly Polled[], now: number): string {
   const late = rows.filter((row) => isLate(row, now)).length;
   const revoked = rows.filter(({ state }) => state === "revoked").length;

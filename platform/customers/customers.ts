@@ -178,6 +178,22 @@ export function listCustomers(
   });
 }
 
+/** Of a dealer by id, by name; without the counts of listCustomers(), for every page asks. */
+export function customerNames(
+  platform: Base,
+  by: By,
+  { dealerId }: { dealerId: string },
+): Promise<Pick<CustomerRow, "customer_id" | "name">[]> {
+  return readPlatform(
+    platform,
+    by,
+    (tx) =>
+      tx.all("SELECT customer_id, name FROM customers WHERE dealer_id = :dealer ORDER BY lower(name)", {
+        dealer: dealerId,
+      }),
+  );
+}
+
 /** The customer given by id or name, or the only one. Throws UsageError. */
 export function findCustomer(
   platform: Base,

@@ -100,7 +100,7 @@ export async function maybeMerged(
 }
 
 /* The states of all parts together, without what was read; by the part that lists show. */
-async function joinedStates(tenant: Tenant, groups: Groups): Promise<Map<string, DeviceState>> {
+export async function joinedStates(tenant: Tenant, groups: Groups): Promise<Map<string, DeviceState>> {
   const rows = await tenant.all<DeviceState & { device_id: string }>(
     `SELECT s.device_id, s.observed_at, s.full_at, s.no_meters, s.meters_at, s.supplies_at, s.trays_at, s.total, s.low
      FROM device_state s JOIN devices d ON d.customer_id = s.customer_id AND d.device_id = s.device_id

@@ -1,12 +1,15 @@
-/** How many devices and agents the customers of a dealer have, and how many of them need attention. */
-import { isLate } from "../agents/agent_health.ts";
+/**
+ * How many devices and agents the customers of a dealer have, and how many of them need attention: from counts that the
+ * store keeps with each change (store/count_tables.ts), so that no device is looked at unless it is merged, or fell
+ * silent within the hour.
+ */
+import { isLate, mayBeLateSql } from "../agents/agent_health.ts";
 import type { AgentRow } from "../agents/agents.ts";
 import type { Platform } from "../agents/platform.ts";
 import { type By, readPlatform } from "../audit/use_case.ts";
 import type { Transaction } from "../store/store.ts";
+import { groupsOf, joinedStates } from "./device_groups.ts";
 import { silentAfterMs } from "./device_view.ts";
-import { rowFilters } from "./list_devices.ts";
-import { agentCounts, countRows } from "./listed_devices.ts";
 
 export interface FleetCounts {
   devices: number;
@@ -17,65 +20,155 @@ export interface FleetCounts {
   silentAgents: number;
 }
 
+/** Of a customer, without its closed sites. */
+export interface CustomerCounts extends FleetCounts {
+  /** By the site's id; of all sites. A merged device counts at each site that a part of it is at. */
+  sites: Map<string, FleetCounts>;
+}
+
+export const noCounts: Readonly<FleetCounts> = { devices: 0, silent: 0, low: 0, agents: 0, silentAgents: 0 };
+const hourMs = 3_600_000;
+
 /** By the customer's id; one without devices and agents is not among them. The numbers are those of `listDevices()`. */
 export function fleetCounts(
   platform: Platform,
   by: By,
   { dealerId }: { dealerId: string },
-): Promise<Map<string, FleetCounts>> {
+): Promise<Map<string, CustomerCounts>> {
   const now = platform.clock.now().getTime();
   return readPlatform(platform, by, async (tx) => {
-    const counts = new Map<string, FleetCounts>();
-    const of = (id: string) => {
-      const known = counts.get(id) ?? { devices: 0, silent: 0, low: 0, agents: 0, silentAgents: 0 };
-      counts.set(id, known);
-      return known;
-    };
-    const ofDealer = "customer_id IN (SELECT customer_id FROM customers WHERE dealer_id = :dealer)";
-    const dealer = { dealer: dealerId }, since = now - silentAfterMs;
-    const devices = await tx.all<{ customer_id: string; devices: number; silent: number }>(
-      `SELECT customer_id, count(*) AS devices, count(*) FILTER (WHERE state = 'offline' OR last_seen_at <= :since) AS silent
-       FROM devices WHERE ${ofDealer} GROUP BY customer_id`,
-      { ...dealer, since },
-    );
-    for (const row of devices) Object.assign(of(row.customer_id), { devices: row.devices, silent: row.silent });
-    const low = await tx.all<{ customer_id: string; low: number }>(
-      `SELECT customer_id, count(*) AS low FROM device_state WHERE low > 0 AND ${ofDealer} GROUP BY customer_id`,
-      dealer,
-    );
-    for (const row of low) of(row.customer_id).low = row.low;
-    // Where devices are merged or sites closed, rows are not what people count.
-    const special = await tx.all<{ customer_id: string }>(
-      `SELECT customer_id FROM devices WHERE merged_into IS NOT NULL AND ${ofDealer}
-       UNION SELECT customer_id FROM sites WHERE closed_at IS NOT NULL AND ${ofDealer}`,
-      dealer,
-    );
-    for (const { customer_id } of special) Object.assign(of(customer_id), await exactCounts(tx, customer_id, now));
-    for (const row of await agentsOf(tx, dealerId)) {
-      const ofCustomer = of(row.customer_id);
-      ofCustomer.agents++;
-      if (isLate(row, now)) ofCustomer.silentAgents++;
-    }
-    return counts;
+    const sums = new Sums();
+    await addDevices(tx, sums, { dealerId, since: now - silentAfterMs });
+    await addMerged(tx, sums, { dealerId, since: now - silentAfterMs });
+    await addAgents(tx, sums, { dealerId, now });
+    return sums.customers;
   });
 }
 
-async function exactCounts(tx: Transaction, customerId: string, now: number) {
-  const tenant = tx.tenant(customerId), filters = await rowFilters(tenant, {}, now);
-  const agents = await agentCounts(tenant, filters, { silentSince: new Date(now - silentAfterMs) });
-  const { found: devices, silent, low } = await countRows(tenant, filters, agents);
-  return { devices, silent, low };
+interface SiteKey {
+  customer_id: string;
+  site_id: string;
+  /** 1 or 0. */
+  is_closed: number;
 }
 
-/** Of active agents, what it takes to judge them: the configuration only where the interval is not known otherwise. */
-function agentsOf(tx: Transaction, dealerId: string) {
-  return tx.all<
-    Pick<AgentRow, "customer_id" | "state" | "created_at" | "last_seen_at" | "poll_seconds" | "effective_config">
-  >(
-    `SELECT a.customer_id, a.state, a.created_at, a.last_seen_at, a.poll_seconds,
-       CASE WHEN a.poll_seconds > 0 THEN NULL ELSE a.effective_config END AS effective_config
-     FROM agents a JOIN customers c ON c.customer_id = a.customer_id
-     WHERE c.dealer_id = :dealer AND a.state = 'active'`,
-    { dealer: dealerId },
+class Sums {
+  readonly customers = new Map<string, CustomerCounts>();
+
+  of(customerId: string): CustomerCounts {
+    const known = this.customers.get(customerId) ?? { ...noCounts, sites: new Map() };
+    this.customers.set(customerId, known);
+    return known;
+  }
+
+  add({ customer_id, site_id, is_closed }: SiteKey, more: Partial<FleetCounts>): void {
+    const customer = this.of(customer_id);
+    this.addToSite(customer_id, site_id, more);
+    if (is_closed === 0) addTo(customer, more);
+  }
+
+  addToSite(customerId: string, siteId: string, more: Partial<FleetCounts>): void {
+    const { sites } = this.of(customerId), site = sites.get(siteId) ?? { ...noCounts };
+    sites.set(siteId, site);
+    addTo(site, more);
+  }
+}
+
+function addTo(sum: FleetCounts, more: Partial<FleetCounts>): void {
+  for (const name of Object.keys(noCounts) as (keyof FleetCounts)[]) sum[name] += more[name] ?? 0;
+}
+
+const ofDealer = "customer_id IN (SELECT customer_id FROM customers WHERE dealer_id = :dealer)";
+const siteOfAgent = `JOIN agents a ON a.customer_id = c.customer_id AND a.agent_id = c.agent_id
+     JOIN sites l ON l.customer_id = a.customer_id AND l.site_id = a.site_id`;
+const siteKey = `c.customer_id, a.site_id, CASE WHEN l.closed_at IS NULL THEN 0 ELSE 1 END`;
+
+/* Rows of devices, whether they are parts of merged ones or not. */
+async function addDevices(
+  tx: Transaction,
+  sums: Sums,
+  { dealerId: dealer, since }: { dealerId: string; since: number },
+): Promise<void> {
+  const hour = Math.floor(since / hourMs);
+  const rows = await tx.all<SiteKey & { devices: number; silent: number; unsure: number }>(
+    `SELECT ${siteKey} AS is_closed, sum(c.devices) AS devices,
+       sum(CASE WHEN c.seen_hour < :hour THEN c.devices ELSE c.offline END) AS silent,
+       sum(CASE WHEN c.seen_hour = :hour THEN c.devices - c.offline ELSE 0 END) AS unsure
+     FROM device_counts c ${siteOfAgent} WHERE c.${ofDealer} GROUP BY ${siteKey}`,
+    { dealer, hour },
   );
+  for (const row of rows) sums.add(row, { devices: row.devices, silent: row.silent });
+  if (rows.some(({ unsure }) => unsure > 0)) {
+    const silent = await tx.all<SiteKey & { silent: number }>(
+      `SELECT ${siteKey} AS is_closed, count(*) AS silent
+       FROM device_counts c ${siteOfAgent}
+       JOIN devices d ON d.customer_id = c.customer_id AND d.agent_id = c.agent_id
+       WHERE c.${ofDealer} AND c.seen_hour = :hour AND c.devices > c.offline
+         AND d.last_seen_at >= :from AND d.last_seen_at <= :since AND d.state <> 'offline' GROUP BY ${siteKey}`,
+      { dealer, hour, from: hour * hourMs, since },
+    );
+    for (const row of silent) sums.add(row, { silent: row.silent });
+  }
+  const low = await tx.all<SiteKey & { low: number }>(
+    `SELECT ${siteKey} AS is_closed, sum(c.low) AS low FROM low_counts c ${siteOfAgent}
+     WHERE c.${ofDealer} GROUP BY ${siteKey}`,
+    { dealer },
+  );
+  for (const row of low) sums.add(row, { low: row.low });
+}
+
+/* Instead of their parts. */
+async function addMerged(
+  tx: Transaction,
+  sums: Sums,
+  { dealerId: dealer, since }: { dealerId: string; since: number },
+): Promise<void> {
+  const parts = await tx.all<SiteKey & { device_id: string; is_silent: number; is_low: number }>(
+    `SELECT ${siteKey} AS is_closed, c.device_id,
+       CASE WHEN c.state = 'offline' OR c.last_seen_at <= :since THEN 1 ELSE 0 END AS is_silent,
+       CASE WHEN EXISTS (SELECT 1 FROM device_state s
+         WHERE s.customer_id = c.customer_id AND s.device_id = c.device_id AND s.low > 0) THEN 1 ELSE 0 END AS is_low
+     FROM devices c ${siteOfAgent} WHERE c.merged_into IS NOT NULL AND c.${ofDealer}`,
+    { dealer, since },
+  );
+  for (const [customerId, ofCustomer] of Map.groupBy(parts, ({ customer_id }) => customer_id)) {
+    const tenant = tx.tenant(customerId), groups = await groupsOf(tenant);
+    const states = await joinedStates(tenant, groups);
+    for (const part of ofCustomer) sums.add(part, { devices: -1, silent: -part.is_silent, low: -part.is_low });
+    const byId = new Map(ofCustomer.map((part) => [part.device_id, part]));
+    for (const { parts } of new Map([...groups.of.values()].map((group) => [group.deviceId, group])).values()) {
+      const all = parts.flatMap(({ device_id }) => byId.get(device_id) ?? []);
+      const [front] = all;
+      if (front === undefined) continue;
+      const low = (states.get(front.device_id)?.low ?? 0) > 0 ? 1 : 0;
+      const counted = { devices: 1, silent: front.is_silent, low };
+      if (all.some(({ is_closed }) => is_closed === 0)) addTo(sums.of(customerId), counted);
+      for (const site of new Set(all.map(({ site_id }) => site_id))) sums.addToSite(customerId, site, counted);
+    }
+  }
+}
+
+type JudgedAgent =
+  & SiteKey
+  & Pick<AgentRow, "state" | "created_at" | "last_seen_at" | "poll_seconds" | "effective_config">;
+
+/* Those at closed sites count as well: they still report. */
+async function addAgents(
+  tx: Transaction,
+  sums: Sums,
+  { dealerId: dealer, now }: { dealerId: string; now: number },
+): Promise<void> {
+  const active = `FROM agents WHERE ${ofDealer} AND state = 'active'`;
+  const rows = await tx.all<SiteKey & { agents: number }>(
+    `SELECT customer_id, site_id, 0 AS is_closed, count(*) AS agents ${active} GROUP BY customer_id, site_id`,
+    { dealer },
+  );
+  for (const row of rows) sums.add(row, { agents: row.agents });
+  const late = await tx.all<JudgedAgent>(
+    `SELECT customer_id, site_id, 0 AS is_closed, state, created_at, last_seen_at, poll_seconds,
+       CASE WHEN poll_seconds > 0 THEN NULL ELSE effective_config END AS effective_config
+     ${active} AND ${mayBeLateSql}`,
+    { dealer, now },
+  );
+  for (const row of late) if (isLate(row, now)) sums.add(row, { silentAgents: 1 });
 }

@@ -6,7 +6,7 @@ import { randomUUID } from "node:crypto";
 import { type Context, Hono } from "hono";
 import { compress } from "hono/compress";
 import { messageOf, UnavailableError, UsageError } from "../../common/core/errors.ts";
-import { listCustomers } from "../customers/customers.ts";
+import { customerNames } from "../customers/customers.ts";
 import { isPermitted, type Permission, permittedSites } from "../users/permissions.ts";
 import { maybeViewer, type Viewer } from "../users/sessions.ts";
 import { assets } from "./assets.ts";
@@ -179,7 +179,7 @@ async function visibleCustomers(
   { platform, by, viewer }: UserRequest,
   permission: Permission,
 ): Promise<VisibleCustomer[]> {
-  const rows = await listCustomers(platform, by, { dealer: viewer.dealerId });
+  const rows = await customerNames(platform, by, { dealerId: viewer.dealerId });
   return rows.flatMap(({ customer_id: customerId, name }) => {
     if (viewer.customerId !== undefined && viewer.customerId !== customerId) return [];
     const sites = permittedSites(viewer.grants, permission, customerId);

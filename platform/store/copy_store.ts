@@ -11,6 +11,7 @@ import { DatabaseSync } from "node:sqlite";
 import type pg from "pg";
 import { ConfigError, messageOf } from "../../common/core/errors.ts";
 import type { DatabaseAddress } from "./postgres/database_url.ts";
+import { derivedTables } from "./count_tables.ts";
 import { partitionDays } from "./migrations.ts";
 import { openError } from "./postgres/postgres_error.ts";
 import { migrateSchema } from "./postgres/postgres_schema.ts";
@@ -58,6 +59,7 @@ export async function copyStore({ path, target, role }: CopyOptions): Promise<Co
     for (const table of tables) await refuseRows(client, table, target);
     const copied: CopiedTable[] = [];
     for (const name of tables) {
+      if (derivedTables.includes(name)) continue;
       const columns = await columnsOf(client, name);
       copied.push({ name, rows: await copyTable(source, client, { name, columns }) });
     }

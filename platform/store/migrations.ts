@@ -3,6 +3,7 @@ import { moveEvidence } from "./sqlite/merge_duplicates.ts";
 import { schema } from "./schema.ts";
 import { access } from "./access_tables.ts";
 import { insight } from "./insight_tables.ts";
+import { counts, countTriggers } from "./count_tables.ts";
 import { interfaces } from "./interface_tables.ts";
 import { releases } from "./release_tables.ts";
 import { sso } from "./sso_tables.ts";
@@ -463,4 +464,5 @@ export const migrations: readonly Migration[] = [
   interfaces,
   insight,
   sso,
+  counts + countTriggers,
 ];

@@ -2,7 +2,7 @@
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { Batch, DeviceEvent, DeviceEventKind, RecordList } from "../../proto/gen/opendca/v1/batch.ts";
-import { AlertSeverity } from "../../proto/gen/opendca/v1/reading.ts";
+import { AlertSeverity, LevelKind, Supply } from "../../proto/gen/opendca/v1/reading.ts";
 import { addAgent } from "../../platform/agents/agents.ts";
 import type { Platform } from "../../platform/agents/platform.ts";
 import { defaultQuotas } from "../../platform/agents/quota.ts";
@@ -24,6 +24,10 @@ export interface Upload extends ReadingParts {
   alert?: string;
   /** The agent has found that this id of its own is the same device as `deviceKey`: an event in place of a reading. */
   mergedKey?: string;
+  /** Its black toner is low, or full; undefined: it tells nothing of it. */
+  low?: boolean | undefined;
+  /** It does not answer any more: an event in place of a reading. */
+  offline?: boolean;
 }
 
 export interface DeviceScene extends AsyncDisposable {
@@ -67,16 +71,19 @@ export async function deviceScene(customer = "Acme", store?: Store): Promise<Dev
     by: { actor: { kind: "operator", name: "eva" }, tenant: customerId },
     pass: (by) => void (ms += by),
     now: () => ms,
-    async upload({ agent = 0, network = "office", deviceKey = "", alert, mergedKey, ...parts }) {
+    async upload({ agent = 0, network = "office", deviceKey = "", alert, mergedKey, low, offline, ...parts }) {
       uploads++;
       const reading = readingOf({ observedAt: at(), ...parts });
       if (alert !== undefined) {
         const severity = AlertSeverity.WARNING;
         reading.alerts.push({ severity, code: 8, group: "mediaPath", description: alert, since: undefined });
       }
+      if (low !== undefined) reading.supplies.push(toner(low ? 3 : 90));
       const recordId = idOf(uploads);
-      const event = { kind: DeviceEventKind.MERGED, mergedDeviceKey: mergedKey };
-      const content = mergedKey === undefined
+      const event = offline
+        ? { kind: DeviceEventKind.OFFLINE, address: reading.address }
+        : { kind: DeviceEventKind.MERGED, mergedDeviceKey: mergedKey };
+      const content = mergedKey === undefined && !offline
         ? undefined
         : { content: { $case: "deviceEvent" as const, value: DeviceEvent.fromPartial(event) } };
       const records = [recordOf(reading, { recordId, site: network, deviceKey, ...content })];
@@ -94,12 +101,17 @@ export async function deviceScene(customer = "Acme", store?: Store): Promise<Dev
         "SELECT device_id FROM records WHERE customer_id = :customer AND record_id = :record_id",
         { record_id: recordId },
       );
-      return row!.device_id;
+      return row?.device_id ?? "";
     },
     async [Symbol.asyncDispose]() {
       if (isOwn) await opened[Symbol.asyncDispose]();
     },
   };
+}
+
+function toner(percent: number): Supply {
+  const level = { kind: LevelKind.EXACT, percent, level: percent, capacity: 100, unit: "percent" };
+  return Supply.fromPartial({ index: "1.1", kind: "toner", colorant: "black", description: "Toner", level });
 }
 
 function idOf(number: number): string {

@@ -1,6 +1,6 @@
 /** A customer with rows in every table, and what the database holds of it. */
 import { PlatformConfig } from "../../proto/gen/opendca/v1/config.ts";
-import { AlertSeverity } from "../../proto/gen/opendca/v1/reading.ts";
+import { AlertSeverity, LevelKind, Supply } from "../../proto/gen/opendca/v1/reading.ts";
 import { Task } from "../../proto/gen/opendca/v1/task.ts";
 import { signTask } from "../../common/protocol/signed_task.ts";
 import * as legacyTls from "../../platform/access/legacy_tls_permission.ts";
@@ -67,6 +67,7 @@ export async function customerWithEverything(platform: TestPlatform, name: strin
       records: [recordOf({
         ...readingOf(),
         alerts: [{ severity: AlertSeverity.WARNING, group: "cover", description: "Door open", since: undefined }],
+        supplies: [Supply.fromPartial({ index: "1.1", kind: "toner", level: { kind: LevelKind.EMPTY } })],
       })],
     }),
   });

@@ -231,6 +231,10 @@ const probes: Record<string, (tenant: Tenant, id: string) => Promise<unknown>> =
       filters: {},
     }))!.found,
   stateOf: (tenant, id) => deviceGroups.stateOf(tenant, { deviceId: id, parts: [foreignDevice(id)] }),
+  joinedStates: async (tenant, id) => {
+    const group = { deviceId: id, parts: [foreignDevice(id)] };
+    return [...(await deviceGroups.joinedStates(tenant, { hidden: [], of: new Map([[id, group]]) })).keys()];
+  },
   joinedRows: async (tenant) => await deviceGroups.joinedRows(tenant, await deviceGroups.groupsOf(tenant), []),
   mergeDevices: (tenant, id) => devices.mergeDevices(tenant, { from: id, into: "dev-000000000000", at: 0 }),
   addHistory: (tenant, id) => devices.addHistory(tenant, { deviceId: id, at: 0, kind: "x", before: null, after: null }),

@@ -1,8 +1,5 @@
 /** Customers at a glance, by what needs attention first. */
-import { isLate } from "../../agents/agent_health.ts";
-import { listAgents } from "../../agents/manage_agents.ts";
-import { type FleetCounts, fleetCounts } from "../../devices/fleet_counts.ts";
-import { listDevices } from "../../devices/list_devices.ts";
+import { type CustomerCounts, type FleetCounts, fleetCounts, noCounts } from "../../devices/fleet_counts.ts";
 import { rootOf } from "../page/customer_page.tsx";
 import { type ColumnOf, pageOf, Table } from "../page/layout.tsx";
 import type { UserRequest, VisibleCustomer } from "../page/route.ts";
@@ -12,20 +9,13 @@ interface Glance extends FleetCounts {
   customer: VisibleCustomer;
 }
 
-const noCounts: FleetCounts = { devices: 0, silent: 0, low: 0, agents: 0, silentAgents: 0 };
-
-/** Of a customer of whom the viewer may see some sites only. */
-async function glanceAtSites({ platform, by }: UserRequest, customer: VisibleCustomer): Promise<Glance> {
-  const tenantBy = { ...by, tenant: customer.customerId }, now = platform.clock.now().getTime();
+/** What the viewer may see of a customer: all of it, or some sites. */
+function glanceOf(customer: VisibleCustomer, counts: CustomerCounts | undefined): Glance {
+  if (customer.sites === "all" || counts === undefined) return { ...noCounts, ...counts, customer };
   const glance = { ...noCounts, customer };
-  for (const site of customer.sites === "all" ? [] : customer.sites) {
-    const { counts } = await listDevices(platform, tenantBy, { site, limit: 1 });
-    const agents = (await listAgents(platform, tenantBy, { site })).filter(({ state }) => state === "active");
-    glance.devices += counts.found;
-    glance.silent += counts.silent;
-    glance.low += counts.low;
-    glance.agents += agents.length;
-    glance.silentAgents += agents.filter((row) => isLate(row, now)).length;
+  for (const site of customer.sites) {
+    const ofSite = counts.sites.get(site) ?? noCounts;
+    for (const name of Object.keys(noCounts) as (keyof FleetCounts)[]) glance[name] += ofSite[name];
   }
   return glance;
 }
@@ -38,14 +28,8 @@ export function byAttention(a: Glance, b: Glance): number {
 
 export async function overview(request: UserRequest) {
   const { t, formats, customers, platform, by, viewer } = request;
-  const glances: Glance[] = [];
-  const counts = customers.some(({ sites }) => sites === "all")
-    ? await fleetCounts(platform, by, { dealerId: viewer.dealerId })
-    : new Map<string, FleetCounts>();
-  for (const customer of customers) {
-    const ofAll = { ...noCounts, ...counts.get(customer.customerId), customer };
-    glances.push(customer.sites === "all" ? ofAll : await glanceAtSites(request, customer));
-  }
+  const counts = await fleetCounts(platform, by, { dealerId: viewer.dealerId });
+  const glances = customers.map((customer) => glanceOf(customer, counts.get(customer.customerId)));
   glances.sort(byAttention);
   const sum = (of: (glance: Glance) => number) => formats.number(glances.reduce((all, one) => all + of(one), 0));
   const number = (heading: Key, of: (glance: Glance) => number, path: string, isBad = true): ColumnOf<Glance> => ({

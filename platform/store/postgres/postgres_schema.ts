@@ -8,6 +8,7 @@
 // @ts-types="@types/pg"
 import type pg from "pg";
 import { ConfigError } from "../../../common/core/errors.ts";
+import { counts, countTriggers, postgresCountTriggers } from "../count_tables.ts";
 import { migrations, years } from "../migrations.ts";
 import type { DatabaseAddress } from "./database_url.ts";
 import { openError } from "./postgres_error.ts";
@@ -157,6 +158,7 @@ export function translated(sqlite: string): string {
 
 function migrationOf(number: number): string {
   const step = migrations[number - 1];
+  if (step === counts + countTriggers) return translated(counts) + postgresCountTriggers;
   const sqlite = typeof step === "string" ? step : undefined;
   const made = own[number]?.(sqlite) ?? (sqlite === undefined ? undefined : translated(sqlite));
   if (made === undefined) throw new Error(`Cannot migrate PostgreSQL: migration ${number} has no text for it`);
