@@ -98,7 +98,7 @@ export async function serve(platform: OpenPlatform, options: PlatformServeOption
     port: server.port,
     mqttPorts: mqtt?.ports,
     ...(web === undefined ? {} : { webPort: web.port }),
-    ...(portal && { portal: { port: portal.port, origin: portal.origin, firstUser: portal.firstUser } }),
+    ...(portal && { portal: placeOf(portal) }),
     ...(gateway && { [ssh === undefined ? "sshdKeysPort" : "sshPort"]: gateway.port, tunnels: gateway.tunnels }),
     async [Symbol.asyncDispose]() {
       clearInterval(looking);
@@ -108,10 +108,14 @@ export async function serve(platform: OpenPlatform, options: PlatformServeOption
   };
 }
 
+function placeOf({ port, origin, firstUser, frontPort }: Portal & { firstUser: string | undefined }) {
+  return { port, origin, firstUser, ...(frontPort === undefined ? {} : { frontPort }) };
+}
+
 /** With the link for its first user, while there is none. */
 async function openPortal(
   platform: OpenPlatform,
-  { portal: { host, port, origin, certificate, mail, liveTimes }, names, proxies }:
+  { portal: { host, port, origin, certificate, mail, liveTimes, front }, names, proxies }:
     & Pick<PlatformServeOptions, "names" | "proxies">
     & { portal: NonNullable<PortalServeOptions["portal"]> },
 ): Promise<Portal & { firstUser: string | undefined }> {
@@ -134,6 +138,7 @@ async function openPortal(
       certificate: certificate ?? await keptServerCertificate(directory, { authority, names, now: clock.now(), file }),
       proxies,
       liveTimes,
+      front,
     }),
   );
   await platform.store.transaction((tx) => setMail(tx, mail?.from));
@@ -146,6 +151,7 @@ async function openPortal(
   return {
     port: started.port,
     origin: started.origin,
+    frontPort: started.frontPort,
     firstUser: link?.address,
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };

@@ -305,6 +305,7 @@ export const allowed: Record<string, string[]> = {
     "platform/customers",
     "platform/mail",
     "platform/users",
+    "platform/sso",
     "platform/edge/connections",
     "platform/portal/words",
     "platform/portal/page",

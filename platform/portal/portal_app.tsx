@@ -40,12 +40,15 @@ export interface PortalOptions {
   origin: string;
   /** The source of a request: what failed sign-ins are counted by. */
   sourceOf(c: Context): string;
+  /** Who the proxy in front says has signed in, by each line of its header; undefined if the request is not the proxy's. */
+  remoteUsersOf(c: Context): readonly string[] | undefined;
   live: LiveStreams;
   /** The answer to this request takes as long as a stream. */
   holdOpen(c: Context): void;
 }
 
-export function portalApp(platform: PortalPlatform, { origin, sourceOf, live, holdOpen }: PortalOptions): Hono {
+export function portalApp(platform: PortalPlatform, options: PortalOptions): Hono {
+  const { origin, sourceOf, remoteUsersOf, live, holdOpen } = options;
   const app = new Hono();
   const publicRequest = (c: Context, viewer?: Viewer): PublicRequest => {
     const language = viewer?.language ?? languageOf(c.req.header("accept-language"));
@@ -53,6 +56,7 @@ export function portalApp(platform: PortalPlatform, { origin, sourceOf, live, ho
       platform,
       c,
       client: { source: sourceOf(c), browser: c.req.header("user-agent") ?? "" },
+      remoteUsers: remoteUsersOf(c),
       language,
       t: translator(language),
       formats: formatsOf(language),

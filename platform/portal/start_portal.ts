@@ -1,16 +1,21 @@
 /** The portal's HTTPS server. */
-import { createServer } from "node:https";
+import { X509Certificate } from "node:crypto";
+import type { IncomingMessage } from "node:http";
+import { createServer, type ServerOptions } from "node:https";
 import type { Duplex } from "node:stream";
+import type { TLSSocket } from "node:tls";
 import { getRequestListener, type HttpBindings } from "@hono/node-server";
-import type { Context } from "hono";
+import type { Context, Hono } from "hono";
+import { messageOf, UsageError } from "../../common/core/errors.ts";
 import type { IpRange } from "../../common/core/ip_range.ts";
 import { acceptConnections, descriptorLimit, passTo } from "../edge/connections/accept_connections.ts";
 import { ConnectionGate, type GateLimits, gateLimitsFor } from "../edge/connections/connection_gate.ts";
 import { keptSockets, peerOf } from "../edge/connections/kept_sockets.ts";
 import type { CertificateFiles } from "../keys/server_certificate.ts";
 import type { MailOptions } from "../mail/start_mailer.ts";
+import { headerValues } from "../sso/remote_user.ts";
 import { portalApp } from "./portal_app.tsx";
-import { type LiveTimes, liveTimes, mostStreams, startLiveStreams } from "./page/live_streams.ts";
+import { type LiveStreams, type LiveTimes, liveTimes, mostStreams, startLiveStreams } from "./page/live_streams.ts";
 import type { PortalPlatform } from "./page/route.ts";
 
 export interface PortalServeOptions {
@@ -25,7 +30,18 @@ export interface PortalServeOptions {
     mail?: MailOptions | undefined;
     /** For tests. */
     liveTimes?: LiveTimes | undefined;
+    /** Where a proxy connects that signs people in by Windows authentication; undefined: nowhere. */
+    front?: FrontOptions | undefined;
   } | undefined;
+}
+
+export interface FrontOptions {
+  host: string;
+  port: number;
+  /** The proxy's certificate, or an authority of its own for it, PEM. Nobody without it gets a connection. */
+  certificatePem: string;
+  /** Name of the header with whoever the proxy has signed in. */
+  header: string;
 }
 
 interface StartOptions {
@@ -35,11 +51,14 @@ interface StartOptions {
   certificate: CertificateFiles;
   proxies: readonly IpRange[] | undefined;
   liveTimes?: LiveTimes | undefined;
+  front?: FrontOptions | undefined;
 }
 
 export interface Portal extends AsyncDisposable {
   port: number;
   origin: string;
+  /** Where the proxy in front connects. */
+  frontPort: number | undefined;
 }
 
 /** Nobody has a certificate here; behind one address there may be an office of people. */
@@ -55,11 +74,98 @@ const headersMs = 20_000, keepAliveMs = 60_000;
 /** For one request and its answer, so that a slow client holds no connection for ever. */
 const requestMs = 60_000, streamMs = liveTimes.longestMs + 60_000;
 
-/** Listens until disposed of, which cuts off all connections. Throws UnavailableError if the port is in use. */
+/** Listens until disposed of, which cuts off all connections. Throws UnavailableError if a port is in use. */
 export async function startPortal(platform: PortalPlatform, options: StartOptions): Promise<Portal> {
-  const { certificatePem, privateKeyPem } = options.certificate;
-  const server = createServer({ cert: certificatePem, key: privateKeyPem, maxHeaderSize: 16 * 1024 });
-  const gate = new ConnectionGate(gateLimitsFor(descriptorLimit(), gateLimits), () => performance.now());
+  const { host, port, proxies, front, certificate: { certificatePem: cert, privateKeyPem: key } } = options;
+  await using built = new AsyncDisposableStack();
+  const tls = { cert, key };
+  const open = built.use(await listenForPages(platform, { option: "--portal-listen", host, port, proxies, tls }));
+  const origin = options.origin(open.port);
+  const live = built.adopt(startLiveStreams(platform.store, options.liveTimes), (it) => it[Symbol.dispose]());
+  const { sourceOf, holdOpen } = open;
+  // A header that says who somebody is means nothing here, whatever it says.
+  open.serve(portalApp(platform, { origin, live, sourceOf, holdOpen, remoteUsersOf: () => undefined }));
+  const frontPort = front && built.use(await listenForFront(platform, front, { origin, live, tls })).port;
+  const all = built.move();
+  return { port: open.port, origin, frontPort, [Symbol.asyncDispose]: () => all.disposeAsync() };
+}
+
+/** Only the proxy in front gets a connection, so that its headers can be believed. */
+async function listenForFront(
+  platform: PortalPlatform,
+  { host, port, certificatePem: ca, header }: FrontOptions,
+  { origin, live, tls }: { origin: string; live: LiveStreams; tls: ServerOptions },
+): Promise<PageListener> {
+  const certified = { ...tls, ca, requestCert: true, rejectUnauthorized: true };
+  const trusted = certificatesOf(ca);
+  const listener = await listenForPages(platform, {
+    option: "--portal-front-listen",
+    host,
+    port,
+    proxies: undefined,
+    tls: certified,
+    // All of them come from one address.
+    gateLimits: { ...gateLimits, anonymousOfSource: gateLimits.mostAnonymous! },
+    mayAsk: ({ socket }) => isTrusted(socket as TLSSocket, trusted),
+  });
+  listener.serve(portalApp(platform, {
+    origin,
+    live,
+    holdOpen: listener.holdOpen,
+    // The proxy adds whoever has asked it at the end; what stands before may be anybody's text.
+    sourceOf: (c) =>
+      headerValues(requestOf(c).rawHeaders, "x-forwarded-for").at(-1)?.split(",").at(-1)?.trim().slice(0, 64) ||
+      listener.sourceOf(c),
+    remoteUsersOf: (c) => headerValues(requestOf(c).rawHeaders, header),
+  }));
+  return listener;
+}
+
+/** Throws UsageError if it has none. */
+function certificatesOf(pem: string): X509Certificate[] {
+  const found = pem.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? [];
+  try {
+    if (found.length > 0) return found.map((one) => new X509Certificate(one));
+  } catch (error) {
+    throw new UsageError(`Cannot read the certificate of the proxy: ${messageOf(error)}`, "it is PEM");
+  }
+  throw new UsageError("Cannot find a certificate of the proxy", "it is PEM, with -----BEGIN CERTIFICATE-----");
+}
+
+/* The runtime has checked the chain; this does not rely on it alone. */
+function isTrusted(socket: TLSSocket, trusted: readonly X509Certificate[]): boolean {
+  const { raw } = socket.getPeerCertificate();
+  if (!socket.authorized || raw === undefined) return false;
+  const shown = new X509Certificate(raw);
+  return trusted.some((one) =>
+    one.raw.equals(shown.raw) || (one.ca && shown.checkIssued(one) && shown.verify(one.publicKey))
+  );
+}
+
+interface ListenOptions {
+  /** The option of `serve` that names the address. */
+  option: string;
+  host: string;
+  port: number;
+  proxies: readonly IpRange[] | undefined;
+  tls: ServerOptions;
+  gateLimits?: Partial<GateLimits>;
+  /** Whether the connection of a request may ask for anything. */
+  mayAsk?(request: IncomingMessage): boolean;
+}
+
+interface PageListener extends AsyncDisposable {
+  port: number;
+  /** The source of a request: what failed sign-ins are counted by. */
+  sourceOf(c: Context): string;
+  holdOpen(c: Context): void;
+  serve(app: Hono): void;
+}
+
+async function listenForPages(platform: PortalPlatform, options: ListenOptions): Promise<PageListener> {
+  const { mayAsk = () => true, tls, gateLimits: limits = gateLimits, ...at } = options;
+  const server = createServer({ ...tls, maxHeaderSize: 16 * 1024 });
+  const gate = new ConnectionGate(gateLimitsFor(descriptorLimit(), limits), () => performance.now());
   const { sockets, deadlines, wait } = keptSockets(server, headersMs);
   server.on("tlsClientError", () => {});
   server.on("clientError", (_: Error, socket: Duplex) => {
@@ -68,44 +174,35 @@ export async function startPortal(platform: PortalPlatform, options: StartOption
   });
   server.on("upgrade", (_: unknown, socket: Duplex) => socket.destroy());
   server.on("connect", (_: unknown, socket: Duplex) => socket.destroy());
-  const acceptor = await acceptConnections({
-    option: "--portal-listen",
-    host: options.host,
-    port: options.port,
-    gate,
-    proxies: options.proxies,
-    take: passTo(server),
-    log: platform.log,
-  });
-  const origin = options.origin(acceptor.port);
-  const sourceOf = (c: Context) => gate.sourceOf(peerOf((c.env as HttpBindings).incoming.socket));
-  const live = startLiveStreams(platform.store, options.liveTimes);
-  const holdOpen = (c: Context) => wait((c.env as HttpBindings).incoming.socket, streamMs);
-  const app = portalApp(platform, { origin, sourceOf, live, holdOpen });
-  const listener = getRequestListener(app.fetch, {
-    overrideGlobalObjects: false,
-  });
-  server.on("request", (request, response) => {
-    const { socket } = request;
-    deadlines.get(socket)?.stop();
-    wait(socket, requestMs);
-    const ended = gate.callBegan(peerOf(socket), undefined);
-    response.once("close", () => {
-      ended();
-      wait(socket, keepAliveMs);
-    });
-    void listener(request, response);
-  });
+  const acceptor = await acceptConnections({ ...at, gate, take: passTo(server), log: platform.log });
   return {
     port: acceptor.port,
-    origin,
+    sourceOf: (c) => gate.sourceOf(peerOf(requestOf(c).socket)),
+    holdOpen: (c) => wait(requestOf(c).socket, streamMs),
+    serve(app) {
+      const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+      server.on("request", (request, response) => {
+        const { socket } = request;
+        if (!mayAsk(request)) return void socket.destroy();
+        deadlines.get(socket)?.stop();
+        wait(socket, requestMs);
+        const ended = gate.callBegan(peerOf(socket), undefined);
+        response.once("close", () => {
+          ended();
+          wait(socket, keepAliveMs);
+        });
+        void listener(request, response);
+      });
+    },
     [Symbol.asyncDispose]() {
       acceptor.stop();
-      // Browsers open the next ones at another process.
-      live[Symbol.dispose]();
       for (const socket of sockets) socket.destroy();
       acceptor.cutOff();
       return Promise.resolve();
     },
   };
+}
+
+function requestOf(c: Context): IncomingMessage {
+  return (c.env as HttpBindings).incoming;
 }

@@ -20,7 +20,7 @@ export interface RunningPlatform extends RunningServer, Partial<SshServer> {
   mqttPorts: MqttPorts | undefined;
   webPort?: number;
   /** `firstUser`: the link for the first administrator, while there is no user. */
-  portal?: { port: number; origin: string; firstUser: string | undefined };
+  portal?: { port: number; origin: string; firstUser: string | undefined; frontPort?: number };
 }
 
 /** The environment of the commands: the machine (`deno_host.ts`), and the assembled platform (`compose.ts`). */

@@ -2,16 +2,19 @@
 import type { Command } from "commander";
 import { UsageError } from "../../../common/core/errors.ts";
 import type { MailOptions } from "../../mail/start_mailer.ts";
-import type { PortalServeOptions } from "../../portal/start_portal.ts";
+import type { FrontOptions, PortalServeOptions } from "../../portal/start_portal.ts";
 import { checkedEmail } from "../../users/manage_users.ts";
 import type { PlatformHost } from "./host.ts";
-import { maybeCertificate, parseListen } from "./serve_command.ts";
+import { maybeCertificate, parseListen, readAuthorities } from "./serve_command.ts";
 
 export interface PortalFlags {
   portalListen?: string;
   portalUrl?: string;
   portalCertificate?: string;
   portalKey?: string;
+  portalFrontListen?: string;
+  portalFrontCertificate?: string;
+  portalFrontHeader: string;
   mailServer?: string;
   mailFrom?: string;
 }
@@ -23,6 +26,12 @@ export function addPortalOptions(serve: Command): Command {
     .option("--portal-certificate <file>", "a certificate of your own for it, PEM, with its chain")
     .option("--portal-key <file>", "its private key, PEM")
     .option(
+      "--portal-front-listen <host:port>",
+      "where a web server connects that signs people in by Windows authentication (default: nowhere)",
+    )
+    .option("--portal-front-certificate <file>", "its client certificate, or an authority of its own for it, PEM")
+    .option("--portal-front-header <name>", "header in which it says who has signed in", "X-Remote-User")
+    .option(
       "--mail-server <url>",
       "smtps://USER@HOST or smtp://USER@HOST:587 (STARTTLS), with OPENDCA_MAIL_PASSWORD (default: no mails)",
     )
@@ -32,8 +41,9 @@ export function addPortalOptions(serve: Command): Command {
 export async function maybePortal(host: PlatformHost, flags: PortalFlags): Promise<PortalServeOptions["portal"]> {
   const { portalListen, portalUrl, portalCertificate, portalKey } = flags;
   if (portalListen === undefined) {
-    const { mailServer, mailFrom } = flags;
-    const others = [portalUrl, portalCertificate, portalKey, mailServer, mailFrom];
+    const { mailServer, mailFrom, portalFrontListen, portalFrontCertificate } = flags;
+    const ofFront = [portalFrontListen, portalFrontCertificate];
+    const others = [portalUrl, portalCertificate, portalKey, mailServer, mailFrom, ...ofFront];
     if (others.every((value) => value === undefined)) return undefined;
     throw new UsageError("Cannot use the options of the portal and its mails without --portal-listen");
   }
@@ -53,7 +63,22 @@ export async function maybePortal(host: PlatformHost, flags: PortalFlags): Promi
     origin: origin?.origin,
     certificate,
     mail: maybeMail(host, flags),
+    front: await maybeFront(host, flags),
   };
+}
+
+async function maybeFront(host: PlatformHost, flags: PortalFlags): Promise<FrontOptions | undefined> {
+  const { portalFrontListen: listen, portalFrontCertificate: file, portalFrontHeader: header } = flags;
+  if (listen === undefined && file === undefined) return undefined;
+  if (listen === undefined || file === undefined) {
+    throw new UsageError("Cannot use one of --portal-front-listen and --portal-front-certificate without the other");
+  }
+  // RFC 9110, 5.6.2.
+  if (!/^[\w!#$%&'*+.^`|~-]{1,100}$/.test(header)) {
+    throw new UsageError(`Cannot use --portal-front-header as a name: current value is "${header}"`, "X-Remote-User");
+  }
+  const certificatePem = await readAuthorities(host, file);
+  return { ...parseListen("--portal-front-listen", listen), certificatePem, header };
 }
 
 const mailPorts = { "smtp:": 587, "smtps:": 465 };

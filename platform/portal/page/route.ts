@@ -23,6 +23,8 @@ export interface PublicRequest {
   c: Context;
   /** Source address, and what the browser calls itself. */
   client: { source: string; browser: string };
+  /** As `PortalOptions.remoteUsersOf`. */
+  remoteUsers: readonly string[] | undefined;
   language: Language;
   t: Translate;
   formats: ReturnType<typeof formatsOf>;
