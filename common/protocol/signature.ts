@@ -5,7 +5,7 @@
 import { Buffer } from "node:buffer";
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify } from "node:crypto";
 
-export type SigningContext = "opendca.task.v1" | "opendca.unlock.v1" | "opendca.release.v1";
+export type SigningContext = "opendca.task.v1" | "opendca.unlock.v1" | "opendca.release.v1" | "opendca.statement.v1";
 
 export interface SigningKey {
   /** 32 bytes. */

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { moveEvidence } from "./sqlite/merge_duplicates.ts";
 import { schema } from "./schema.ts";
+import { billing } from "./billing_tables.ts";
 import { access } from "./access_tables.ts";
 import { insight } from "./insight_tables.ts";
 import { counts, countTriggers } from "./count_tables.ts";
@@ -465,4 +466,5 @@ export const migrations: readonly Migration[] = [
   insight,
   sso,
   counts + countTriggers,
+  billing,
 ];

@@ -18,7 +18,8 @@ export function newId(
     | "tok"
     | "hok"
     | "msg"
-    | "idp",
+    | "idp"
+    | "cor",
 ): string {
   const random = crypto.getRandomValues(new Uint8Array(12));
   return `${prefix}-${Array.from(random, (byte) => alphabet[byte & 31]).join("")}`;
