@@ -218,6 +218,16 @@ export const allowed: Record<string, string[]> = {
     "platform/customers",
     "platform/users",
   ],
+  "platform/billing": [
+    "common/core",
+    "common/protocol",
+    "common/reading",
+    "platform/store",
+    "platform/audit",
+    "platform/customers",
+    "platform/users",
+    "platform/devices",
+  ],
   "platform/edge/connections": ["common/core"],
   "platform/edge/grpc": [
     "common/core",
@@ -336,6 +346,7 @@ export const allowed: Record<string, string[]> = {
     "platform/edge/http",
     "platform/mail",
     "platform/users",
+    "platform/billing",
     "platform/portal",
   ],
   "platform": [

@@ -152,12 +152,17 @@ export async function seenElsewhere(tenant: Tenant, serials: readonly string[]):
   const found: Elsewhere[] = [];
   for (let i = 0; i < serials.length; i += mostSerials) {
     const parameters: Parameters = { own: tenant.customerId };
-    const names = serials.slice(i, i + mostSerials).map((serial, n) => (parameters[`serial_${n}`] = serial, `:serial_${n}`));
+    const names = serials.slice(i, i + mostSerials).map((
+      serial,
+      n,
+    ) => (parameters[`serial_${n}`] = serial, `:serial_${n}`));
     found.push(
       ...await tenant.transaction.all<Elsewhere>(
         `SELECT e.value AS serial, d.first_seen_at AS "firstSeenAt", d.last_seen_at AS "lastSeenAt"
          FROM customers c JOIN customers o ON o.dealer_id = c.dealer_id AND o.customer_id <> c.customer_id
-         JOIN device_evidence e ON e.customer_id = o.customer_id AND e.kind = 'serial' AND e.value IN (${names.join(", ")})
+         JOIN device_evidence e ON e.customer_id = o.customer_id AND e.kind = 'serial' AND e.value IN (${
+          names.join(", ")
+        })
          JOIN devices d ON d.customer_id = e.customer_id AND d.device_id = e.device_id
          WHERE c.customer_id = :own`,
         parameters,

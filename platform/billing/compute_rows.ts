@@ -63,7 +63,15 @@ export async function computeRows(tenant: Tenant, wanted: RowsWanted): Promise<B
           isOtherBoard: (before, after) => isOtherBoard(device, before, after),
         });
         const unit = counted.last?.unit ?? points[0]!.unit;
-        rows.push({ ...counted, device, stay, meter: name, unit, adjusted: 0, marks: [...marks, ...movesAt(device, i)] });
+        rows.push({
+          ...counted,
+          device,
+          stay,
+          meter: name,
+          unit,
+          adjusted: 0,
+          marks: [...marks, ...movesAt(device, i)],
+        });
       }
     }
   }
@@ -114,7 +122,9 @@ function markReplaced(rows: readonly BilledRow[], devices: ReadonlyMap<string, B
       const isIn = (at: number) => at > period.from && at <= period.until;
       if (isIn(firstSeenAt) && firstSeenAt > device.firstSeenAt && device.lastSeenAt < firstSeenAt + dayMs) {
         marks.push({ kind: "replacedBy", at: firstSeenAt, device: deviceId, serial });
-      } else if (isIn(device.firstSeenAt) && device.firstSeenAt > firstSeenAt && lastSeenAt < device.firstSeenAt + dayMs) {
+      } else if (
+        isIn(device.firstSeenAt) && device.firstSeenAt > firstSeenAt && lastSeenAt < device.firstSeenAt + dayMs
+      ) {
         marks.push({ kind: "replaces", at: device.firstSeenAt, device: deviceId, serial });
       }
     }
@@ -136,8 +146,16 @@ async function markElsewhere(tenant: Tenant, rows: readonly BilledRow[], { from,
 }
 
 function byPlace(a: BilledRow, b: BilledRow): number {
-  const keys = ({ stay, device, meter }: BilledRow) =>
-    [stay.site.toLowerCase(), device.network, device.address, device.deviceId, `${stay.from}`.padStart(15, "0"), meter];
+  const keys = (
+    { stay, device, meter }: BilledRow,
+  ) => [
+    stay.site.toLowerCase(),
+    device.network,
+    device.address,
+    device.deviceId,
+    `${stay.from}`.padStart(15, "0"),
+    meter,
+  ];
   const x = keys(a), y = keys(b);
   for (let i = 0; i < x.length; i++) if (x[i] !== y[i]) return x[i]! < y[i]! ? -1 : 1;
   return 0;

@@ -145,7 +145,9 @@ function timesIn(locale: string, zone: string): Intl.DateTimeFormat {
 
 function filled(text: string, words: Words): string {
   return text
-    .replace(/\{days, plural, one \{([^}]*)\} other \{([^}]*)\}\}/, (_, one: string, other: string) =>
-      words.days === 1 ? one : other.replace("#", String(words.days)))
+    .replace(
+      /\{days, plural, one \{([^}]*)\} other \{([^}]*)\}\}/,
+      (_, one: string, other: string) => words.days === 1 ? one : other.replace("#", String(words.days)),
+    )
     .replaceAll(/\{(\w+)\}/g, (_, name: string) => String(words[name] ?? ""));
 }

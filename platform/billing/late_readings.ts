@@ -47,7 +47,18 @@ export async function withLate(
 }
 
 function emptyRow(row: StatementRow): StatementRow {
-  return { ...row, first: null, last: null, counted: 0, estimated: 0, corrected: 0, adjusted: 0, billed: 0, marks: [] };
+  return {
+    ...row,
+    first: null,
+    last: null,
+    counted: 0,
+    estimated: 0,
+    corrected: 0,
+    adjusted: 0,
+    billed: 0,
+    marks: [],
+    notes: [],
+  };
 }
 
 /** Ids of devices, those of parts of merged ones included. */
@@ -77,7 +88,9 @@ async function changedDevices(tenant: Tenant, earlier: readonly StatementRecord[
       `SELECT device_id, other_id FROM device_changes WHERE customer_id = :customer AND (at > :since OR undone_at > :since)`,
       since,
     );
-    for (const id of [...corrected.map((row) => row.device_id), ...merged.flatMap((row) => [row.device_id, row.other_id])]) {
+    for (
+      const id of [...corrected.map((row) => row.device_id), ...merged.flatMap((row) => [row.device_id, row.other_id])]
+    ) {
       add(id);
     }
     // Today there may be a reading after the end, by which it is estimated.

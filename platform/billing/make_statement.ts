@@ -8,6 +8,7 @@ import { siteOf } from "../customers/customers.ts";
 import { deviceOf } from "../devices/show_device.ts";
 import { takeLock, type Tenant } from "../store/store.ts";
 import { computeRows } from "./compute_rows.ts";
+import { explain } from "./explain.ts";
 import { withLate } from "./late_readings.ts";
 import { type DayPeriod, periodText, timesOf } from "./period.ts";
 import { type BillingSettings, settingsOf } from "./settings.ts";
@@ -123,11 +124,13 @@ async function draftOf(
     meters,
     estimate,
   });
-  const rows = await withLate(tenant, computed.map((row, i) => statementRow(row, i + 1)), {
+  const all = await withLate(tenant, computed.map((row, i) => statementRow(row, i + 1)), {
     ...period,
     ...scope,
     without: supersedes?.number,
   });
+  const words = { language: settings.language, zone };
+  const rows = all.map((row) => ({ ...row, notes: row.marks.map((mark) => explain(mark, words)) }));
   const name = await tenant.transaction.get<{ name: string }>("SELECT name FROM customers WHERE customer_id = :id", {
     id: tenant.customerId,
   });

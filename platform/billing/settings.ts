@@ -99,7 +99,9 @@ export function changeBillingSettings(
        ON CONFLICT (customer_id) DO UPDATE SET settings = excluded.settings, changed_at = excluded.changed_at`,
       { settings: JSON.stringify(settings), at: at.getTime() },
     );
-    const detail = Object.fromEntries(Object.entries(given).map(([name, value]) => [name, JSON.stringify(value ?? null)]));
+    const detail = Object.fromEntries(
+      Object.entries(given).map(([name, value]) => [name, JSON.stringify(value ?? null)]),
+    );
     return { answer: settings, audit: { action: "billingChanged", subject: by.tenant, detail } };
   });
 }
@@ -134,7 +136,9 @@ function checkSchedule(
     throw new UsageError(`Cannot mail on day "${day}" of the month: it is from 1 to 28`);
   }
   for (const form of forms) one("a form of a file", form, fileForms);
-  if (forms.length === 0) throw new UsageError("Cannot mail statements without a file", "give csv, xlsx, pdf, json or erp");
+  if (forms.length === 0) {
+    throw new UsageError("Cannot mail statements without a file", "give csv, xlsx, pdf, json or erp");
+  }
   if (recipients.length === 0 || recipients.length > 20) {
     throw new UsageError("Cannot mail statements to nobody, or to more than 20 addresses");
   }

@@ -59,6 +59,8 @@ export interface StatementRow {
   /** Sum of the four. */
   billed: number;
   marks: RowMark[];
+  /** The marks as sentences, in the language of the customer. */
+  notes: string[];
 }
 
 const minutes = (ms: number) => Math.round(ms / 60_000);
@@ -94,6 +96,7 @@ export function statementRow({ device, stay, ...row }: BilledRow, n: number): St
     adjusted,
     billed: counted + estimated + corrected + adjusted,
     marks: row.marks,
+    notes: [],
   };
 }
 

@@ -24,6 +24,8 @@ export interface Answer {
   note?: string | undefined;
   /** The next step, for a person at a terminal; on standard error, so that scripts only get the answer. */
   next?: string;
+  /** The output was written already, as it is long. */
+  silent?: true;
 }
 
 export interface CommandContext {
@@ -74,6 +76,7 @@ export function commandContext(host: PlatformHost, setExitCode: (code: number) =
     await answer(command, await work(platform, { actor }));
   };
   const answer: CommandContext["answer"] = async (command, answer) => {
+    if (answer.silent) return;
     const options = command.optsWithGlobals<GlobalOptions>();
     const format = options.format ?? (options.json ? "json" : "table");
     if (format !== "table") {

@@ -10,6 +10,7 @@ import { addAgentCommands } from "./agent_commands.ts";
 import { addAgentFileCommand } from "./agent_file_command.ts";
 import { addAuditCommands } from "./audit_commands.ts";
 import { addBackupCommand } from "./backup_command.ts";
+import { addBillingCommands } from "./billing_commands.ts";
 import { addCodeCommands } from "./code_commands.ts";
 import { type CommandContext, commandContext, formats } from "./command_context.ts";
 import { addCustomerCommands } from "./customer_commands.ts";
@@ -100,6 +101,7 @@ function createProgram(context: CommandContext, show: (text: string) => void): C
   addTokenCommands(program, context);
   addDeviceCommands(program, context);
   addMeterCommands(program, context);
+  addBillingCommands(program, context);
   addReadingCommands(program, context);
   addSupplyCommands(program, context);
   addAlertCommands(program, context);
