@@ -81,11 +81,11 @@ async function changedDevices(tenant: Tenant, earlier: readonly StatementRecord[
     const since = { since: madeAt };
     const corrected = await tenant.all<{ device_id: string }>(
       `SELECT device_id FROM meter_corrections
-       WHERE customer_id = :customer AND (made_at > :since OR undone_at > :since)`,
+       WHERE customer_id = :customer AND (made_at >= :since OR undone_at >= :since)`,
       since,
     );
     const merged = await tenant.all<{ device_id: string; other_id: string }>(
-      `SELECT device_id, other_id FROM device_changes WHERE customer_id = :customer AND (at > :since OR undone_at > :since)`,
+      `SELECT device_id, other_id FROM device_changes WHERE customer_id = :customer AND (at >= :since OR undone_at >= :since)`,
       since,
     );
     for (

@@ -247,6 +247,10 @@ async function moveReadings(tenant: Tenant, { from, into }: { from: string; into
     );
     await tenant.run(`DELETE FROM ${table} WHERE customer_id = :customer AND device_id = :from`, { from });
   }
+  await tenant.run(
+    "UPDATE meter_corrections SET device_id = :into WHERE customer_id = :customer AND device_id = :from",
+    { from, into },
+  );
 }
 
 /* Certificates that its web pages are known by, of two the later one, and the permission of old TLS. */

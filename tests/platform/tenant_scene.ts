@@ -7,6 +7,9 @@ import * as legacyTls from "../../platform/access/legacy_tls_permission.ts";
 import * as sessions from "../../platform/access/sessions.ts";
 import * as webSessions from "../../platform/access/web_sessions.ts";
 import * as agentConfigs from "../../platform/agents/agent_configs.ts";
+import { correctMeter } from "../../platform/billing/corrections.ts";
+import { makeStatement } from "../../platform/billing/make_statement.ts";
+import { changeBillingSettings } from "../../platform/billing/settings.ts";
 import * as quota from "../../platform/agents/quota.ts";
 import * as deviceChanges from "../../platform/devices/device_changes.ts";
 import * as listedDevices from "../../platform/devices/listed_devices.ts";
@@ -118,7 +121,27 @@ export async function customerWithEverything(platform: TestPlatform, name: strin
   await agent.tenant.run("INSERT INTO silent_told (customer_id, subject, at) VALUES (:customer, :subject, 0)", {
     subject: agent.agentId,
   });
+  await billed(platform, agent, device!.device_id);
   return agent;
+}
+
+async function billed({ platform }: TestPlatform, { tenant, agentId }: TestAgent, device: string): Promise<void> {
+  const by = { actor: "platform" as const, tenant: tenant.customerId };
+  await changeBillingSettings(platform, by, { zone: "UTC" });
+  const until = platform.clock.now(), from = new Date(until.getTime() - 1000);
+  await correctMeter(platform, by, { device, meter: "total", from, until, pages: 1, reason: "a test" });
+  const yesterday = new Date(until.getTime() - 86_400_000).toISOString().slice(0, 10);
+  await makeStatement(platform, by, { fromDay: yesterday, toDay: yesterday });
+  await tenant.run(
+    `INSERT INTO batch_seals (customer_id, agent_id, received_at, epoch, sequence, batch_id, records, root, previous, head,
+       signature, certificate, leaves, fault)
+     VALUES (:customer, :agentId, 0, 'e', 1, 'b', 1, :d, :d, :d, :d, :d, :d, '')`,
+    { agentId, d: keyDigest },
+  );
+  await tenant.run("INSERT INTO agent_chains (customer_id, agent_id, head) VALUES (:customer, :agentId, :d)", {
+    agentId,
+    d: keyDigest,
+  });
 }
 
 /** A link, a printer's certificate and a request of the session's browser. */
