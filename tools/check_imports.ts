@@ -308,6 +308,7 @@ export const allowed: Record<string, string[]> = {
     "platform/users",
     "platform/portal/words",
     "platform/portal/page",
+    "platform/portal/sign_in",
   ],
   "platform/portal": [
     "common/core",

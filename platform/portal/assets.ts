@@ -3,6 +3,7 @@ import htmx from "htmx.org/dist/htmx.min.js" with { type: "text" };
 import htmxSse from "htmx.org/dist/ext/hx-sse.min.js" with { type: "text" };
 import uplotCss from "uplot/dist/uPlot.min.css" with { type: "text" };
 import uplot from "uplot/dist/uPlot.iife.min.js" with { type: "text" };
+import passkey from "./scripts/passkey.js" with { type: "text" };
 import css from "./portal.css" with { type: "text" };
 
 const icon =
@@ -17,6 +18,7 @@ export const assets: { path: string; type: string; body: string }[] = [
   { path: "/icon.svg", type: "image/svg+xml", body: icon },
   { path: "/htmx.js", type: script, body: htmx },
   { path: "/htmx-sse.js", type: script, body: htmxSse },
+  { path: "/passkey.js", type: script, body: passkey },
   { path: "/uplot.js", type: script, body: uplot },
   { path: "/uplot.css", type: style, body: uplotCss },
 ];

@@ -8,6 +8,7 @@ import { compress } from "hono/compress";
 import { messageOf, UnavailableError, UsageError } from "../../common/core/errors.ts";
 import { customerNames } from "../customers/customers.ts";
 import { isPermitted, type Permission, permittedSites } from "../users/permissions.ts";
+import { keepForm, type KeptForm } from "../users/kept_forms.ts";
 import { maybeViewer, type Viewer } from "../users/sessions.ts";
 import { assets } from "./assets.ts";
 import { sessionSecret } from "./page/cookies.ts";
@@ -18,12 +19,14 @@ import { type LiveStreams, onceChanged } from "./page/live_streams.ts";
 import { Message, pageOf } from "./page/layout.tsx";
 import { peopleRoutes } from "./people/people_routes.ts";
 import type { PortalPlatform, PublicRequest, Route, UserRequest, VisibleCustomer } from "./page/route.ts";
+import { passkeyRoutes } from "./sign_in/passkey_pages.tsx";
 import { signInRoutes } from "./sign_in/sign_in_pages.tsx";
 import { workRoutes } from "./work/work_routes.ts";
 import { formatsOf, languageOf, translator } from "./words/words.ts";
 
 export const routes: readonly Route[] = [
   ...signInRoutes,
+  ...passkeyRoutes,
   ...fleetRoutes,
   ...deviceRoutes,
   ...workRoutes,
@@ -57,6 +60,7 @@ export function portalApp(platform: PortalPlatform, options: PortalOptions): Hon
       c,
       client: { source: sourceOf(c), browser: c.req.header("user-agent") ?? "" },
       remoteUsers: remoteUsersOf(c),
+      origin,
       language,
       t: translator(language),
       formats: formatsOf(language),
@@ -83,7 +87,8 @@ export function portalApp(platform: PortalPlatform, options: PortalOptions): Hon
   for (const route of routes) {
     app.on(route.method, route.path, async (c) => {
       if (route.isStream) holdOpen(c);
-      return await answer(platform, route, publicRequest(c), publicRequest);
+      const send = (form: KeptForm) => app.fetch(sentAgain(c, { form, origin }), c.env);
+      return await answer(platform, route, publicRequest(c), { localized: publicRequest, send });
     });
   }
   app.notFound((c) => {
@@ -141,7 +146,7 @@ async function answer(
   platform: PortalPlatform,
   route: Route,
   request: PublicRequest,
-  localized: (c: Context, viewer: Viewer) => PublicRequest,
+  { localized, send }: { localized(c: Context, viewer: Viewer): PublicRequest } & Pick<UserRequest, "send">,
 ): Promise<Response> {
   const { c } = request;
   if (route.access === "public") return await route.handle(request);
@@ -160,6 +165,7 @@ async function answer(
     viewer,
     viewerNow: () => maybeViewer(platform, secret!, { isPassive: true }),
     by: { actor: { kind: "user", name: viewer.email } },
+    send,
     customers: [],
   };
   if (route.access !== "signedIn") {
@@ -170,12 +176,33 @@ async function answer(
     ofUser.customers = await visibleCustomers(ofUser, permission);
   }
   if (route.confirmed && !viewer.isConfirmed) {
-    return c.redirect(`/confirm?next=${encodeURIComponent(`/${c.req.path.split("/")[1]}`)}`, 303);
+    return await askConfirmation(ofUser);
   }
   if (route.access !== "customer") return await route.handle(ofUser);
   const customer = ofUser.customers.find(({ customerId }) => customerId === c.req.param("customer"));
   if (customer === undefined) return await c.notFound();
   return await route.handle({ ...ofUser, customer });
+}
+
+/** A page comes after the proof; a form is kept until then, so that nothing is filled in twice. */
+async function askConfirmation({ c, platform, viewer }: UserRequest): Promise<Response> {
+  const { pathname, search } = new URL(c.req.url), path = pathname + search;
+  if (c.req.method === "GET") return c.redirect(`/confirm?next=${encodeURIComponent(path)}`, 303);
+  const contentType = c.req.header("content-type") ?? "", body = new Uint8Array(await c.req.arrayBuffer());
+  const token = await keepForm(platform, { sessionId: viewer.sessionId, form: { path, contentType, body } });
+  // Without it, as after ten minutes, the proof leads to the page that the form was on, roughly.
+  const next = `/${pathname.split("/")[1]}`;
+  return c.redirect(`/confirm?next=${encodeURIComponent(next)}&form=${token}`, 303);
+}
+
+/** A kept form, from the browser that has just sent the proof: its cookies, and its address. */
+function sentAgain({ req }: Context, { form, origin }: { form: KeptForm; origin: string }): Request {
+  const headers = new Headers({ origin, "content-type": form.contentType, "content-length": `${form.body.length}` });
+  for (const name of ["cookie", "user-agent", "accept-language"]) {
+    const value = req.header(name);
+    if (value !== undefined) headers.set(name, value);
+  }
+  return new Request(new URL(form.path, origin), { method: "POST", headers, body: form.body });
 }
 
 /** Of the viewer's dealer, where the viewer has the permission, by name. */

@@ -19,7 +19,8 @@ export function newId(
     | "hok"
     | "msg"
     | "idp"
-    | "cor",
+    | "cor"
+    | "pky",
 ): string {
   const random = crypto.getRandomValues(new Uint8Array(12));
   return `${prefix}-${Array.from(random, (byte) => alphabet[byte & 31]).join("")}`;

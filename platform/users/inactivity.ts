@@ -4,7 +4,9 @@ import { appendAudit } from "../audit/audit_log.ts";
 import { type By, changePlatform, readPlatform } from "../audit/use_case.ts";
 import { dealerOf } from "../customers/dealers.ts";
 import { forgetTokens } from "./api_tokens.ts";
+import { forgetChallenges } from "./challenges.ts";
 import { forgetSources } from "./failed_attempts.ts";
+import { forgetForms } from "./kept_forms.ts";
 import { queueMail } from "../mail/mail_queue.ts";
 import { deactivateRow, portalOrigin } from "./manage_users.ts";
 import { hasMail, userMail } from "./user_mails.ts";
@@ -80,6 +82,8 @@ export async function forgetSignIns({ store, clock }: Pick<UsersPlatform, "store
   const at = clock.now(), now = at.getTime();
   await store.transaction(async (tx) => {
     await forgetSources(tx, at);
+    await forgetChallenges(tx, at);
+    await forgetForms(tx, now);
     await tx.run("DELETE FROM user_sessions WHERE ends_at < :now", { now });
     await tx.run("DELETE FROM user_links WHERE ends_at < :now", { now });
     await tx.run("DELETE FROM user_browsers WHERE used_at < :since", { since: now - 180 * dayMs });

@@ -195,7 +195,9 @@ export function reactivateUser(
 
 async function dropSecondFactor(tx: Transaction, userId: string): Promise<void> {
   await tx.run("UPDATE users SET totp_secret = NULL, totp_step = 0 WHERE user_id = :id", { id: userId });
-  await tx.run("DELETE FROM user_recovery_codes WHERE user_id = :id", { id: userId });
+  for (const table of ["user_recovery_codes", "user_passkeys"]) {
+    await tx.run(`DELETE FROM ${table} WHERE user_id = :id`, { id: userId });
+  }
 }
 
 /** A new link, which is also sent by mail where mails are sent, and the portal's address is known. */

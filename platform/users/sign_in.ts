@@ -19,7 +19,7 @@ import {
   totpAddress,
 } from "./second_factor.ts";
 import { type Client, maybeSession, originOf, type SessionOrigin, type SessionRow, startSession } from "./sessions.ts";
-import { isOfOpen, maybeUser, maybeUserByEmail, type UserRow, type UsersPlatform } from "./users.ts";
+import { hasSecondFactor, isOfOpen, maybeUser, maybeUserByEmail, type UserRow, type UsersPlatform } from "./users.ts";
 
 /** `secret`: for the session's cookie; `browserSecret`: for that of the browser, which outlives sessions. */
 export type SignedIn =
@@ -28,7 +28,7 @@ export type SignedIn =
   | { kind: "refused" }
   | { kind: "wait"; ms: number };
 
-interface Attempted extends Client {
+export interface Attempted extends Client {
   /** Of an earlier sign-in. */
   browserSecret?: string | undefined;
 }
@@ -56,7 +56,7 @@ export async function signInByPassword(
       await countFailure(platform, tx, { user: mayTry ? user : undefined, at, source: client.source, browser });
       return { kind: "refused" };
     }
-    if (user.totp_secret !== null) return await unfinished(tx, { user, kind: "secondFactor", at, client });
+    if (await hasSecondFactor(tx, user)) return await unfinished(tx, { user, kind: "secondFactor", at, client });
     if (await needsSecondFactor(tx, user)) return await unfinished(tx, { user, kind: "enrolment", at, client });
     return await finish(tx, { user, at, client, by: "password" });
   });
@@ -75,7 +75,7 @@ export async function signInByOrigin(
   { needsFactor, by, ...first }: First & { needsFactor: boolean; by: string },
 ): Promise<SignedIn> {
   if (!needsFactor) return await finish(tx, { ...first, by });
-  return await unfinished(tx, { ...first, kind: first.user.totp_secret === null ? "enrolment" : "secondFactor" });
+  return await unfinished(tx, { ...first, kind: await hasSecondFactor(tx, first.user) ? "secondFactor" : "enrolment" });
 }
 
 async function unfinished(
@@ -107,9 +107,13 @@ export function signInBySecondFactor(
       await countFailure(platform, tx, { user, at, source: client.source, browser });
       return { kind: "refused" };
     }
-    const first = session.provider_id === null ? "password" : "provider";
-    return await finish(tx, { user, at, client, by: `${first} and ${by}`, before: session });
+    return await finish(tx, { user, at, client, by: `${firstFactor(session)} and ${by}`, before: session });
   });
+}
+
+/** What an unfinished session began with. */
+export function firstFactor({ provider_id }: SessionRow): "password" | "provider" {
+  return provider_id === null ? "password" : "provider";
 }
 
 /** Uses up a right code, for one of two processes that get it at the same time. */
@@ -181,18 +185,24 @@ export function confirmEnrolment(
       sealed: session.totp_secret,
       step,
     });
-    const recoveryCodes = newRecoveryCodes();
-    await tx.run("DELETE FROM user_recovery_codes WHERE user_id = :id", { id: userId });
-    for (const text of recoveryCodes) {
-      await tx.run("INSERT INTO user_recovery_codes (user_id, digest) VALUES (:id, :digest)", {
-        id: userId,
-        digest: maybeRecoveryDigest(userId, text)!,
-      });
-    }
+    const recoveryCodes = await freshRecoveryCodes(tx, userId);
     await appendAudit(tx, { ...ofUser(user), at, action: "secondFactorSet", detail: { kind: "app" } });
     const done = await finish(tx, { user, at, client, by: "password and app", before: session });
     return { ...done, recoveryCodes };
   });
+}
+
+/** In place of those before; shown once. */
+export async function freshRecoveryCodes(tx: Transaction, userId: string): Promise<string[]> {
+  const recoveryCodes = newRecoveryCodes();
+  await tx.run("DELETE FROM user_recovery_codes WHERE user_id = :id", { id: userId });
+  for (const text of recoveryCodes) {
+    await tx.run("INSERT INTO user_recovery_codes (user_id, digest) VALUES (:id, :digest)", {
+      id: userId,
+      digest: maybeRecoveryDigest(userId, text)!,
+    });
+  }
+  return recoveryCodes;
 }
 
 export interface LinkHolder {
@@ -247,7 +257,7 @@ export async function usePasswordLink(
       { id, address, hash, at: at.getTime() },
     );
     await appendAudit(tx, { ...ofUser(user), at, action: "passwordSet" });
-    if (user.totp_secret !== null) return await unfinished(tx, { user, kind: "secondFactor", at, client });
+    if (await hasSecondFactor(tx, user)) return await unfinished(tx, { user, kind: "secondFactor", at, client });
     if (await needsSecondFactor(tx, user)) return await unfinished(tx, { user, kind: "enrolment", at, client });
     return await finish(tx, { user, at, client, by: "link" });
   });
@@ -268,7 +278,7 @@ export async function confirmSession(
     if (known === undefined) return false;
     const { session, user } = known;
     const isProven = isRight &&
-      (user.totp_secret === null || await usedFactor(platform, tx, { user, code, at }) !== undefined);
+      (!await hasSecondFactor(tx, user) || await usedFactor(platform, tx, { user, code, at }) !== undefined);
     if (!isProven) {
       const browser = await knownBrowser(tx, user, client.browserSecret);
       await countFailure(platform, tx, { user, at, source: client.source, browser });
@@ -302,7 +312,7 @@ export async function withProof<T>(
     const user = await maybeUser(tx, userId);
     const isSame = user?.state === "active" && user.password === before.user?.password && await isOfOpen(tx, user);
     const isProven = isSame && isRight &&
-      (user.totp_secret === null || await usedFactor(platform, tx, { user, code, at }) !== undefined);
+      (!await hasSecondFactor(tx, user) || await usedFactor(platform, tx, { user, code, at }) !== undefined);
     if (isProven) return { kind: "done", answer: await work(tx, user, at) };
     const browser = await knownBrowser(tx, user, client.browserSecret);
     await countFailure(platform, tx, { user: isSame ? user : undefined, at, source: client.source, browser });
@@ -311,7 +321,7 @@ export async function withProof<T>(
 }
 
 /** A full session, by a cookie that nobody had before. */
-async function finish(
+export async function finish(
   tx: Transaction,
   { user, at, client, by, before, origin = before && originOf(before) }: {
     user: UserRow;
@@ -353,7 +363,7 @@ async function finish(
   return { kind: "full", secret, browserSecret };
 }
 
-async function knownBrowser(
+export async function knownBrowser(
   tx: Transaction,
   user: UserRow | undefined,
   secret: string | undefined,
@@ -367,7 +377,7 @@ async function knownBrowser(
   return row === undefined ? undefined : digest;
 }
 
-async function needsSecondFactor(tx: Transaction, { dealer_id }: UserRow): Promise<boolean> {
+export async function needsSecondFactor(tx: Transaction, { dealer_id }: UserRow): Promise<boolean> {
   const dealer = await tx.get<{ second_factor: number }>("SELECT second_factor FROM dealers WHERE dealer_id = :id", {
     id: dealer_id,
   });
@@ -375,7 +385,7 @@ async function needsSecondFactor(tx: Transaction, { dealer_id }: UserRow): Promi
   return dealer.second_factor === 1;
 }
 
-function ofUser(
+export function ofUser(
   { user_id, email, of_customer }: UserRow,
 ): { actor: Actor; customerId: string | null; subject: string } {
   return { actor: { kind: "user", name: email }, customerId: of_customer, subject: user_id };

@@ -32,6 +32,7 @@ export interface UserRow {
   password: string | null;
   totp_secret: Uint8Array | null;
   totp_step: number;
+  passkey_handle: Uint8Array | null;
   failed_attempts: number;
   unknown_browsers_until: number;
   created_at: number;
@@ -80,6 +81,12 @@ export async function grantsOf(tx: Transaction, userId: string): Promise<Grant[]
   return rows.flatMap(({ role, of_customer, of_site }) =>
     isRole(role) ? [{ role, customerId: of_customer || undefined, siteId: of_site || undefined }] : []
   );
+}
+
+/** An app, or a passkey; recovery codes only stand for one of them. */
+export async function hasSecondFactor(tx: Transaction, { user_id, totp_secret }: UserRow): Promise<boolean> {
+  if (totp_secret !== null) return true;
+  return await tx.get("SELECT 1 FROM user_passkeys WHERE user_id = :id LIMIT 1", { id: user_id }) !== undefined;
 }
 
 /** Whether the user's dealer and customer are open: nobody signs in for one that is closed. */
@@ -141,7 +148,7 @@ export async function listedUser(tx: Transaction, row: UserRow): Promise<ListedU
     state: row.state,
     reason: row.state_reason,
     since: row.state_since,
-    hasSecondFactor: row.totp_secret !== null,
+    hasSecondFactor: await hasSecondFactor(tx, row),
     signedInAt: row.signed_in_at,
     grants: await grantsOf(tx, row.user_id),
   };

@@ -1,8 +1,9 @@
-/** The portal's two cookies. `__Host-`: of this host alone, by HTTPS alone, so that no neighbour can set them. */
+/** The portal's cookies. `__Host-`: of this host alone, by HTTPS alone, so that no neighbour can set them. */
 import type { Context } from "hono";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
+import { challengeMs } from "../../users/challenges.ts";
 
-const names = { session: "opendca-session", browser: "opendca-browser" } as const;
+const names = { session: "opendca-session", browser: "opendca-browser", passkey: "opendca-passkey" } as const;
 const halfYearSeconds = 180 * 86_400;
 
 /** Undefined unless it looks like one of ours. */
@@ -17,6 +18,22 @@ export function sessionSecret(c: Context): string | undefined {
 
 export function browserSecret(c: Context): string | undefined {
   return maybeSecret(c, names.browser);
+}
+
+/** Binds the question that a passkey is asked, before anybody is signed in, to the browser that it was asked in. */
+export function passkeySecret(c: Context): string | undefined {
+  return maybeSecret(c, names.passkey);
+}
+
+export function setPasskey(c: Context, secret: string): void {
+  setCookie(c, names.passkey, secret, {
+    prefix: "host",
+    httpOnly: true,
+    secure: true,
+    sameSite: "Strict",
+    path: "/",
+    maxAge: challengeMs / 1000,
+  });
 }
 
 /** It ends with the browser; the store ends it sooner. */

@@ -3,6 +3,7 @@ import type { Context } from "hono";
 import type { Platform } from "../../agents/platform.ts";
 import type { By } from "../../audit/use_case.ts";
 import type { Permission } from "../../users/permissions.ts";
+import type { KeptForm } from "../../users/kept_forms.ts";
 import type { Viewer } from "../../users/sessions.ts";
 import type { Language, UsersPlatform } from "../../users/users.ts";
 import type { LiveStreams } from "./live_streams.ts";
@@ -25,6 +26,8 @@ export interface PublicRequest {
   client: { source: string; browser: string };
   /** As `PortalOptions.remoteUsersOf`. */
   remoteUsers: readonly string[] | undefined;
+  /** How people reach the portal: `https://portal.example.com`. */
+  origin: string;
   language: Language;
   t: Translate;
   formats: ReturnType<typeof formatsOf>;
@@ -32,6 +35,8 @@ export interface PublicRequest {
 }
 
 export interface UserRequest extends PublicRequest {
+  /** Answers a form as if the viewer's browser had sent it now. */
+  send(form: KeptForm): Response | Promise<Response>;
   viewer: Viewer;
   /** As it is now, without a sign of the person; undefined if nobody is signed in any more. */
   viewerNow(): Promise<Viewer | undefined>;

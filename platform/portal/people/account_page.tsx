@@ -1,17 +1,22 @@
-/** One's own account: language and sessions. */
+/** One's own account: language, passkeys and sessions. */
 import { listUserSessions } from "../../users/sessions.ts";
+import { listPasskeys } from "../../users/passkeys.ts";
 import { type Language, languages } from "../../users/users.ts";
-import { pageOf, Table } from "../page/layout.tsx";
+import { Message, pageOf, Table } from "../page/layout.tsx";
 import type { UserRequest } from "../page/route.ts";
+import { Passkeys } from "./passkeys_page.tsx";
 
-export async function accountPage(request: UserRequest): Promise<Response> {
+export async function accountPage(request: UserRequest, message?: string): Promise<Response> {
   const { t, formats, viewer, platform } = request;
   const sessions = await listUserSessions(platform, viewer.userId);
+  const passkeys = await listPasskeys(platform, viewer.userId);
   const names: Record<Language, string> = { en: "English", de: "Deutsch", it: "Italiano" };
   return await pageOf(request, {
     title: t("account"),
+    ...(message === undefined ? {} : { status: 422 }),
     children: (
       <>
+        {message !== undefined && <Message>{message}</Message>}
         <p>{viewer.name}, {viewer.email}</p>
         <form class="filters" method="post" action="/account/language">
           <div>
@@ -26,6 +31,7 @@ export async function accountPage(request: UserRequest): Promise<Response> {
           </div>
           <button type="submit">{t("save")}</button>
         </form>
+        <Passkeys request={request} rows={passkeys} />
         <h2>{t("sessions")}</h2>
         <Table
           rows={sessions}

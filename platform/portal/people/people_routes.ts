@@ -6,6 +6,7 @@ import { field } from "../page/form.ts";
 import type { Route } from "../page/route.ts";
 import { accountPage } from "./account_page.tsx";
 import { auditPage } from "./audit_page.tsx";
+import { passkeyAccountRoutes } from "./passkeys_page.tsx";
 import { invite, manageable, usersPage, withUsers } from "./users_page.tsx";
 
 export const peopleRoutes: Route[] = [
@@ -45,7 +46,8 @@ export const peopleRoutes: Route[] = [
       ),
   },
   { method: "GET", path: "/audit", access: "dealer", permission: "readAudit", handle: auditPage },
-  { method: "GET", path: "/account", access: "signedIn", handle: accountPage },
+  { method: "GET", path: "/account", access: "signedIn", handle: (request) => accountPage(request) },
+  ...passkeyAccountRoutes,
   {
     method: "POST",
     path: "/account/language",

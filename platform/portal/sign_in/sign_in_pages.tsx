@@ -11,10 +11,13 @@ import {
   signInBySecondFactor,
 } from "../../users/sign_in.ts";
 import { firstUserEmail, requestPassword } from "../../users/manage_users.ts";
+import { takeForm } from "../../users/kept_forms.ts";
+import { factorsOf } from "../../users/passkeys.ts";
 import { signOut } from "../../users/sessions.ts";
 import { browserSecret, dropSession, sessionSecret, setBrowser, setSession } from "../page/cookies.ts";
 import { field } from "../page/form.ts";
 import { Field, Message, pageOf } from "../page/layout.tsx";
+import { NewPasskeyForm, PasskeyForm, passkeyScripts } from "./passkey_form.tsx";
 import type { PublicRequest, Route, UserRequest } from "../page/route.ts";
 
 interface Said {
@@ -22,23 +25,33 @@ interface Said {
   status?: 401 | 422 | 429 | 503;
 }
 
-function signInPage(request: PublicRequest, { message, status, email = "" }: Said & { email?: string } = {}) {
+export function signInPage(request: PublicRequest, { message, status, email = "" }: Said & { email?: string } = {}) {
   const { t, c } = request, next = nextOf(c.req.query("next"));
   return pageOf(request, {
     title: t("signIn"),
     narrow: true,
+    scripts: passkeyScripts,
     ...(status === undefined ? {} : { status }),
     children: (
-      <form method="post" action={next === "/" ? "/sign-in" : `/sign-in?next=${encodeURIComponent(next)}`}>
-        {message !== undefined && <Message>{message}</Message>}
-        <Field name="email" type="email" label={t("email")} value={email} autocomplete="username" autofocus />
-        <Field name="password" type="password" label={t("password")} autocomplete="current-password" />
-        <button type="submit">{t("signIn")}</button>
+      <>
+        <form method="post" action={next === "/" ? "/sign-in" : `/sign-in?next=${encodeURIComponent(next)}`}>
+          {message !== undefined && <Message>{message}</Message>}
+          <Field name="email" type="email" label={t("email")} value={email} autocomplete="username" autofocus />
+          <Field name="password" type="password" label={t("password")} autocomplete="current-password" />
+          <button type="submit">{t("signIn")}</button>
+        </form>
+        <PasskeyForm
+          request={request}
+          kind="get"
+          action={`/passkey?next=${encodeURIComponent(next)}`}
+          options="/passkey/options"
+          label={t("passkeySignIn")}
+        />
         <p>
           <a href="/forgot">{t("forgot")}</a>
         </p>
         <p class="help">{t("lockNote")}</p>
-      </form>
+      </>
     ),
   });
 }
@@ -65,23 +78,43 @@ async function forgot(request: PublicRequest) {
   return await forgotPage(request, { isDone: true });
 }
 
-function secondFactorPage(request: PublicRequest, { message, status }: Said = {}) {
-  const { t, c } = request, next = nextOf(c.req.query("next"));
+export async function secondFactorPage(request: PublicRequest, { message, status }: Said = {}) {
+  const { t, c, platform } = request, next = nextOf(c.req.query("next"));
+  const factors = await factorsOf(platform, { secret: sessionSecret(c) ?? "", step: "secondFactor" });
+  if (factors === undefined) return await signInPage(request, { message: t("over"), status: 401 });
   return pageOf(request, {
     title: t("secondFactor"),
     narrow: true,
+    ...(factors.hasPasskey ? { scripts: passkeyScripts } : {}),
     ...(status === undefined ? {} : { status }),
     children: (
-      <form method="post" action={`/second-factor?next=${encodeURIComponent(next)}`}>
+      <>
         {message !== undefined && <Message>{message}</Message>}
-        <Field name="code" label={t("code")} help={t("codeHelp")} autocomplete="one-time-code" autofocus />
-        <button type="submit">{t("continue")}</button>
-      </form>
+        {factors.hasPasskey && (
+          <PasskeyForm
+            request={request}
+            kind="get"
+            action={`/second-factor/passkey?next=${encodeURIComponent(next)}`}
+            options="/second-factor/passkey/options"
+            label={t("passkeyUse")}
+          />
+        )}
+        <form method="post" action={`/second-factor?next=${encodeURIComponent(next)}`}>
+          <Field
+            name="code"
+            label={t("code")}
+            help={t(factors.hasApp ? "codeHelp" : "recoveryCodeHelp")}
+            autocomplete="one-time-code"
+            autofocus
+          />
+          <button type="submit">{t("continue")}</button>
+        </form>
+      </>
     ),
   });
 }
 
-async function setUpPage(request: PublicRequest, { message, status }: Said = {}) {
+export async function setUpPage(request: PublicRequest, { message, status }: Said = {}) {
   const { t, c, platform } = request;
   const secret = sessionSecret(c);
   const enrolment = secret && await enrolmentOf(platform, secret);
@@ -89,18 +122,24 @@ async function setUpPage(request: PublicRequest, { message, status }: Said = {})
   return pageOf(request, {
     title: t("setUpTitle"),
     narrow: true,
+    scripts: passkeyScripts,
     ...(status === undefined ? {} : { status }),
     children: (
-      <form method="post" action="/set-up">
+      <>
         {message !== undefined && <Message>{message}</Message>}
-        <p>{t("setUpHelp")}</p>
-        <div class="qr" role="img" aria-label={t("setUpPicture")}>{raw(renderSVG(enrolment.address))}</div>
-        <p>
-          {t("setUpTyped")} <code>{enrolment.typed}</code>
-        </p>
-        <Field name="code" label={t("code")} autocomplete="one-time-code" />
-        <button type="submit">{t("continue")}</button>
-      </form>
+        <form method="post" action="/set-up">
+          <p>{t("setUpHelp")}</p>
+          <div class="qr" role="img" aria-label={t("setUpPicture")}>{raw(renderSVG(enrolment.address))}</div>
+          <p>
+            {t("setUpTyped")} <code>{enrolment.typed}</code>
+          </p>
+          <Field name="code" label={t("code")} autocomplete="one-time-code" />
+          <button type="submit">{t("continue")}</button>
+        </form>
+        <NewPasskeyForm request={request} action="/set-up/passkey" options="/set-up/passkey/options">
+          <h2>{t("passkeyInstead")}</h2>
+        </NewPasskeyForm>
+      </>
     ),
   });
 }
@@ -136,20 +175,35 @@ async function linkPage(request: PublicRequest, { message, status }: Said = {}) 
   });
 }
 
-function confirmPage(request: UserRequest, { message, status }: Said = {}) {
-  const { t, c } = request, next = nextOf(c.req.query("next"));
-  return pageOf(request, {
+export async function confirmPage(request: UserRequest, { message, status }: Said = {}) {
+  const { t, c, platform } = request;
+  const factors = await factorsOf(platform, { secret: sessionSecret(c) ?? "", step: "full" });
+  const query = new URLSearchParams({ next: nextOf(c.req.query("next")) }), form = formToken(request);
+  if (form !== undefined) query.set("form", form);
+  return await pageOf(request, {
     title: t("confirmTitle"),
     narrow: true,
+    ...(factors?.hasPasskey ? { scripts: passkeyScripts } : {}),
     ...(status === undefined ? {} : { status }),
     children: (
-      <form method="post" action={`/confirm?next=${encodeURIComponent(next)}`}>
+      <>
         {message !== undefined && <Message>{message}</Message>}
-        <p>{t("confirmHelp")}</p>
-        <Field name="password" type="password" label={t("password")} autocomplete="current-password" autofocus />
-        <Field name="code" label={t("code")} help={t("codeHelp")} autocomplete="one-time-code" required={false} />
-        <button type="submit">{t("continue")}</button>
-      </form>
+        {factors?.hasPasskey && (
+          <PasskeyForm
+            request={request}
+            kind="get"
+            action={`/confirm/passkey?${query}`}
+            options="/confirm/passkey/options"
+            label={t("passkeyUse")}
+          />
+        )}
+        <form method="post" action={`/confirm?${query}`}>
+          <p>{t("confirmHelp")}</p>
+          <Field name="password" type="password" label={t("password")} autocomplete="current-password" autofocus />
+          <Field name="code" label={t("code")} help={t("codeHelp")} autocomplete="one-time-code" required={false} />
+          <button type="submit">{t("continue")}</button>
+        </form>
+      </>
     ),
   });
 }
@@ -160,11 +214,11 @@ export function nextOf(text: string | undefined): string {
 }
 
 /** Where the step leads, with the cookies of it; undefined if there was none. */
-function maybeStep({ c }: PublicRequest, signedIn: SignedIn, next: string): Response | undefined {
+export function maybeStep(request: PublicRequest, signedIn: SignedIn, next: string): Response | undefined {
+  const { c } = request;
   switch (signedIn.kind) {
     case "full":
-      setSession(c, signedIn.secret);
-      setBrowser(c, signedIn.browserSecret);
+      enteredSession(request, signedIn);
       return c.redirect(next, 303);
     case "secondFactor":
       setSession(c, signedIn.secret);
@@ -178,12 +232,12 @@ function maybeStep({ c }: PublicRequest, signedIn: SignedIn, next: string): Resp
 }
 
 /** Why there was no step. */
-function refusalOf({ t }: PublicRequest, signedIn: SignedIn, refused: string): Said {
+export function refusalOf({ t }: PublicRequest, signedIn: SignedIn, refused: string): Said {
   if (signedIn.kind !== "wait") return { message: refused, status: 401 };
   return { message: t("wait", { minutes: Math.ceil(signedIn.ms / 60_000) }), status: 429 };
 }
 
-function clientOf({ c, client }: PublicRequest) {
+export function clientOf({ c, client }: PublicRequest) {
   return { ...client, browserSecret: browserSecret(c) };
 }
 
@@ -215,17 +269,28 @@ async function setUp(request: PublicRequest) {
   const done = await confirmEnrolment(platform, { secret, code, ...clientOf(request) });
   if (done.kind === "refused") return await setUpPage(request, { message: t("wrongCode"), status: 422 });
   if (done.kind !== "full") return signInPage(request, { message: t("over"), status: 401 });
+  enteredSession(request, done);
+  return recoveryCodesPage(request, done.recoveryCodes);
+}
+
+/** The cookies of a sign-in that came to its end. */
+export function enteredSession({ c }: PublicRequest, done: { secret: string; browserSecret: string }): void {
   setSession(c, done.secret);
   setBrowser(c, done.browserSecret);
+}
+
+/** Shown once. */
+export function recoveryCodesPage(request: PublicRequest, codes: readonly string[], next = "/") {
+  const { t } = request;
   return pageOf(request, {
     title: t("recoveryTitle"),
     narrow: true,
     children: (
       <>
         <p>{t("recoveryHelp")}</p>
-        <ul class="codes">{done.recoveryCodes.map((text) => <li>{text}</li>)}</ul>
+        <ul class="codes">{codes.map((text) => <li>{text}</li>)}</ul>
         <p>
-          <a class="button" href="/">{t("continue")}</a>
+          <a class="button" href={next}>{t("continue")}</a>
         </p>
       </>
     ),
@@ -254,8 +319,20 @@ async function confirm(request: UserRequest) {
   const secret = sessionSecret(c) ?? "";
   const password = await field(c, "password"), code = await field(c, "code");
   const isProven = await confirmSession(platform, { secret, password, code, ...clientOf(request) });
-  if (isProven) return c.redirect(nextOf(c.req.query("next")), 303);
-  return confirmPage(request, { message: t("refused"), status: 401 });
+  if (isProven) return await afterConfirmation(request);
+  return await confirmPage(request, { message: t("refused"), status: 401 });
+}
+
+function formToken({ c }: PublicRequest): string | undefined {
+  const token = c.req.query("form");
+  return token !== undefined && /^[\w-]{43}$/.test(token) ? token : undefined;
+}
+
+/** Goes on with the form that waited for the proof, or to the page. */
+export async function afterConfirmation(request: UserRequest): Promise<Response> {
+  const { c, platform, viewer: { sessionId } } = request, token = formToken(request);
+  const form = token && await takeForm(platform, { sessionId, token });
+  return form ? await request.send(form) : c.redirect(nextOf(c.req.query("next")), 303);
 }
 
 export const signInRoutes: Route[] = [
