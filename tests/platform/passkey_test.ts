@@ -305,6 +305,18 @@ eachDatabase("who is deactivated, invited anew, or of a closed customer signs in
   assert.equal((await listUsers(platform, operator, {})).find(({ email }) => email === eva)!.hasSecondFactor, false);
 });
 
+Deno.test("whoever signs in by a provider of identities does not pass it by with a passkey", async () => {
+  await using scene = await usersScene();
+  const { platform, queries } = scene, { secret } = await scene.user(eva);
+  await scene.user(max);
+  const passkey = await added(scene, secret);
+  await queries.run("UPDATE users SET of_provider = 'idp-1' WHERE email = :eva", { eva });
+  for (let i = 0; i < 6; i++) assert.equal((await alone(scene, passkey)).kind, "refused");
+  const options = (await assertionOptions(platform, { use: "confirm", secret, ...at }))!;
+  assert.equal((await confirmByPasskey(platform, { secret, answer: passkey.get(options), ...at })).kind, "refused");
+  assert.deepEqual(await stateOf(scene, eva), ["active", null]);
+});
+
 eachDatabase("a passkey proves again who somebody is, if it verified the person", async () => {
   await using scene = await usersScene();
   const { platform, clock } = scene, { secret } = await scene.user(eva);
