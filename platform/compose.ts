@@ -3,6 +3,7 @@ import { messageOf } from "../common/core/errors.ts";
 import { idleJournals, journalLookMs } from "../common/host/idle_journals.ts";
 import { mendTlsWrites } from "../common/host/tls_writes.ts";
 import type { Tunnels } from "./access/tunnels.ts";
+import { startAlertWatch } from "./alerts/alert_watch.ts";
 import { forgetActivationCalls } from "./agents/activation_calls.ts";
 import { guessWatch } from "./agents/guess_watch.ts";
 import type { OpenOptions, OpenPlatform } from "./agents/platform.ts";
@@ -85,6 +86,7 @@ export async function serve(platform: OpenPlatform, options: PlatformServeOption
   if (gateway !== undefined) at.gateway = gateway;
   const portal = options.portal && built.use(await openPortal(platform, { ...options, portal: options.portal }));
   const retention = startRetention(platform, { retention: options.retention });
+  const alerts = startAlertWatch(platform, options.alertLookMs);
   const truncate = idleJournals(platform.store.engine === "sqlite" ? [directory.path(storeName)] : []);
   const looking = setInterval(() => {
     truncate();
@@ -102,6 +104,7 @@ export async function serve(platform: OpenPlatform, options: PlatformServeOption
     ...(gateway && { [ssh === undefined ? "sshdKeysPort" : "sshPort"]: gateway.port, tunnels: gateway.tunnels }),
     async [Symbol.asyncDispose]() {
       clearInterval(looking);
+      await alerts[Symbol.asyncDispose]();
       await retention[Symbol.asyncDispose]();
       await edges.disposeAsync();
     },

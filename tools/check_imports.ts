@@ -186,7 +186,14 @@ export const allowed: Record<string, string[]> = {
     "platform/tasks",
   ],
   "platform/alerts": [
+    "common/core",
+    "common/reading",
+    "proto",
     "platform/store",
+    "platform/audit",
+    "platform/customers",
+    "platform/agents",
+    "platform/devices",
   ],
   "platform/access": [
     "common/core",
@@ -357,6 +364,7 @@ export const allowed: Record<string, string[]> = {
     "platform/keys",
     "platform/agents",
     "platform/devices",
+    "platform/alerts",
     "platform/access",
     "platform/edge/grpc",
     "platform/edge/mqtt",

@@ -1,19 +1,36 @@
-/** Applies a reading to the stored data of its device: latest state, samples, alerts. */
+/** Applies a reading to the stored data of its device: latest state, samples, alerts, and what changed at once. */
 import { noteAlerts } from "./alerts.ts";
-import { type ArrivedReading, nextState } from "./device_state.ts";
+import { type ArrivedReading, metersOf, nextState, suppliesOf } from "./device_state.ts";
 import type { KnownDevices } from "./known_devices.ts";
+import { fallenMeter, replacedSupplies } from "./reading_changes.ts";
 import { newSamples, samplesOf } from "./samples.ts";
 
-export function keepReading(known: KnownDevices, reading: ArrivedReading): void {
-  const { deviceId } = reading;
+export function keepReading(known: KnownDevices, arrived: ArrivedReading): void {
+  const { deviceId, reading } = arrived;
   const before = known.state(deviceId);
-  const after = nextState(before, reading);
-  const at = reading.observedAt.getTime();
+  const after = nextState(before, arrived);
+  const at = arrived.observedAt.getTime();
   // A late reading after an outage must not overwrite newer data.
   if (after === undefined) {
-    return known.addSamples({ deviceId, at, isLate: true, samples: samplesOf(reading.reading) });
+    return known.addSamples({ deviceId, at, isLate: true, samples: samplesOf(reading) });
   }
   known.setState(deviceId, after);
-  known.addSamples({ deviceId, at, isLate: false, samples: newSamples({ before, after, reading: reading.reading }) });
-  noteAlerts(known, reading);
+  const was = { meters: once(() => metersOf(before)), supplies: once(() => suppliesOf(before)) };
+  known.addSamples({ deviceId, at, isLate: false, samples: newSamples({ before, after, reading, was }) });
+  if (before != null && before.meters !== null && before.meters !== after.meters) {
+    const fallen = fallenMeter(was.meters(), reading.meters, at);
+    if (fallen !== undefined) known.addHistory({ ...fallen, deviceId });
+  }
+  if (before != null && before.supplies !== null && before.supplies !== after.supplies) {
+    for (const entry of replacedSupplies(was.supplies(), reading.supplies, at)) {
+      known.addHistory({ ...entry, deviceId });
+    }
+  }
+  noteAlerts(known, arrived);
+}
+
+/** Decoding takes longer than anything else here. */
+function once<T>(make: () => T): () => T {
+  let made: { value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
 }

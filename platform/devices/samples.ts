@@ -47,9 +47,20 @@ function levelName(kind: LevelKind | undefined): string {
   return levelKindToJSON(kind).replace(/^LEVEL_KIND_/, "").toLowerCase();
 }
 
+/** What was read before, decoded when it is needed. */
+export interface ReadBefore {
+  meters(): Meter[];
+  supplies(): Supply[];
+}
+
 /** The samples of a reading that must be stored, by the state before and after it. */
 export function newSamples(
-  { before, after, reading }: { before: KnownState | undefined; after: KnownState; reading: Reading },
+  { before, after, reading, was }: {
+    before: KnownState | undefined;
+    after: KnownState;
+    reading: Reading;
+    was?: ReadBefore;
+  },
 ): Sample[] {
   const at = after.observed_at;
   const isSameDay = (then: number | null | undefined) =>
@@ -59,8 +70,8 @@ export function newSamples(
   const supplies = knowsSupplies && before?.supplies === after.supplies ? [] : reading.supplies;
   const last = new Map(
     samplesOf({
-      meters: knowsMeters && meters.length > 0 ? metersOf(before) : [],
-      supplies: knowsSupplies && supplies.length > 0 ? suppliesOf(before) : [],
+      meters: knowsMeters && meters.length > 0 ? was?.meters() ?? metersOf(before) : [],
+      supplies: knowsSupplies && supplies.length > 0 ? was?.supplies() ?? suppliesOf(before) : [],
     }).map((sample) => [keyOf(sample), sample]),
   );
   return samplesOf({ meters, supplies }).filter((sample) => !isSame(last.get(keyOf(sample)), sample));

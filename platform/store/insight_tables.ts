@@ -57,6 +57,8 @@ CREATE TABLE supply_forecasts (
   device_id TEXT NOT NULL,
   -- Index of the supply.
   supply TEXT NOT NULL,
+  name TEXT NOT NULL,
+  part_number TEXT,
   made_at INTEGER NOT NULL,
   -- JSON: the forecast, or why there is none.
   forecast TEXT NOT NULL,
@@ -64,5 +66,8 @@ CREATE TABLE supply_forecasts (
   empties_at INTEGER,
   PRIMARY KEY (customer_id, device_id, supply)
 ) STRICT, WITHOUT ROWID;
+-- What the device itself tells once, and alerts are raised for.
+CREATE INDEX device_history_raised ON device_history (customer_id, at)
+  WHERE kind IN ('meterFell', 'firmwareChanged');
 CREATE INDEX supply_forecasts_by_time ON supply_forecasts (customer_id, empties_at) WHERE empties_at IS NOT NULL;
 `;

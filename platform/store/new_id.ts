@@ -20,7 +20,8 @@ export function newId(
     | "msg"
     | "idp"
     | "cor"
-    | "pky",
+    | "pky"
+    | "alr",
 ): string {
   const random = crypto.getRandomValues(new Uint8Array(12));
   return `${prefix}-${Array.from(random, (byte) => alphabet[byte & 31]).join("")}`;

@@ -8,6 +8,7 @@ export const permissions = {
   readFleet: "see devices, supplies, alerts and agents",
   readMeters: "see and export meters and statements for billing",
   manageBilling: "make statements, correct meters, and set how customers are billed",
+  handleAlerts: "acknowledge alerts",
   runTasks: "start scans, readings, pings and diagnostics",
   openWebAccess: "open the web page of a device",
   manageAgents: "make activation codes, configure and revoke agents",
@@ -20,7 +21,7 @@ export type Permission = keyof typeof permissions;
 
 export const roles = {
   administrator: Object.keys(permissions) as Permission[],
-  technician: ["readFleet", "runTasks", "openWebAccess", "manageAgents"],
+  technician: ["readFleet", "handleAlerts", "runTasks", "openWebAccess", "manageAgents"],
   billing: ["readFleet", "readMeters", "manageBilling"],
   viewer: ["readFleet"],
   auditor: ["readFleet", "readAudit"],

@@ -22,6 +22,7 @@ export interface Upload extends ReadingParts {
   network?: string;
   deviceKey?: string;
   alert?: string;
+  supplies?: Partial<Supply>[];
   /** The agent has found that this id of its own is the same device as `deviceKey`: an event in place of a reading. */
   mergedKey?: string;
   /** Its black toner is low, or full; undefined: it tells nothing of it. */
@@ -71,7 +72,9 @@ export async function deviceScene(customer = "Acme", store?: Store): Promise<Dev
     by: { actor: { kind: "operator", name: "eva" }, tenant: customerId },
     pass: (by) => void (ms += by),
     now: () => ms,
-    async upload({ agent = 0, network = "office", deviceKey = "", alert, mergedKey, low, offline, ...parts }) {
+    async upload(
+      { agent = 0, network = "office", deviceKey = "", alert, supplies, mergedKey, low, offline, ...parts },
+    ) {
       uploads++;
       const reading = readingOf({ observedAt: at(), ...parts });
       if (alert !== undefined) {
@@ -79,6 +82,7 @@ export async function deviceScene(customer = "Acme", store?: Store): Promise<Dev
         reading.alerts.push({ severity, code: 8, group: "mediaPath", description: alert, since: undefined });
       }
       if (low !== undefined) reading.supplies.push(toner(low ? 3 : 90));
+      reading.supplies.push(...supplies?.map((supply) => Supply.fromPartial(supply)) ?? []);
       const recordId = idOf(uploads);
       const event = offline
         ? { kind: DeviceEventKind.OFFLINE, address: reading.address }

@@ -104,8 +104,8 @@ export async function customerWithEverything(platform: TestPlatform, name: strin
      VALUES (:customer, 1, 0, 'alr-000000000000', 'raised', 'platform', '{}')`,
   );
   await agent.tenant.run(
-    `INSERT INTO supply_forecasts (customer_id, device_id, supply, made_at, forecast)
-     VALUES (:customer, :device_id, '1.1', 0, '{}')`,
+    `INSERT INTO supply_forecasts (customer_id, device_id, supply, name, made_at, forecast)
+     VALUES (:customer, :device_id, '1.1', 'black toner', 0, '{}')`,
     { device_id: device!.device_id },
   );
   await agent.tenant.run(

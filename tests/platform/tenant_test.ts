@@ -21,6 +21,10 @@ import * as devices from "../../platform/devices/devices.ts";
 import * as listedDevices from "../../platform/devices/listed_devices.ts";
 import * as deviceChanges from "../../platform/devices/device_changes.ts";
 import * as deviceGroups from "../../platform/devices/device_groups.ts";
+import * as alertEvents from "../../platform/alerts/alert_events.ts";
+import * as listAlerts from "../../platform/alerts/list_alerts.ts";
+import * as raisedAlerts from "../../platform/alerts/raised_alerts.ts";
+import * as keptForecasts from "../../platform/devices/kept_forecasts.ts";
 import * as alerts from "../../platform/devices/alerts.ts";
 import * as deviceState from "../../platform/devices/device_state.ts";
 import * as readings from "../../platform/devices/readings.ts";
@@ -38,6 +42,7 @@ const modules = {
   activationCodes,
   agentConfigs,
   agents,
+  alertEvents,
   alerts,
   batches,
   certificates,
@@ -50,6 +55,9 @@ const modules = {
   ledgerHeads,
   listedDevices,
   legacyTls,
+  keptForecasts,
+  listAlerts,
+  raisedAlerts,
   readings,
   samples,
   tasks,
@@ -290,6 +298,25 @@ const probes: Record<string, (tenant: Tenant, id: string) => Promise<unknown>> =
   noteBytes: (tenant, id) => sessions.noteBytes(tenant, { sessionId: id, toDevice: 1, fromDevice: 1 }),
   usageOf: async (tenant, id) => (await quota.usageOf(tenant, { agentId: id, at })).agentBytes,
   addUsage: (tenant, id) => quota.addUsage(tenant, { agentId: id, at, bytes: 1 }),
+  lockAlerts: (tenant) => alertEvents.lockAlerts(tenant),
+  addAlertEvents: (tenant, id) =>
+    alertEvents.addAlertEvents(tenant, [{ at: 0, alert_id: id, event: "ended", actor: "platform", detail: {} }]),
+  alertEventsAfter: (tenant) => alertEvents.alertEventsAfter(tenant, { number: 0, limit: 9 }),
+  eventsOfAlert: (tenant, id) => alertEvents.eventsOfAlert(tenant, id),
+  raisedRows: (tenant, id) => listAlerts.raisedRows(tenant, { now: 0, deviceId: id, explained: true }),
+  openRaised: (tenant) => raisedAlerts.openRaised(tenant, { from: "", to: "~", kinds: ["deviceSilent"] }),
+  openAgentAlerts: (tenant) => raisedAlerts.openAgentAlerts(tenant),
+  agentCauses: async (tenant) => [...await raisedAlerts.agentCauses(tenant, 0)],
+  takeSteps: (tenant) => raisedAlerts.takeSteps(tenant, [], 0),
+  setAlert: (tenant, id) => raisedAlerts.setAlert(tenant, id, { ended_at: 1 }),
+  levelRows: (tenant, id) => keptForecasts.levelRows(tenant, [id], 0),
+  replacedRows: (tenant, id) => keptForecasts.replacedRows(tenant, [id], 0),
+  forecastsOf: (tenant, id) =>
+    keptForecasts.forecastsOf(tenant, { deviceId: id, parts: [foreignDevice(id)] }, { state: undefined, now: 0 }),
+  keepForecasts: (tenant, id) => keptForecasts.keepForecasts(tenant, [id], 1),
+  devicesToForecast: (tenant) => keptForecasts.devicesToForecast(tenant, { from: "", to: "~", now: 1e15 }),
+  keptForecasts: async (tenant, id) => [...await keptForecasts.keptForecasts(tenant, [id])],
+  emptyingRows: (tenant) => keptForecasts.emptyingRows(tenant, { until: 1e15 }),
   noteQuotaTold: (tenant, id) => quota.noteQuotaTold(tenant, { agentId: id, at }),
 };
 

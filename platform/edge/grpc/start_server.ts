@@ -47,6 +47,8 @@ export interface ServeOptions extends Omit<ListenOptions, "certificate"> {
   certificate?: CertificateFiles;
   /** Milliseconds between checks of the store's write-ahead log; default: 30,000. */
   journalLookMs?: number;
+  /** Milliseconds between looks for alerts; default: a minute; Infinity: none. */
+  alertLookMs?: number;
   retention?: Partial<Retention> | undefined;
 }
 

@@ -1,0 +1,199 @@
+/** Lists of raised alerts: one by one, and grouped. */
+import type { Platform } from "../agents/platform.ts";
+import { readTenant, type TenantBy } from "../audit/use_case.ts";
+import { type Page, pageParameters, pageSql } from "../store/page.ts";
+import type { Parameters, Tenant } from "../store/store.ts";
+import { eventsOfAlert, type NumberedEvent } from "./alert_events.ts";
+import type { AlertKind, Severity } from "./alert_rules.ts";
+
+export const alertStates = ["open", "acknowledged", "ended"] as const;
+export type AlertState = (typeof alertStates)[number];
+
+export interface RaisedFilters {
+  /** `open`: nobody has acknowledged it. Undefined: all that have not ended. */
+  state?: AlertState | undefined;
+  kind?: AlertKind | undefined;
+  severity?: Severity | undefined;
+  /** Id of a site of the customer. */
+  siteId?: string | undefined;
+  /** Ids of those that may be seen. */
+  sites?: "all" | readonly string[] | undefined;
+  deviceId?: string | undefined;
+  /** What groups alerts of one kind. */
+  group?: string | undefined;
+  /** Also those that another one explains. */
+  explained?: boolean | undefined;
+}
+
+export interface RaisedAlert {
+  alert_id: string;
+  kind: AlertKind;
+  severity: Severity;
+  /** Empty for an alert of an agent alone. */
+  device_id: string;
+  agent_id: string;
+  alert_group: string;
+  description: string;
+  /** JSON. */
+  detail: string;
+  began_at: number;
+  raised_at: number;
+  ended_at: number | null;
+  cause_id: string | null;
+  acknowledged_at: number | null;
+  acknowledged_by: string | null;
+  acknowledged_until: number | null;
+  note: string | null;
+  site_id: string;
+  site: string;
+  hostname: string | null;
+  address: string | null;
+  manufacturer: string | null;
+  model: string | null;
+  serial: string | null;
+}
+
+const source = `raised_alerts r
+     LEFT JOIN devices d ON d.customer_id = r.customer_id AND d.device_id = r.device_id
+     JOIN agents g ON g.customer_id = r.customer_id AND g.agent_id = coalesce(d.agent_id, r.agent_id)
+     JOIN sites l ON l.customer_id = g.customer_id AND l.site_id = g.site_id`;
+const rank = "CASE r.severity WHEN 'critical' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END";
+const isAcknowledged =
+  "r.acknowledged_at IS NOT NULL AND (r.acknowledged_until IS NULL OR r.acknowledged_until > :now)";
+
+function conditionsOf(filters: RaisedFilters, now: number): { where: string; parameters: Parameters } {
+  const { state, kind, severity, siteId, sites = "all", deviceId, group, explained } = filters;
+  const where = [state === "ended" ? "r.ended_at IS NOT NULL" : "r.ended_at IS NULL"];
+  const parameters: Parameters = {};
+  const add = (text: string, values: Parameters) => {
+    where.push(text);
+    Object.assign(parameters, values);
+  };
+  if (state === "open") add(`NOT (${isAcknowledged})`, { now });
+  if (state === "acknowledged") add(isAcknowledged, { now });
+  if (kind !== undefined) add("r.kind = :kind", { kind });
+  if (severity !== undefined) add("r.severity = :severity", { severity });
+  if (siteId !== undefined) add("l.site_id = :site_id", { site_id: siteId });
+  if (sites !== "all") {
+    const names = sites.map((_, i) => `:seen_${i}`);
+    add(`l.site_id IN (${names.join(", ") || "NULL"})`, Object.fromEntries(sites.map((id, i) => [`seen_${i}`, id])));
+  }
+  if (deviceId !== undefined) add("(r.device_id = :device_id OR d.merged_into = :device_id)", { device_id: deviceId });
+  if (group !== undefined) add("r.alert_group = :alert_group", { alert_group: group });
+  if (explained !== true) where.push("r.cause_id IS NULL");
+  return { where: where.map((text) => ` AND ${text}`).join(""), parameters };
+}
+
+/** The most severe and the latest first. */
+export function raisedRows(
+  tenant: Tenant,
+  { now, limit, offset, ...filters }: RaisedFilters & Page & { now: number },
+): Promise<RaisedAlert[]> {
+  const { where, parameters } = conditionsOf(filters, now);
+  return tenant.all(
+    `SELECT r.alert_id, r.kind, r.severity, r.device_id, r.agent_id, r.alert_group, r.description, r.detail, r.began_at,
+       r.raised_at, r.ended_at, r.cause_id, r.acknowledged_at, r.acknowledged_by, r.acknowledged_until, r.note,
+       l.site_id, l.name AS site, g.hostname, d.address, d.manufacturer, d.model, d.serial
+     FROM ${source} WHERE r.customer_id = :customer${where}
+     ORDER BY ${filters.state === "ended" ? "r.ended_at DESC" : `${rank}, r.raised_at DESC`}, r.alert_id ${pageSql}`,
+    { ...parameters, ...pageParameters({ limit, offset }) },
+  );
+}
+
+export function listRaisedAlerts(
+  platform: Platform,
+  by: TenantBy,
+  filters: RaisedFilters & Page,
+): Promise<RaisedAlert[]> {
+  return readTenant(platform, by, (tenant) => raisedRows(tenant, { ...filters, now: platform.clock.now().getTime() }));
+}
+
+/** Alerts of one kind and group at one site. */
+export interface AlertGroup {
+  site_id: string;
+  site: string;
+  kind: AlertKind;
+  alert_group: string;
+  count: number;
+  /** How many of them somebody has acknowledged. */
+  acknowledged: number;
+  /** Of the most severe one. */
+  severity: Severity;
+  /** Of the latest one. */
+  description: string;
+  first_at: number;
+  last_at: number;
+  /** How many alerts they explain, such as of the devices of a silent agent. */
+  explains: number;
+  /** One of them: the only one where `count` is 1. */
+  alert_id: string;
+}
+
+/** The most severe and the latest first. */
+export function alertGroups(
+  platform: Platform,
+  by: TenantBy,
+  { limit, offset, ...filters }: RaisedFilters & Page,
+): Promise<AlertGroup[]> {
+  const now = platform.clock.now().getTime();
+  const { where, parameters } = conditionsOf(filters, now);
+  return readTenant(platform, by, async (tenant) => {
+    const rows = await tenant.all<Omit<AlertGroup, "severity"> & { worst: number }>(
+      `SELECT l.site_id, l.name AS site, r.kind, r.alert_group, count(*) AS count,
+         sum(CASE WHEN ${isAcknowledged} THEN 1 ELSE 0 END) AS acknowledged,
+         min(${rank}) AS worst, max(r.description) AS description, min(r.raised_at) AS first_at,
+         max(r.raised_at) AS last_at, coalesce(sum(c.count), 0) AS explains, min(r.alert_id) AS alert_id
+       FROM ${source}
+       LEFT JOIN (SELECT cause_id, count(*) AS count FROM raised_alerts
+         WHERE customer_id = :customer AND cause_id IS NOT NULL AND ended_at IS NULL GROUP BY cause_id) c
+         ON c.cause_id = r.alert_id
+       WHERE r.customer_id = :customer${where}
+       GROUP BY l.site_id, l.name, r.kind, r.alert_group
+       ORDER BY worst, last_at DESC, l.site_id, r.kind, r.alert_group ${pageSql}`,
+      { ...parameters, now, ...pageParameters({ limit, offset }) },
+    );
+    const severities = ["critical", "warning", "other"] as const;
+    return rows.map(({ worst, ...row }) => ({
+      ...row,
+      severity: severities[worst]!,
+      count: Number(row.count),
+      acknowledged: Number(row.acknowledged),
+      explains: Number(row.explains),
+    }));
+  });
+}
+
+/** With what became of it; undefined if the customer has no such alert, or none at these sites. */
+export function maybeRaisedAlert(
+  platform: Platform,
+  by: TenantBy,
+  { alertId, sites = "all" }: { alertId: string; sites?: "all" | readonly string[] },
+): Promise<{ alert: RaisedAlert; events: NumberedEvent[]; explains: RaisedAlert[] } | undefined> {
+  return readTenant(platform, by, async (tenant) => {
+    const alert = await tenant.get<RaisedAlert>(
+      `SELECT r.*, l.site_id, l.name AS site, g.hostname, d.address, d.manufacturer, d.model, d.serial
+       FROM ${source} WHERE r.customer_id = :customer AND r.alert_id = :alert_id`,
+      { alert_id: alertId },
+    );
+    if (alert === undefined || (sites !== "all" && !sites.includes(alert.site_id))) return undefined;
+    const explains = await tenant.all<RaisedAlert>(
+      `SELECT r.*, l.site_id, l.name AS site, g.hostname, d.address, d.manufacturer, d.model, d.serial
+       FROM ${source} WHERE r.customer_id = :customer AND r.cause_id = :alert_id ORDER BY r.raised_at LIMIT 1000`,
+      { alert_id: alertId },
+    );
+    return { alert, events: await eventsOfAlert(tenant, alertId), explains };
+  });
+}
+
+export function stateOfAlert(
+  { ended_at, acknowledged_at, acknowledged_until }: Pick<
+    RaisedAlert,
+    "ended_at" | "acknowledged_at" | "acknowledged_until"
+  >,
+  now: number,
+): AlertState {
+  if (ended_at !== null) return "ended";
+  return acknowledged_at !== null && (acknowledged_until === null || acknowledged_until > now)
+    ? "acknowledged"
+    : "open";
+}

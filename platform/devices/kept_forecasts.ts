@@ -1,0 +1,197 @@
+/**
+ * Forecasts of supplies that are kept, for lists over all devices: made anew some time after each reading of levels. The
+ * page of a device makes its own.
+ */
+import type { Supply } from "../../proto/gen/opendca/v1/reading.ts";
+import type { RowsOf, Tenant } from "../store/store.ts";
+import { type Group, groupOf, stateOf } from "./device_groups.ts";
+import { type DeviceState, suppliesOf } from "./device_state.ts";
+import { supplyName } from "./device_view.ts";
+import { maybeDevice } from "./devices.ts";
+import { type Forecast, forecastOf, type LevelPoint, mostMs } from "./forecast.ts";
+
+export interface LevelRow extends LevelPoint {
+  /** Index of the supply. */
+  name: string;
+}
+
+/** Levels of all supplies of these devices, by supply and time. */
+export async function levelRows(
+  tenant: Tenant,
+  deviceIds: readonly string[],
+  since: number,
+): Promise<LevelRow[]> {
+  const rows = await tenant.allOf<{ name: string; observed_at: number; value: number | null; level: string }>(
+    `SELECT name, observed_at, value, level FROM samples
+     WHERE customer_id = :customer AND device_id = :device_id AND kind = 'supply' AND observed_at >= :since`,
+    deviceIds.map((device_id) => ({ device_id, since })),
+  );
+  return rows.map(({ name, observed_at, value, level }) => ({ name, at: observed_at, percent: value, level }))
+    .sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : a.at - b.at);
+}
+
+export interface Replaced {
+  /** Index of the supply. */
+  supply: string;
+  at: number;
+  /** Part and serial number, as far as they were read. */
+  before: string;
+  after: string;
+}
+
+/** When another part or serial number was read in the place of a supply, by time. */
+export async function replacedRows(tenant: Tenant, deviceIds: readonly string[], since: number): Promise<Replaced[]> {
+  const rows = await tenant.allOf<{ at: number; before: string | null; after: string | null }>(
+    `SELECT at, before, after FROM device_history
+     WHERE customer_id = :customer AND device_id = :device_id AND kind = 'supplyReplaced' AND at >= :since`,
+    deviceIds.map((device_id) => ({ device_id, since })),
+  );
+  return rows.map(({ at, before, after }) => {
+    const supply = (after ?? "").split(" ")[0]!;
+    return {
+      supply,
+      at,
+      before: (before ?? "").slice(supply.length + 1),
+      after: (after ?? "").slice(supply.length + 1),
+    };
+  }).sort((a, b) => a.at - b.at);
+}
+
+/** Of each supply of the last reading. */
+export async function forecastsOf(
+  tenant: Tenant,
+  { parts }: Group,
+  { state, now }: { state: DeviceState | undefined; now: number },
+): Promise<{ supply: Supply; forecast: Forecast }[]> {
+  const supplies = suppliesOf(state);
+  if (supplies.length === 0) return [];
+  const ids = parts.map(({ device_id }) => device_id), since = now - mostMs;
+  const points = Map.groupBy(await levelRows(tenant, ids, since), ({ name }) => name);
+  const replaced = new Map((await replacedRows(tenant, ids, since)).map(({ supply, at }) => [supply, at]));
+  return supplies.map((supply) => {
+    const { index } = supply;
+    const history = {
+      points: points.get(index) ?? [],
+      replacedAt: replaced.get(index.replaceAll(" ", "_")),
+      readAt: state!.supplies_at!,
+    };
+    return { supply, forecast: forecastOf(history, now) };
+  });
+}
+
+const table: RowsOf = {
+  table: "supply_forecasts",
+  key: ["device_id", "supply"],
+  columns: ["device_id", "supply", "name", "part_number", "made_at", "forecast", "empties_at"],
+};
+
+/** Makes those of these devices anew. */
+export async function keepForecasts(tenant: Tenant, deviceIds: readonly string[], now: number): Promise<void> {
+  const rows = new Map<string, object>();
+  for (const deviceId of deviceIds) {
+    const row = await maybeDevice(tenant, deviceId);
+    if (row === undefined) continue;
+    const group = await groupOf(tenant, row);
+    // Of a merged device, the part that lists show has those of all.
+    const isShown = group.parts[0]!.device_id === deviceId;
+    const forecasts = isShown ? await forecastsOf(tenant, group, { state: await stateOf(tenant, group), now }) : [];
+    for (const { supply, forecast } of forecasts) {
+      const empties_at = forecast.none === undefined ? forecast.likely : null;
+      rows.set(`${deviceId} ${supply.index}`, {
+        device_id: deviceId,
+        supply: supply.index,
+        name: supplyName(supply),
+        part_number: supply.partNumber ?? null,
+        made_at: now,
+        forecast: JSON.stringify(forecast),
+        empties_at,
+      });
+    }
+  }
+  if (rows.size > 0) {
+    await tenant.insertMany(
+      table,
+      [...rows.values()],
+      `ON CONFLICT (customer_id, device_id, supply) DO UPDATE SET name = excluded.name, part_number = excluded.part_number,
+       made_at = excluded.made_at, forecast = excluded.forecast, empties_at = excluded.empties_at`,
+    );
+  }
+  for (const device_id of deviceIds) {
+    await tenant.run(
+      `DELETE FROM supply_forecasts WHERE customer_id = :customer AND device_id = :device_id AND made_at < :now`,
+      { device_id, now },
+    );
+  }
+}
+
+/** Devices of a range whose levels were read since their forecasts were made. */
+export async function devicesToForecast(
+  tenant: Tenant,
+  { from, to, now }: { from: string; to: string; now: number },
+): Promise<string[]> {
+  const rows = await tenant.all<{ device_id: string }>(
+    `SELECT s.device_id FROM device_state s
+     LEFT JOIN (SELECT device_id, min(made_at) AS made_at FROM supply_forecasts
+       WHERE customer_id = :customer AND device_id > :from AND device_id <= :to GROUP BY device_id) f
+       ON f.device_id = s.device_id
+     WHERE s.customer_id = :customer AND s.device_id > :from AND s.device_id <= :to AND s.supplies_at IS NOT NULL
+       AND (f.made_at IS NULL OR (s.supplies_at > f.made_at AND f.made_at <= :old) OR f.made_at <= :older)`,
+    { from, to, old: now - remakeMs, older: now - 2 * remakeMs },
+  );
+  return rows.map(({ device_id }) => device_id);
+}
+
+const remakeMs = 12 * 3_600_000;
+
+/** Kept forecasts of these devices, by device and supply. */
+export async function keptForecasts(
+  tenant: Tenant,
+  deviceIds: readonly string[],
+): Promise<Map<string, Map<string, Forecast>>> {
+  const rows = await tenant.allOf<{ device_id: string; supply: string; forecast: string }>(
+    "SELECT device_id, supply, forecast FROM supply_forecasts WHERE customer_id = :customer AND device_id = :device_id",
+    deviceIds.map((device_id) => ({ device_id })),
+  );
+  const kept = new Map<string, Map<string, Forecast>>();
+  for (const { device_id, supply, forecast } of rows) {
+    const ofDevice = kept.get(device_id) ?? new Map<string, Forecast>();
+    kept.set(device_id, ofDevice.set(supply, JSON.parse(forecast)));
+  }
+  return kept;
+}
+
+export interface EmptyingRow {
+  device_id: string;
+  agent_id: string;
+  supply: string;
+  name: string;
+  part_number: string | null;
+  empties_at: number;
+  /** JSON. */
+  forecast: string;
+}
+
+/** Supplies that will be empty by `until`, of devices behind `from` and up to `to`, the first ones first. */
+export function emptyingRows(
+  tenant: Tenant,
+  { from = "", to = "~", until, siteId, limit = Number.MAX_SAFE_INTEGER, offset = 0 }: {
+    from?: string;
+    to?: string;
+    until: number;
+    siteId?: string | undefined;
+    limit?: number | undefined;
+    offset?: number | undefined;
+  },
+): Promise<EmptyingRow[]> {
+  return tenant.all(
+    `SELECT f.device_id, d.agent_id, f.supply, f.name, f.part_number, f.empties_at, f.forecast
+     FROM supply_forecasts f
+     JOIN devices d ON d.customer_id = f.customer_id AND d.device_id = f.device_id
+     JOIN agents g ON g.customer_id = d.customer_id AND g.agent_id = d.agent_id
+     JOIN sites l ON l.customer_id = g.customer_id AND l.site_id = g.site_id
+     WHERE f.customer_id = :customer AND f.empties_at <= :until AND f.device_id > :from AND f.device_id <= :to
+       AND ${siteId === undefined ? "l.closed_at IS NULL" : "l.site_id = :site_id"}
+     ORDER BY f.empties_at, f.device_id, f.supply LIMIT :limit OFFSET :offset`,
+    { from, to, until, limit, offset, ...(siteId === undefined ? {} : { site_id: siteId }) },
+  );
+}
