@@ -69,10 +69,13 @@ export interface IssuedUnlockToken {
   expiresAt: Date;
 }
 
-/** A token for `opendca unlock`, and five more attempts on the platform's side. Throws UsageError. */
+/**
+ * A token for `opendca unlock`, and five more attempts on the platform's side. With a tenant, not for an installation
+ * that is an agent of another customer; one that was never activated is nobody's yet. Throws UsageError.
+ */
 export function createUnlockToken(
   platform: Platform,
-  by: By,
+  by: By & { tenant?: string | undefined },
   input: { installation: string; lockCount: number; validMs: number },
 ): Promise<IssuedUnlockToken> {
   return changePlatform(platform, by, async (tx, issuedAt) => {
@@ -81,12 +84,20 @@ export function createUnlockToken(
       const hint = "opendca status shows it on the machine that is locked";
       throw new UsageError(`Cannot use "${input.installation}" as an installation id: it is not a UUID`, hint);
     }
+    const { tenant = null } = by;
+    const foreign = await tx.get(
+      "SELECT 1 FROM agents WHERE installation_id = :id AND state = 'active' AND customer_id <> :customer LIMIT 1",
+      { id: installationId, customer: tenant ?? "" },
+    );
+    if (tenant !== null && foreign !== undefined) {
+      throw new UsageError(`Cannot unlock "${installationId}" as it is no agent of this customer`);
+    }
     const expiresAt = new Date(issuedAt.getTime() + input.validMs);
     const token = signedToken(platform.signingKey, { installationId, lockCount, issuedAt, expiresAt });
     await forgetFailedAttempts(tx, installationId);
     return {
       answer: { token, installationId, lockCount, expiresAt },
-      customerId: null,
+      customerId: tenant,
       audit: {
         action: "unlockTokenCreated",
         subject: installationId,

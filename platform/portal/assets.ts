@@ -4,6 +4,8 @@ import htmxSse from "htmx.org/dist/ext/hx-sse.min.js" with { type: "text" };
 import uplotCss from "uplot/dist/uPlot.min.css" with { type: "text" };
 import uplot from "uplot/dist/uPlot.iife.min.js" with { type: "text" };
 import passkey from "./scripts/passkey.js" with { type: "text" };
+import copy from "./scripts/copy.js" with { type: "text" };
+import countdown from "./scripts/countdown.js" with { type: "text" };
 import css from "./portal.css" with { type: "text" };
 
 const icon =
@@ -19,6 +21,8 @@ export const assets: { path: string; type: string; body: string }[] = [
   { path: "/htmx.js", type: script, body: htmx },
   { path: "/htmx-sse.js", type: script, body: htmxSse },
   { path: "/passkey.js", type: script, body: passkey },
+  { path: "/copy.js", type: script, body: copy },
+  { path: "/countdown.js", type: script, body: countdown },
   { path: "/uplot.js", type: script, body: uplot },
   { path: "/uplot.css", type: style, body: uplotCss },
 ];

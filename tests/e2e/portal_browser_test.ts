@@ -3,20 +3,15 @@
  * OPENDCA_SCREENSHOTS=FOLDER keeps a picture of each.
  */
 import assert from "node:assert/strict";
-import axe from "npm:axe-core@4.14.1/axe.min.js" with { type: "text" };
-import puppeteer, { type Browser, type Page } from "puppeteer-core";
+import type { Browser, Page } from "puppeteer-core";
 import { LevelKind, type Reading } from "../../proto/gen/opendca/v1/reading.ts";
 import { totpCode } from "../../platform/users/second_factor.ts";
 import { peerTest } from "../fixtures/peers.ts";
-import { patienceMs } from "../fixtures/until.ts";
 import { readingOf } from "../fixtures/platform_uploads.ts";
 import { base32 } from "../platform/base32.ts";
 import { type PortalScene, portalScene } from "../platform/portal_scene.ts";
 import { password } from "../platform/users_fixture.ts";
-
-const sizes = [{ width: 1280, height: 900 }, { width: 390, height: 844 }];
-const schemes = ["light", "dark"];
-const folder = Deno.env.get("OPENDCA_SCREENSHOTS");
+import { check, lookAt, newPage, pressEnter, startChromium, untilIn } from "./chromium.ts";
 
 const supply = (index: number, colorant: string, percent: number) => ({
   index: `1.${index}`,
@@ -53,12 +48,7 @@ peerTest("the portal in Chromium: first start, keyboard, every page accessible, 
   await scene.platform.queries.run(
     "UPDATE users SET dealer_id = (SELECT dealer_id FROM dealers WHERE name = 'Print Partner')",
   );
-  const browser = await puppeteer.launch({
-    executablePath: "/usr/bin/chromium",
-    acceptInsecureCerts: true,
-    args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
-    protocolTimeout: patienceMs,
-  });
+  const browser = await startChromium();
   try {
     const page = await firstStart(browser, scene);
     const customer = `/customers/${scene.acme}`;
@@ -88,12 +78,6 @@ peerTest("the portal in Chromium: first start, keyboard, every page accessible, 
     await browser.close();
   }
 });
-
-async function newPage(browser: Pick<Browser, "newPage">): Promise<Page> {
-  const page = await browser.newPage();
-  page.setDefaultTimeout(patienceMs);
-  return page;
-}
 
 /** The link that `serve` prints, password, app, recovery codes: by keyboard alone. */
 async function firstStart(browser: Browser, scene: PortalScene): Promise<Page> {
@@ -147,47 +131,4 @@ async function findLowDevice(page: Page, scene: PortalScene): Promise<void> {
   await page.focus("main td a");
   await pressEnter(page);
   assert.match(await page.$eval("main", (element) => element.textContent!), /SER10000[\s\S]*4 %/);
-}
-
-/** The cursor is in this field, without anybody having put it there. */
-async function untilIn(page: Page, id: string): Promise<void> {
-  await page.waitForFunction(`document.activeElement?.id === ${JSON.stringify(id)}`);
-}
-
-async function pressEnter(page: Page): Promise<void> {
-  await Promise.all([page.waitForNavigation(), page.keyboard.press("Enter")]);
-}
-
-async function lookAt(page: Page, { name, url }: { name: string; url: string }): Promise<void> {
-  for (const { width, height } of sizes) {
-    await page.setViewport({ width, height });
-    for (const scheme of schemes) {
-      await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
-      await page.goto(url);
-      await check(page, `${name}-${width}-${scheme}`);
-      const overflow = await page.evaluate(
-        "document.documentElement.scrollWidth - document.documentElement.clientWidth",
-      ) as number;
-      assert(overflow <= 0, `${name} is wider than a window of ${width} px`);
-    }
-  }
-}
-
-interface Violation {
-  id: string;
-  nodes: { html: string; failureSummary: string }[];
-}
-
-/** No violation that axe knows, and no message in the console, such as one about the content security policy. */
-async function check(page: Page, name: string): Promise<void> {
-  if (folder !== undefined) await page.screenshot({ path: `${folder}/${name}.png`, fullPage: true });
-  // The page's policy allows no scripts of others: axe comes by the debugger.
-  await page.evaluate(axe);
-  const violations = await page.evaluate(
-    "axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => violations)",
-  ) as Violation[];
-  const texts = violations.map(({ id, nodes }) =>
-    `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join("; ")}`
-  );
-  assert.deepEqual(texts, [], name);
 }

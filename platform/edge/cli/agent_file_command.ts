@@ -1,17 +1,6 @@
-import { Buffer } from "node:buffer";
-import { X509Certificate } from "node:crypto";
 import type { Command } from "commander";
-import { ConfigError, UsageError } from "../../../common/core/errors.ts";
-import type { OpenPlatform } from "../../agents/platform.ts";
-import { pemOf } from "../../keys/authority.ts";
+import { agentFile, type AgentFileOptions } from "../../agents/agent_file.ts";
 import type { CommandContext } from "./command_context.ts";
-
-const port = 8443;
-
-interface AgentFileOptions {
-  endpoint?: string;
-  network: string;
-}
 
 /** `agent-file TARGET…`: a file agent.yaml for new agents of this platform. */
 export function addAgentFileCommand(program: Command, context: CommandContext): void {
@@ -31,60 +20,4 @@ Targets are ranges or host names of printers, with a port if it is not 161:
         return { json: { file: text }, text, next: "sh install.sh --config FILE, on the machine of the agent" };
       })
     );
-}
-
-function agentFile(platform: OpenPlatform, targets: readonly string[], options: AgentFileOptions): string {
-  const strange = targets.find((target) => !/^[\w.:/%[\]-]+$/.test(target));
-  if (strange !== undefined) {
-    throw new UsageError(
-      `Cannot use "${strange}" as a target`,
-      "name ranges or hosts, such as 10.1.0.0/16 or plotter.example.com",
-    );
-  }
-  const { host, endpoint, authority } = reachedAt(platform, options.endpoint);
-  const isRange = (target: string) => /^[\d.]+([-/:]|$)|^\[|:.*:/.test(target);
-  const list = (texts: string[]) => `[${texts.map((text) => JSON.stringify(text)).join(", ")}]`;
-  const ranges = targets.filter(isRange), hosts = targets.filter((target) => !isRange(target));
-  return `# Configuration of the OpenDCA agent: /etc/opendca/agent.yaml; docs/configuration.md has every key.
-platform:
-  rootDomain: ${host}
-  endpoints: [${JSON.stringify(endpoint)}]
-  unlockKey: ${Buffer.from(platform.signingKey.publicKey).toString("base64")}
-${authority === undefined ? "" : `  ca: |\n${authority.trim().replace(/^/gm, "    ")}\n`}
-sites:
-  - name: ${JSON.stringify(options.network)}
-${ranges.length === 0 ? "" : `    ranges: ${list(ranges)}\n`}${
-    hosts.length === 0 ? "" : `    hosts: ${list(hosts)}\n`
-  }`;
-}
-
-interface ReachedAt {
-  host: string;
-  endpoint: string;
-  /** PEM; undefined where the server has a certificate of somebody else. */
-  authority: string | undefined;
-}
-
-function reachedAt({ directory, serverAuthority }: OpenPlatform, endpoint: string | undefined): ReachedAt {
-  const pem = directory.maybeText("server.pem");
-  const own = pem === undefined ? undefined : new X509Certificate(pem);
-  const [, name] = /DNS:([^,]+)/.exec(own?.subjectAltName ?? "") ?? [];
-  const [, host] = /^([a-z\d](?:[a-z\d.-]*[a-z\d])?)(?::\d{1,5})?$/i.exec(endpoint ?? name ?? "") ?? [];
-  if (host === undefined && endpoint !== undefined) {
-    throw new UsageError(
-      `Cannot use --endpoint as HOST:PORT: current value is "${endpoint}"`,
-      "a name, as the certificate is checked: --endpoint dca.example.com:8443",
-    );
-  }
-  if (host === undefined) {
-    throw new ConfigError(
-      "Cannot tell where agents reach this platform as it has made no certificate for a name yet",
-      "start it with serve --host-name NAME, or name it: --endpoint dca.example.com:8443",
-    );
-  }
-  return {
-    host,
-    endpoint: endpoint ?? `${host}:${port}`,
-    authority: own?.checkHost(host) === undefined ? undefined : pemOf(serverAuthority.certificate),
-  };
 }

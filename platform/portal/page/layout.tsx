@@ -138,6 +138,15 @@ export function Facts({ rows }: { rows: readonly (readonly [name: string, value:
   );
 }
 
+/** A text to copy, with a button where there are scripts: the page names /copy.js. */
+export function Copyable({ t, children }: { t: PublicRequest["t"]; children: string }) {
+  return (
+    <div class="copyable">
+      <pre tabindex={0} data-copy={t("copy")} data-copied={t("copied")}>{children}</pre>
+    </div>
+  );
+}
+
 export interface ColumnOf<Row> {
   heading: string;
   cell(row: Row): Child;

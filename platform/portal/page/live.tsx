@@ -16,9 +16,11 @@ const headers = JSON.stringify({ [liveHeader]: "1" });
  * a screen reader says when it has become another text.
  */
 export function Live(
-  { request: { c, customer }, part, said, children }: {
+  { request: { c, customer }, part, everySeconds, said, children }: {
     request: CustomerRequest;
     part: ShownPart;
+    /** Also as often as this, for what no stream tells. */
+    everySeconds?: number | undefined;
     said: string;
     children: Child;
   },
@@ -33,7 +35,7 @@ export function Live(
       <div
         id="live"
         hx-get={`${pathname}${search}`}
-        hx-trigger="changed from:#stream"
+        hx-trigger={`changed from:#stream${everySeconds === undefined ? "" : `, every ${everySeconds}s`}`}
         hx-select="#live"
         hx-target="#live"
         hx-swap="outerMorph"

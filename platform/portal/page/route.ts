@@ -1,6 +1,6 @@
 /** What a page is given, and what it is for: routes are a table, from which the tests of permissions are made. */
 import type { Context } from "hono";
-import type { Platform } from "../../agents/platform.ts";
+import type { OpenPlatform } from "../../agents/platform.ts";
 import type { By } from "../../audit/use_case.ts";
 import type { Permission } from "../../users/permissions.ts";
 import type { KeptForm } from "../../users/kept_forms.ts";
@@ -9,7 +9,7 @@ import type { Language, UsersPlatform } from "../../users/users.ts";
 import type { LiveStreams } from "./live_streams.ts";
 import type { formatsOf, Translate } from "../words/words.ts";
 
-export type PortalPlatform = Platform & UsersPlatform;
+export type PortalPlatform = OpenPlatform & UsersPlatform;
 
 /** Of the viewer's dealer; `sites`: those that the viewer may see. */
 export interface VisibleCustomer {

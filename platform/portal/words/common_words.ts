@@ -5,6 +5,8 @@ export const commonWords = {
   product: ["OpenDCA", "OpenDCA", "OpenDCA"],
   skip: ["Skip to content", "Zum Inhalt springen", "Vai al contenuto"],
   navigation: ["Main menu", "Hauptmenü", "Menu principale"],
+  copy: ["Copy", "Kopieren", "Copia"],
+  copied: ["Copied.", "Kopiert.", "Copiato."],
   notFoundTitle: ["Not found", "Nicht gefunden", "Non trovato"],
   notFound: [
     "There is no such page, or you may not see it.",

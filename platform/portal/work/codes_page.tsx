@@ -1,13 +1,18 @@
 /** Activation codes. */
-import { UsageError } from "../../../common/core/errors.ts";
+import { ConfigError, UsageError } from "../../../common/core/errors.ts";
+import { agentFile, authorityFingerprint } from "../../agents/agent_file.ts";
 import { createCode, listCodes, withdrawCode } from "../../agents/activation_codes.ts";
 import { chosenSite, customerPage, SiteSelect } from "../page/customer_page.tsx";
 import { field } from "../page/form.ts";
-import { Message, Table } from "../page/layout.tsx";
+import { Facts, Message, Table } from "../page/layout.tsx";
+import { Live, liveScripts } from "../page/live.tsx";
 import type { CustomerRequest } from "../page/route.ts";
+import { InstallCommands } from "./install_commands.tsx";
+import { targetsIn } from "./start_tasks.ts";
 import { tenantOf } from "./visible_agents.ts";
 
 const dayMs = 86_400_000;
+const validDays = [1, 14, 30], usualDays = 14;
 
 export async function codesPage(request: CustomerRequest, made?: { code: string; expiresAt: Date }): Promise<Response> {
   const { t, formats, platform, customer } = request, chosen = await chosenSite(request);
@@ -17,45 +22,107 @@ export async function codesPage(request: CustomerRequest, made?: { code: string;
   return await customerPage(request, {
     title: `${customer.name}: ${t("codes")}`,
     tab: "codes",
+    scripts: [...liveScripts, "/copy.js"],
     children: (
       <>
-        {made !== undefined && (
-          <Message good>
-            {t("codeMade", { until: formats.time(made.expiresAt.getTime()) })}
-            <code>{made.code}</code>
-            <code>sudo opendca activate {made.code}</code>
-          </Message>
-        )}
+        {made !== undefined && <MadeCode request={request} made={made} />}
         <form class="filters" method="post" action={root}>
           <SiteSelect request={request} chosen={chosen} isNeeded />
+          <div>
+            <label for="days">{t("codeValid")}</label>
+            <select id="days" name="days">
+              {validDays.map((count) => (
+                <option value={String(count)} selected={count === usualDays}>{t("days", { count })}</option>
+              ))}
+            </select>
+          </div>
           <button type="submit">{t("codeMake")}</button>
         </form>
-        <Table
-          rows={rows}
-          empty={t("none")}
-          caption={t("codes")}
-          isTitled
-          columns={[
-            { heading: t("code"), cell: ({ locator }) => `${locator}-…` },
-            { heading: t("site"), cell: ({ site }) => site },
-            { heading: t("state"), cell: ({ state }) => t(`code_${state}`) },
-            { heading: t("until"), cell: ({ expires_at }) => formats.time(expires_at) },
-            {
-              heading: t("action"),
-              cell: ({ code_id, state, locator }) =>
-                state !== "open" ? null : (
-                  <form method="post" action={`${root}/${code_id}/withdraw`}>
-                    <button class="plain" type="submit" aria-label={`${t("withdraw")}: ${locator}`}>
-                      {t("withdraw")}
-                    </button>
-                  </form>
-                ),
-            },
-          ]}
-        />
+        <Live request={request} part="agents" said={t("codesOpen", { count: rows.filter(isOpen).length })}>
+          <Table
+            rows={rows}
+            empty={t("none")}
+            caption={t("codes")}
+            isTitled
+            columns={[
+              { heading: t("code"), cell: ({ locator }) => `${locator}-…` },
+              { heading: t("site"), cell: ({ site }) => site },
+              { heading: t("state"), cell: ({ state }) => t(`code_${state}`) },
+              { heading: t("until"), cell: ({ expires_at }) => formats.time(expires_at) },
+              {
+                heading: t("action"),
+                cell: ({ code_id, state, locator }) =>
+                  state !== "open" ? null : (
+                    <form method="post" action={`${root}/${code_id}/withdraw`}>
+                      <button class="plain" type="submit" aria-label={`${t("withdraw")}: ${locator}`}>
+                        {t("withdraw")}
+                      </button>
+                    </form>
+                  ),
+              },
+            ]}
+          />
+        </Live>
+        <NewAgent request={request} />
       </>
     ),
   });
+}
+
+const isOpen = ({ state }: { state: string }) => state === "open";
+
+function MadeCode({ request, made }: { request: CustomerRequest; made: { code: string; expiresAt: Date } }) {
+  const { t, formats } = request;
+  return (
+    <section class="made">
+      <Message good>
+        {t("codeMade", { until: formats.time(made.expiresAt.getTime()) })}
+        <code>{made.code}</code>
+      </Message>
+      <p>{t("codeInstall")}</p>
+      <InstallCommands request={request} code={made.code} />
+    </section>
+  );
+}
+
+/** What a new agent needs beside a code. */
+function NewAgent({ request: { t, platform, customer } }: { request: CustomerRequest }) {
+  return (
+    <>
+      <h2>{t("agentFile")}</h2>
+      <p>{t("agentFileHelp")}</p>
+      <form class="filters" method="post" action={`/customers/${customer.customerId}/agent-file`}>
+        <div>
+          <label for="targets">{t("agentFileTargets")}</label>
+          <input id="targets" name="targets" type="text" maxlength={4000} placeholder="10.1.0.0/24" required />
+        </div>
+        <div>
+          <label for="endpoint">{t("agentFileEndpoint")}</label>
+          <input id="endpoint" name="endpoint" type="text" maxlength={260} placeholder="dca.example.com:8443" />
+        </div>
+        <button type="submit">{t("agentFileGet")}</button>
+      </form>
+      <Facts rows={[[t("authorityFingerprint"), <code>{authorityFingerprint(platform)}</code>]]} />
+      <p>
+        <a href={`/customers/${customer.customerId}/unlock`}>{t("unlock")}</a>
+      </p>
+    </>
+  );
+}
+
+export async function newAgentFile({ platform, c }: CustomerRequest): Promise<Response> {
+  const targets = targetsIn(await field(c, "targets")), endpoint = (await field(c, "endpoint")).trim();
+  if (targets.length === 0) throw new UsageError("Cannot make agent.yaml without an address of a printer");
+  try {
+    const text = agentFile(platform, targets, { network: "office", ...(endpoint === "" ? {} : { endpoint }) });
+    return c.body(text, 200, {
+      "content-type": "application/yaml; charset=utf-8",
+      "content-disposition": 'attachment; filename="agent.yaml"',
+    });
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    throw new UsageError("Cannot tell where agents reach the platform: name it, such as dca.example.com:8443");
+  }
 }
 
 export async function makeCode(request: CustomerRequest): Promise<Response> {
@@ -64,9 +131,11 @@ export async function makeCode(request: CustomerRequest): Promise<Response> {
   const site = sites.find(({ site_id }) => site_id === wanted) ??
     (wanted === "" && sites.length === 1 ? sites[0] : undefined);
   if (site === undefined) throw new UsageError("Cannot make a code as it needs a site");
+  const days = Number(await field(c, "days") || usualDays);
+  if (!validDays.includes(days)) throw new UsageError(`Cannot make a code for these days: ${validDays.join(", ")}`);
   return await codesPage(
     request,
-    await createCode(platform, tenantOf(request), { site: site.site_id, validMs: 14 * dayMs }),
+    await createCode(platform, tenantOf(request), { site: site.site_id, validMs: days * dayMs }),
   );
 }
 

@@ -1,4 +1,6 @@
 /** Web pages of devices: opening one, its session, its links and its end. */
+import { markInvisible } from "../../../common/core/escape_invisible.ts";
+import { safeText } from "../../../common/core/safe_text.ts";
 import { UsageError } from "../../../common/core/errors.ts";
 import {
   closeSession,
@@ -10,14 +12,13 @@ import {
 } from "../../access/manage_sessions.ts";
 import { createLink, listRequests } from "../../access/web_sessions.ts";
 import { maybeDevice } from "../fleet/device_page.tsx";
-import { customerPage } from "../page/customer_page.tsx";
+import { customerPage, rootOf } from "../page/customer_page.tsx";
 import { field } from "../page/form.ts";
-import { pageNumber, pageOf, Pager, pageSize, Table } from "../page/layout.tsx";
+import { Facts, pageNumber, pageOf, Pager, pageSize, Table } from "../page/layout.tsx";
+import { Live, liveScripts } from "../page/live.tsx";
 import type { CustomerRequest } from "../page/route.ts";
+import { refreshSeconds } from "./task_texts.ts";
 import { tenantOf, visibleAgents } from "./visible_agents.ts";
-
-/* A page shows what happens without scripts: it is loaded again while something goes on. */
-const again = { "refresh": "3" };
 
 export async function openPage(request: CustomerRequest): Promise<Response> {
   const { platform, c, customer } = request, device = await maybeDevice(request);
@@ -51,63 +52,131 @@ async function visibleSession(request: CustomerRequest): Promise<ShownSession | 
 const isLive = ({ state }: ShownSession) => state === "waiting" || state === "open";
 
 export async function sessionPage(request: CustomerRequest): Promise<Response> {
-  const { t, formats, platform, customer, c, viewer } = request, session = await visibleSession(request);
+  const { t, platform, c } = request, session = await visibleSession(request);
   if (session === undefined) return await c.notFound();
-  const { session_id: sessionId } = session, root = `/customers/${customer.customerId}/sessions/${sessionId}`;
-  if (isLive(session)) c.header("refresh", again.refresh);
+  const { session_id: sessionId } = session;
   const requests = await listRequests(platform, tenantOf(request), { sessionId, limit: 200 });
-  const isOwn = session.opened_by === `user:${viewer.email}`;
-  const facts: [string, string][] = [
-    [
-      t("state"),
-      t(`session_${session.state}`) + (session.step === undefined ? "" : `: ${t(`step_${stepOf(session.step)}`)}`),
-    ],
-    [t("address"), `${session.address}:${session.port}`],
-    [t("who"), session.opened_by],
-    [t("until"), formats.time(session.ends_at)],
-    ...(session.reason === null ? [] : [[t("note"), session.reason] as [string, string]]),
-  ];
   return await customerPage(request, {
     title: t("webAccess"),
     tab: "sessions",
+    scripts: [...liveScripts, "/countdown.js"],
+    refreshSeconds: isLive(session) ? refreshSeconds : undefined,
     children: (
-      <>
-        <dl class="facts">
-          {facts.map(([name, value]) => (
-            <>
-              <dt>{name}</dt>
-              <dd>{value}</dd>
-            </>
-          ))}
-        </dl>
-        {isLive(session) && (
-          <div class="filters">
-            {isOwn && (
-              <form method="post" action={`${root}/link`} target="_blank">
-                <button type="submit">{t("openPage")}</button>
-              </form>
-            )}
-            <form method="post" action={`${root}/end`}>
-              <button class="plain" type="submit">{t("end")}</button>
-            </form>
-          </div>
+      <Live
+        request={request}
+        part="sessions"
+        everySeconds={isLive(session) ? 5 : undefined}
+        said={`${t("webAccess")}: ${stateOf(request, session)}`}
+      >
+        <SessionFacts request={request} session={session} />
+        {session.state === "waiting" && session.step === "waiting" && (
+          <ApprovalNeeded
+            request={request}
+            session={session}
+            host={(await visibleAgents(request)).find(({ agent_id }) => agent_id === session.agent_id)?.hostname ?? ""}
+          />
         )}
+        <SessionForms request={request} session={session} />
         <h2>{t("requests")}</h2>
-        <Table
-          rows={requests}
-          empty={t("none")}
-          caption={t("requests")}
-          isTitled
-          columns={[
-            { heading: t("time"), cell: ({ at }) => formats.time(at.getTime()) },
-            { heading: t("action"), cell: ({ method }) => method },
-            { heading: t("address"), cell: ({ path }) => path },
-            { heading: t("state"), isNumber: true, cell: ({ status }) => String(status) },
-          ]}
-        />
-      </>
+        <RequestLog request={request} rows={requests} />
+      </Live>
     ),
   });
+}
+
+function stateOf({ t }: CustomerRequest, { state, step }: ShownSession): string {
+  return t(`session_${state}`) + (step === undefined ? "" : `: ${t(`step_${stepOf(step)}`)}`);
+}
+
+function SessionFacts({ request, session }: { request: CustomerRequest; session: ShownSession }) {
+  const { t, formats, platform, customer } = request;
+  const device = <a href={`${rootOf(customer)}/devices/${session.device_id}`}>{`${session.address}:${session.port}`}
+  </a>;
+  return (
+    <Facts
+      rows={[
+        [t("state"), stateOf(request, session)],
+        [t("address"), device],
+        [t("who"), session.opened_by],
+        ...(session.approvedBy === undefined ? [] : [[t("approvedBy"), shown(session.approvedBy)] as const]),
+        [
+          t("until"),
+          <>
+            <span data-now={String(platform.clock.now().getTime())}>{formats.time(session.ends_at)}</span>
+            {isLive(session) && (
+              <span class="countdown" data-until={String(session.ends_at)} aria-hidden="true" hx-morph-skip-children>
+              </span>
+            )}
+          </>,
+        ],
+        ...(session.reason === null ? [] : [[t("note"), shown(session.reason)] as const]),
+      ]}
+    />
+  );
+}
+
+/** Only the agent's side can approve: see docs/web-access.md. */
+function ApprovalNeeded({ request: { t }, session, host }: {
+  request: CustomerRequest;
+  session: ShownSession;
+  host: string;
+}) {
+  return (
+    <div class="message">
+      {t("approvalNeeded", { host: host || session.agent_id })}
+      <code>sudo opendca sessions approve {session.session_id}</code>
+    </div>
+  );
+}
+
+function SessionForms({ request, session }: { request: CustomerRequest; session: ShownSession }) {
+  const { t, customer, viewer } = request, root = `${rootOf(customer)}/sessions/${session.session_id}`;
+  // The end of a session is the agent's promise to its administrator: more time is a session of its own.
+  if (!isLive(session)) {
+    return (
+      <form class="filters" method="post" action={`${rootOf(customer)}/devices/${session.device_id}/open`}>
+        <input type="hidden" name="port" value={String(session.port)} />
+        <input type="hidden" name="https" value={session.scheme === "https" ? "1" : ""} />
+        <button type="submit">{t("openAgain")}</button>
+      </form>
+    );
+  }
+  return (
+    <div class="filters">
+      {session.opened_by === `user:${viewer.email}` && (
+        <form method="post" action={`${root}/link`} target="_blank">
+          <button id="open-page" type="submit">{t("openPage")}</button>
+        </form>
+      )}
+      <form method="post" action={`${root}/end`}>
+        <button id="end-session" class="plain" type="submit">{t("end")}</button>
+      </form>
+    </div>
+  );
+}
+
+function RequestLog({ request: { t, formats }, rows }: {
+  request: CustomerRequest;
+  rows: Awaited<ReturnType<typeof listRequests>>;
+}) {
+  return (
+    <Table
+      rows={rows}
+      empty={t("none")}
+      caption={t("requests")}
+      isTitled
+      columns={[
+        { heading: t("time"), cell: ({ at }) => formats.time(at.getTime()) },
+        { heading: t("action"), cell: ({ method }) => method },
+        { heading: t("address"), cell: ({ path }) => path },
+        { heading: t("state"), isNumber: true, cell: ({ status }) => String(status) },
+      ]}
+    />
+  );
+}
+
+function shown(text: string): string {
+  return safeText(markInvisible(text), 300);
 }
 
 function stepOf(step: string): "checking" | "waiting" | "opening" {
@@ -122,8 +191,10 @@ export async function sessionsPage(request: CustomerRequest): Promise<Response> 
   return await customerPage(request, {
     title: `${customer.name}: ${t("webAccess")}`,
     tab: "sessions",
+    scripts: liveScripts,
+    refreshSeconds: page === 0 && rows.some(isLive) ? refreshSeconds : undefined,
     children: (
-      <>
+      <Live request={request} part="sessions" said={t("sessionsOpen", { count: rows.filter(isLive).length })}>
         <Table
           rows={rows}
           empty={t("none")}
@@ -142,7 +213,7 @@ export async function sessionsPage(request: CustomerRequest): Promise<Response> 
           ]}
         />
         <Pager request={request} page={page} shown={rows.length} hasMore={found.length > pageSize} />
-      </>
+      </Live>
     ),
   });
 }

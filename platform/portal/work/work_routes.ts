@@ -2,7 +2,8 @@
 import type { Permission } from "../../users/permissions.ts";
 import { liveRoute } from "../page/live.tsx";
 import type { CustomerRequest, Route } from "../page/route.ts";
-import { codesPage, makeCode, withdraw } from "./codes_page.tsx";
+import { unlock, unlockPage } from "./unlock_page.tsx";
+import { codesPage, makeCode, newAgentFile, withdraw } from "./codes_page.tsx";
 import { endSession, linkPage, openPage, sessionPage, sessionsPage } from "./sessions_page.tsx";
 import { agentPage, revoke } from "./agent_page.tsx";
 import { diagnostics, ofDevice, pingNow, scanNow } from "./start_tasks.ts";
@@ -22,6 +23,9 @@ export const workRoutes: Route[] = [
   liveRoute("sessions", "openWebAccess"),
   ofCustomer("GET", "codes", "manageAgents", (request) => codesPage(request)),
   ofCustomer("POST", "codes", "manageAgents", makeCode),
+  ofCustomer("POST", "agent-file", "manageAgents", newAgentFile),
+  { ...ofCustomer("GET", "unlock", "manageAgents", (request) => unlockPage(request)), confirmed: true } as Route,
+  { ...ofCustomer("POST", "unlock", "manageAgents", unlock), confirmed: true } as Route,
   ofCustomer("POST", "codes/:code/withdraw", "manageAgents", withdraw),
   ofCustomer("GET", "tasks", "readFleet", tasksPage),
   ofCustomer("GET", "tasks/:task", "readFleet", taskPage),

@@ -1,0 +1,140 @@
+/**
+ * The portal's work in Chromium, by keyboard alone, with a real agent: an activation code and what is typed with it, a
+ * scan that is watched, printers that appear, a configuration that the agent's policy refuses, a locked agent.
+ */
+import assert from "node:assert/strict";
+import type { Browser, Page } from "puppeteer-core";
+import { startSimulator } from "../../simulator/simulator.ts";
+import { scenePrinter } from "../fixtures/agent_fixture.ts";
+import { freePort } from "../fixtures/free_port.ts";
+import { peerTest } from "../fixtures/peers.ts";
+import { port as printerPort } from "../fixtures/scan_fixture.ts";
+import { runProgram, startProgram } from "../fixtures/start_program.ts";
+import { until } from "../fixtures/until.ts";
+import { type PortalScene, portalScene } from "../platform/portal_scene.ts";
+import { check, lookAt, newPage, pressEnter, startChromium } from "./chromium.ts";
+
+const network = 176, printers = 3;
+const eva = "eva@partner.example";
+
+interface Bench extends AsyncDisposable {
+  scene: PortalScene;
+  page: Page;
+  folder: string;
+  config: string;
+  root: string;
+  opendca(...args: string[]): ReturnType<typeof runProgram>;
+}
+
+async function openBench(policy = ""): Promise<Bench> {
+  await using built = new AsyncDisposableStack();
+  const mqtt = { tls: { host: "127.0.0.1", port: freePort() } };
+  const scene = built.use(await portalScene({ mqtt }));
+  const folder = await Deno.makeTempDir();
+  built.defer(() => Deno.remove(folder, { recursive: true }));
+  await Deno.writeTextFile(`${folder}/ca.pem`, scene.platform.serverAuthority);
+  const config = `${folder}/agent.yaml`;
+  const unlockKey = scene.platform.platform.signingKey.publicKey.toBase64();
+  await Deno.writeTextFile(
+    config,
+    `platform:
+  rootDomain: localhost
+  endpoints: ["${scene.platform.target}"]
+  mqtt: ["mqtts://localhost:${scene.platform.mqttPorts!.tls}"]
+  ca: ${folder}/ca.pem
+  unlockKey: ${unlockKey}
+stateDirectory: ${folder}/state
+sites: [{ name: office, ranges: [127.${network}.0.0/24], port: ${printerPort}, rate: 40 }]
+schedule: { fullSweepEvery: 24h, statusEvery: 24h, metersEvery: 24h }
+limits: { timeout: 100ms, retries: 0, workers: 1 }
+log: { level: debug, format: json }
+${policy}`,
+  );
+  const devices = [...Array(printers).keys()].flatMap((i) => scenePrinter(`127.${network}.0.${i + 1}`));
+  built.use(await startSimulator({ devices }));
+  const user = await scene.signedIn(eva);
+  const browser: Browser = await startChromium();
+  built.defer(() => browser.close());
+  const page = await newPage(browser);
+  await browser.setCookie(
+    ...[...user.cookies].map(([name, value]) => ({ name, value, domain: "localhost", path: "/", secure: true })),
+  );
+  const env = { OPENDCA_GUARD_DIRECTORY: `${folder}/guard` };
+  const all = built.move();
+  return {
+    scene,
+    page,
+    folder,
+    config,
+    root: `/customers/${scene.acme}`,
+    opendca: (...args) => runProgram("main.ts", [...args, "--config", config], env),
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
+  };
+}
+
+const textOf = (page: Page, selector = "main") => page.$eval(selector, (element) => element.textContent!);
+
+/** Goes by the keyboard to what has this text, and presses Enter. */
+async function press(page: Page, selector: string): Promise<void> {
+  await page.focus(selector);
+  await pressEnter(page);
+}
+
+peerTest("in Chromium: a code, an agent activated with it, a scan that is watched, and printers that appear", [
+  "chromium",
+], async () => {
+  await using bench = await openBench();
+  const { scene, page, root, opendca } = bench, at = (path: string) => `${scene.origin}${root}${path}`;
+  await page.goto(at("/codes"));
+  await page.select("#site", scene.berlin);
+  await press(page, 'form[action$="/codes"] button');
+  await check(page, "code-made");
+  const code = await page.$eval(".made .message code", (element) => element.textContent!);
+  const typed = await textOf(page, ".made details[open] pre");
+  assert(typed.includes(`printf '%s\\n' ${code} | sudo -u opendca opendca activate`), typed);
+  assert.equal(await page.$$eval(".copyable button", (buttons) => buttons.length), 5);
+
+  // The list of codes shows it by itself that the code was used.
+  const activated = await opendca("activate", code);
+  assert.equal(activated.code, 0, activated.err);
+  await page.waitForFunction(`document.querySelector("#live").textContent.includes("used")`);
+
+  await using agent = startProgram("main.ts", ["run", "--config", bench.config], {
+    OPENDCA_GUARD_DIRECTORY: `${bench.folder}/guard`,
+  });
+  await agent.line((line) => line.includes('"mqttConnected"'));
+  await page.goto(at("/agents"));
+  await press(page, "main td a");
+  await lookAt(page, { name: "agent", url: page.url() });
+  await page.focus("#targets");
+  await page.keyboard.type(`127.${network}.0.1-127.${network}.0.200`);
+  await pressEnter(page);
+  assert.match(page.url(), /\/tasks\/[\w-]+$/);
+  // Nobody reloads the page: progress comes by itself, and what has the focus keeps it.
+  await page.waitForFunction(`document.querySelector("progress")?.value > 0`);
+  await check(page, "task-running");
+  await page.focus("main button.plain");
+  const first = await page.$eval("progress", (element) => element.value);
+  await page.waitForFunction(`(document.querySelector("progress")?.value ?? 1000) > ${first}`);
+  if (await page.$("progress") !== null) {
+    assert.match(await page.evaluate("document.activeElement.id") as string, /^cancel-/);
+  }
+  await page.waitForFunction(`document.querySelector("#live [role=status]").textContent.includes("finished")`);
+  assert.match(await textOf(page, "#live"), /Printers found3/);
+  await lookAt(page, { name: "task-done", url: page.url() });
+
+  await until("the printers are there", async () => {
+    await page.goto(at("/devices"));
+    return (await page.$$("main tbody tr")).length === printers;
+  });
+  await lookAt(page, { name: "tasks", url: at("/tasks") });
+
+  await page.goto(at("/tasks"));
+  await page.goto(at("/agents"));
+  await press(page, "main td a");
+  await page.focus("#target");
+  await page.keyboard.type("10.99.0.1");
+  await pressEnter(page);
+  await page.waitForFunction(`document.querySelector("#live").textContent.includes("does not permit this")`);
+  await lookAt(page, { name: "task-refused", url: page.url() });
+});
