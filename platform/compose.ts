@@ -124,6 +124,7 @@ async function openPortal(
 ): Promise<Portal & { firstUser: string | undefined }> {
   const { directory, clock, serverAuthority: authority } = platform;
   const { startPortal } = await import("./portal/start_portal.ts");
+  const { programsApp } = await import("./edge/rest/programs_app.ts");
   const { createPasswordHasher } = await import("./users/password_hasher.ts");
   const { maybeFirstUserLink, setPortalOrigin } = await import("./users/manage_users.ts");
   const { keepUsers } = await import("./users/inactivity.ts");
@@ -142,6 +143,7 @@ async function openPortal(
       proxies,
       liveTimes,
       front,
+      programs: (sourceOf) => programsApp(platform, { sourceOf }),
     }),
   );
   await platform.store.transaction((tx) => setMail(tx, mail?.from));

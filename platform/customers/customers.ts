@@ -194,6 +194,18 @@ export function customerNames(
   );
 }
 
+/** Whether there is such a customer of the dealer. */
+export function isCustomerOf(
+  platform: Base,
+  by: By,
+  { customerId, dealerId }: { customerId: string; dealerId: string },
+): Promise<boolean> {
+  return readPlatform(platform, by, async (tx) => {
+    const sql = "SELECT 1 FROM customers WHERE customer_id = :id AND dealer_id = :dealer";
+    return await tx.get(sql, { id: customerId, dealer: dealerId }) !== undefined;
+  });
+}
+
 /** The customer given by id or name, or the only one. Throws UsageError. */
 export function findCustomer(
   platform: Base,

@@ -10,7 +10,7 @@ const forbidden = [
 
 Deno.test("no edge has SQL, a transaction or an entry of the audit log", () => {
   const found: string[] = [];
-  for (const edge of ["cli", "grpc", "http"]) {
+  for (const edge of ["cli", "grpc", "http", "rest"]) {
     const folder = new URL(`./${edge}/`, import.meta.url);
     for (const { name } of Deno.readDirSync(folder)) {
       if (!name.endsWith(".ts") || name.endsWith("_test.ts")) continue;

@@ -52,6 +52,12 @@ interface StartOptions {
   proxies: readonly IpRange[] | undefined;
   liveTimes?: LiveTimes | undefined;
   front?: FrontOptions | undefined;
+  /** What programs call beside the pages: everything below /api/ and /odata/. */
+  programs(sourceOf: (c: Context) => string): App;
+}
+
+interface App {
+  fetch(request: Request, env?: object): Response | Promise<Response>;
 }
 
 export interface Portal extends AsyncDisposable {
@@ -71,8 +77,8 @@ const gateLimits: Partial<GateLimits> = {
   anonymousMs: 600_000,
 };
 const headersMs = 20_000, keepAliveMs = 60_000;
-/** For one request and its answer, so that a slow client holds no connection for ever. */
-const requestMs = 60_000, streamMs = liveTimes.longestMs + 60_000;
+/** For one request and its answer, so that a slow client holds no connection for ever; a program may export years of data. */
+const requestMs = 60_000, programMs = 600_000, streamMs = liveTimes.longestMs + 60_000;
 
 /** Listens until disposed of, which cuts off all connections. Throws UnavailableError if a port is in use. */
 export async function startPortal(platform: PortalPlatform, options: StartOptions): Promise<Portal> {
@@ -84,7 +90,8 @@ export async function startPortal(platform: PortalPlatform, options: StartOption
   const live = built.adopt(startLiveStreams(platform.store, options.liveTimes), (it) => it[Symbol.dispose]());
   const { sourceOf, holdOpen } = open;
   // A header that says who somebody is means nothing here, whatever it says.
-  open.serve(portalApp(platform, { origin, live, sourceOf, holdOpen, remoteUsersOf: () => undefined }));
+  const pages = portalApp(platform, { origin, live, sourceOf, holdOpen, remoteUsersOf: () => undefined });
+  open.serve(pages, options.programs(sourceOf));
   const frontPort = front && built.use(await listenForFront(platform, front, { origin, live, tls })).port;
   const all = built.move();
   return { port: open.port, origin, frontPort, [Symbol.asyncDispose]: () => all.disposeAsync() };
@@ -159,7 +166,8 @@ interface PageListener extends AsyncDisposable {
   /** The source of a request: what failed sign-ins are counted by. */
   sourceOf(c: Context): string;
   holdOpen(c: Context): void;
-  serve(app: Hono): void;
+  /** `programs` answers what is below /api/ and /odata/. */
+  serve(app: Hono, programs?: App): void;
 }
 
 async function listenForPages(platform: PortalPlatform, options: ListenOptions): Promise<PageListener> {
@@ -179,19 +187,21 @@ async function listenForPages(platform: PortalPlatform, options: ListenOptions):
     port: acceptor.port,
     sourceOf: (c) => gate.sourceOf(peerOf(requestOf(c).socket)),
     holdOpen: (c) => wait(requestOf(c).socket, streamMs),
-    serve(app) {
-      const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+    serve(app, programs) {
+      const listenerOf = (app: App) => getRequestListener(app.fetch, { overrideGlobalObjects: false });
+      const ofPages = listenerOf(app), ofPrograms = programs && listenerOf(programs);
       server.on("request", (request, response) => {
         const { socket } = request;
         if (!mayAsk(request)) return void socket.destroy();
         deadlines.get(socket)?.stop();
-        wait(socket, requestMs);
+        const isProgram = ofPrograms !== undefined && /^\/(api|odata)\//.test(request.url ?? "");
+        wait(socket, isProgram ? programMs : requestMs);
         const ended = gate.callBegan(peerOf(socket), undefined);
         response.once("close", () => {
           ended();
           wait(socket, keepAliveMs);
         });
-        void listener(request, response);
+        void (isProgram ? ofPrograms : ofPages)(request, response);
       });
     },
     [Symbol.asyncDispose]() {

@@ -1,0 +1,370 @@
+/**
+ * Lists for other programs. A page goes on behind the last row of the one before, by the values that the list is sorted
+ * by: rows that come or go meanwhile move no others. Supplies and meters are stored with their device, and are found by
+ * going through devices in the order of their keys: as many as one request may look at, so that a page may be short, or
+ * empty, and still have a next one.
+ */
+import { isLate } from "../agents/agent_health.ts";
+import type { AgentRow } from "../agents/agents.ts";
+import { type By, readPlatform } from "../audit/use_case.ts";
+import { isLow, metersOf, suppliesOf } from "../devices/device_state.ts";
+import { shownSupply, silentAfterMs } from "../devices/device_view.ts";
+import type { Parameters, Queries, Store, Transaction } from "../store/store.ts";
+import { entities, type EntityName, type Property } from "./entities.ts";
+import { conjuncts, type Filter, filterSql, matches, orderOf, propertiesIn, type Row, type Value } from "./filter.ts";
+
+/** Whose rows are listed: of a dealer, or of some customers, maybe at some sites only. */
+export type Scope =
+  | { dealerId: string }
+  | { customers: readonly { customerId: string; sites: "all" | readonly string[] }[] };
+
+export interface Order {
+  property: string;
+  isDescending: boolean;
+}
+
+export interface ListWish {
+  entity: EntityName;
+  scope: Scope;
+  filter?: Filter | undefined;
+  order?: readonly Order[] | undefined;
+  /** Of the page before. */
+  after?: readonly Value[] | undefined;
+  /** Rows to leave out. */
+  skip?: number | undefined;
+  limit: number;
+  /** Count all rows of the list. */
+  withCount?: boolean | undefined;
+}
+
+export interface ListPage {
+  rows: Row[];
+  /** Where the next page begins; undefined if there is none. */
+  next: Value[] | undefined;
+  /** With `withCount`. */
+  count: number | undefined;
+}
+
+/** A list that would take more work than one request may cause. */
+export class TooMuchWorkError extends Error {}
+
+/* What one request looks at of what is stored with its device, and what it sorts or counts of it. */
+const lot = 500, mostLooked = 5000, mostSorted = 20_000;
+
+export function listEntities(
+  platform: { store: Store; clock: { now(): Date } },
+  by: By,
+  wish: ListWish,
+): Promise<ListPage> {
+  const now = platform.clock.now().getTime();
+  return readPlatform(platform, by, async (tx) => {
+    if ("customers" in wish.scope && wish.scope.customers.length === 0) {
+      return { rows: [], next: undefined, count: wish.withCount ? 0 : undefined };
+    }
+    const isStored = wish.entity !== "supplies" && wish.entity !== "meters";
+    return await (isStored ? storedPage(tx, wish, now) : decodedPage(tx, wish, now));
+  });
+}
+
+/** Which tables have the rows, and what the key is in them. */
+const joins = "JOIN sites l ON l.customer_id = a.customer_id AND l.site_id = a.site_id";
+const deviceTables = `devices d
+     JOIN agents a ON a.customer_id = d.customer_id AND a.agent_id = d.agent_id ${joins}
+     LEFT JOIN device_state s ON s.customer_id = d.customer_id AND s.device_id = d.device_id`;
+/* Of the parts of a merged device, the one that was seen last stands for it. */
+const isFront = `(d.merged_into IS NULL OR NOT EXISTS (SELECT 1 FROM devices o
+       WHERE o.customer_id = d.customer_id AND o.merged_into = d.merged_into
+         AND (o.last_seen_at, o.device_id) > (d.last_seen_at, d.device_id)))`;
+const sources = {
+  devices: { from: deviceTables, where: isFront, customer: "d.customer_id", key: ["d.customer_id", "d.device_id"] },
+  agents: {
+    from: `agents a ${joins}`,
+    where: "1 = 1",
+    customer: "a.customer_id",
+    key: ["a.customer_id", "a.agent_id"],
+  },
+  alerts: {
+    from: `alerts al
+     JOIN devices d ON d.customer_id = al.customer_id AND d.device_id = al.device_id
+     JOIN agents a ON a.customer_id = d.customer_id AND a.agent_id = d.agent_id ${joins}`,
+    // Alerts of a part that is no longer seen are not open.
+    where: `(al.ended_at IS NOT NULL OR ${isFront})`,
+    customer: "al.customer_id",
+    key: ["al.customer_id", "al.device_id", "al.alert_key", "al.first_seen_at", "al.origin"],
+  },
+} as const;
+
+interface Source {
+  tx: Transaction;
+  queries: Queries;
+  parameters: Parameters;
+  /** Conditions on the customer, sites and rows. */
+  where: string[];
+}
+
+/* Of one customer, all queries are bound to it; of several, the customers are named in the query. */
+function sourceOf(tx: Transaction, { scope, entity }: ListWish, now: number): Source {
+  const { customer, where } = sources[entity === "supplies" || entity === "meters" ? "devices" : entity];
+  // A parameter that no text names is an error in SQLite.
+  const parameters: Parameters = entity === "devices" ? { silent_since: now - silentAfterMs } : {};
+  const base = [where, "l.closed_at IS NULL"];
+  if ("dealerId" in scope) {
+    parameters.dealer = scope.dealerId;
+    const ofDealer = "SELECT customer_id FROM customers WHERE dealer_id = :dealer AND closed_at IS NULL";
+    return { tx, queries: tx, parameters, where: [`${customer} IN (${ofDealer})`, ...base] };
+  }
+  const [only, ...others] = scope.customers;
+  if (others.length === 0 && only !== undefined) {
+    const sites = sitesSql(only.sites, parameters, "site_0");
+    const queries = tx.tenant(only.customerId);
+    return { tx, queries, parameters, where: [`${customer} = :customer`, ...sites, ...base] };
+  }
+  const each = scope.customers.map(({ customerId, sites }, i) => {
+    parameters[`customer_${i}`] = customerId;
+    return `(${[`${customer} = :customer_${i}`, ...sitesSql(sites, parameters, `site_${i}`)].join(" AND ")})`;
+  });
+  return { tx, queries: tx, parameters, where: [`(${each.join(" OR ")})`, ...base] };
+}
+
+function sitesSql(sites: "all" | readonly string[], parameters: Parameters, name: string): string[] {
+  if (sites === "all") return [];
+  const names = sites.map((site, i) => {
+    parameters[`${name}_${i}`] = site;
+    return `:${name}_${i}`;
+  });
+  return [names.length === 0 ? "1 = 0" : `a.site_id IN (${names.join(", ")})`];
+}
+
+/* `a` is the table of alerts in their properties, and of agents in all other queries. */
+function propertySql(entity: EntityName, sql: string): string {
+  return entity === "alerts" ? sql.replace(/\ba\./g, "al.") : sql;
+}
+
+interface SqlOrder {
+  sql: string;
+  isDescending: boolean;
+}
+
+function orderSql(entity: EntityName, order: readonly Order[]): SqlOrder[] {
+  return order.flatMap(({ property, isDescending }) => {
+    const { sql: own, type, nullable } = entities[entity].properties[property]!;
+    const sql = propertySql(entity, own!);
+    if (type === "boolean") return [{ sql: `CASE WHEN ${sql} THEN 1 ELSE 0 END`, isDescending }];
+    // Null is the least of all (OData 4.0, part 2, 5.1.1.1), in every database.
+    return nullable
+      ? [{ sql: `CASE WHEN ${sql} IS NULL THEN 0 ELSE 1 END`, isDescending }, { sql, isDescending }]
+      : [{ sql, isDescending }];
+  });
+}
+
+/* Rows behind a position. By the key alone it is one comparison, which an index answers. */
+function behindSql(order: readonly SqlOrder[], after: readonly Value[], parameters: Parameters): string {
+  const names = order.map((_, i) => {
+    const value = after[i] ?? null;
+    parameters[`after_${i}`] = typeof value === "boolean" ? Number(value) : value;
+    return `:after_${i}`;
+  });
+  if (order.every(({ isDescending }) => !isDescending) && order.every((_, i) => after[i] != null)) {
+    return `(${order.map(({ sql }) => sql).join(", ")}) > (${names.join(", ")})`;
+  }
+  const parts = order.map(({ sql, isDescending }, i) => {
+    const same = order.slice(0, i).map((before, n) =>
+      after[n] === null ? `${before.sql} IS NULL` : `${before.sql} = ${names[n]}`
+    );
+    // Behind null, by this column alone, is nothing: the one before says whether it is null.
+    const behind = after[i] === null ? "1 = 0" : `${sql} ${isDescending ? "<" : ">"} ${names[i]}`;
+    return `(${[...same, behind].join(" AND ")})`;
+  });
+  return `(${parts.join(" OR ")})`;
+}
+
+async function storedPage(tx: Transaction, wish: ListWish, now: number): Promise<ListPage> {
+  const { entity, filter, order = [], after, skip = 0, limit } = wish;
+  const stored = entity as "devices" | "agents" | "alerts", { from, key } = sources[stored];
+  const { queries, parameters, where } = sourceOf(tx, wish, now);
+  const properties = Object.entries<Property>(entities[entity].properties).filter(([, { sql }]) => sql !== undefined);
+  if (filter !== undefined) {
+    const known = Object.fromEntries(
+      properties.map(([name, { type, sql }]) => [name, { type, sql: propertySql(entity, sql!) }]),
+    );
+    where.push(filterSql(filter, { engine: tx.engine, properties: known, parameters }));
+  }
+  const counted = wish.withCount
+    ? await queries.get<{ n: number }>(`SELECT count(*) AS n FROM ${from} WHERE ${where.join(" AND ")}`, parameters)
+    : undefined;
+  const sorted = [...orderSql(entity, order), ...key.map((sql): SqlOrder => ({ sql, isDescending: false }))];
+  if (after !== undefined) where.push(behindSql(sorted, after, parameters));
+  const columns = properties.map(([name, { type, sql }]) => {
+    const own = propertySql(entity, sql!);
+    return `${type === "boolean" ? `CASE WHEN ${own} THEN 1 ELSE 0 END` : own} AS "${name}"`;
+  });
+  const further = stored === "agents" ? ["a.poll_seconds", "a.effective_config"] : [];
+  const found = await queries.all<Record<string, Value>>(
+    `SELECT ${[...columns, ...further, ...sorted.map(({ sql }, i) => `${sql} AS sort_${i}`)].join(", ")}
+     FROM ${from} WHERE ${where.join(" AND ")}
+     ORDER BY ${sorted.map(({ sql, isDescending }) => `${sql}${isDescending ? " DESC" : ""}`).join(", ")}
+     LIMIT :limit OFFSET :offset`,
+    { ...parameters, limit: limit + 1, offset: skip },
+  );
+  const shown = found.slice(0, limit), last = shown.at(-1);
+  return {
+    rows: shown.map((row) => rowOf(stored, row, now)),
+    next: found.length > limit && last !== undefined ? sorted.map((_, i) => last[`sort_${i}`]!) : undefined,
+    count: counted?.n,
+  };
+}
+
+function rowOf(entity: "devices" | "agents" | "alerts", found: Record<string, Value>, now: number): Row {
+  const row: Row = {};
+  for (const [name, { type, sql }] of Object.entries<Property>(entities[entity].properties)) {
+    if (sql === undefined) continue;
+    row[name] = type === "boolean" ? found[name] === 1 : found[name]!;
+  }
+  if (entity === "agents") {
+    const { state, createdAt: created_at, lastSeenAt: last_seen_at } = row;
+    const { poll_seconds, effective_config } = found;
+    row.silent = isLate(
+      { state, created_at, last_seen_at, poll_seconds, effective_config } as unknown as AgentRow,
+      now,
+    );
+  }
+  return row;
+}
+
+interface DecodedDevice extends Record<string, Value | Uint8Array> {
+  customer: string;
+  device: string;
+}
+
+/** Some devices in the order of their keys, with their rows. */
+interface Lot {
+  devices: { customer: string; device: string; rows: Row[] }[];
+  /** There are no more. */
+  isOver: boolean;
+}
+
+async function decodedPage(tx: Transaction, wish: ListWish, now: number): Promise<ListPage> {
+  const { order = [], after, skip = 0, limit, withCount } = wish;
+  if (order.length > 0 || withCount || skip > 0) return await sortedPage(tx, wish, now);
+  const [customer = "", device = "", done = 0] = (after ?? []) as [string?, string?, number?];
+  const rows: Row[] = [];
+  let at: Value[] | undefined, isOver = true;
+  for await (const lot of lotsOf(tx, wish, { now, most: mostLooked, from: { customer, device } })) {
+    isOver = lot.isOver;
+    for (const each of lot.devices) {
+      const before = each.customer === customer && each.device === device ? done : 0;
+      const left = each.rows.slice(before);
+      if (left.length > 0 && rows.length === limit) return { rows, next: at, count: undefined };
+      const taken = left.slice(0, limit - rows.length);
+      rows.push(...taken);
+      at = [each.customer, each.device, before + taken.length];
+      if (taken.length < left.length) return { rows, next: at, count: undefined };
+    }
+    if (rows.length === limit) break;
+  }
+  return { rows, next: isOver ? undefined : at, count: undefined };
+}
+
+/* All rows are read for each page; the position is their number. */
+async function sortedPage(tx: Transaction, wish: ListWish, now: number): Promise<ListPage> {
+  const { entity, order = [], after, skip = 0, limit, withCount } = wish, all: Row[] = [];
+  let isOver = true;
+  for await (const lot of lotsOf(tx, wish, { now, most: mostSorted })) {
+    isOver = lot.isOver;
+    for (const { rows } of lot.devices) all.push(...rows);
+  }
+  if (!isOver) throw new TooMuchWorkError(`Cannot sort, count or skip ${entity} of more than ${mostSorted} devices`);
+  if (order.length > 0) all.sort((a, b) => compareRows(order, a, b));
+  const from = Number(after?.[0] ?? 0) + skip;
+  const next = from + limit < all.length ? [from + limit] : undefined;
+  return { rows: all.slice(from, from + limit), next, count: withCount ? all.length : undefined };
+}
+
+function compareRows(order: readonly Order[], a: Row, b: Row): number {
+  for (const { property, isDescending } of order) {
+    const result = orderOf(a[property] ?? null, b[property] ?? null);
+    if (result !== 0) return isDescending ? -result : result;
+  }
+  return 0;
+}
+
+/** From a device on, until `most` were looked at. */
+async function* lotsOf(
+  tx: Transaction,
+  wish: ListWish,
+  { now, most, from }: { now: number; most: number; from?: { customer: string; device: string } },
+): AsyncGenerator<Lot> {
+  const entity = wish.entity as "supplies" | "meters";
+  const { queries, parameters, where } = sourceOf(tx, wish, now);
+  const ofDevice = Object.entries<Property>(entities[entity].properties).filter(([, { sql }]) => sql !== undefined);
+  const known = Object.fromEntries(ofDevice.map(([name, { type, sql }]) => [name, { type, sql: sql! }]));
+  // What only concerns the device is decided by the database.
+  const parts = Map.groupBy(
+    conjuncts(wish.filter),
+    (part) => propertiesIn(part).every((name) => name in known) ? "device" : "row",
+  );
+  for (const part of parts.get("device") ?? []) {
+    where.push(filterSql(part, { engine: tx.engine, properties: known, parameters }));
+  }
+  const rest: Filter = { kind: "and", of: parts.get("row") ?? [] };
+  const wantsLow = rest.of.some((part) =>
+    part.kind === "compare" && part.property === "low" && part.operator === "eq" && part.value === true
+  );
+  where.push(`s.${entity} IS NOT NULL`, ...(wantsLow ? ["s.low > 0"] : []));
+  const columns = ofDevice.map(([name, { sql }]) => `${sql} AS "${name}"`).join(", ");
+  let { customer, device } = from ?? { customer: "", device: "" };
+  for (let looked = 0; looked < most; looked += lot) {
+    const found = await queries.all<DecodedDevice>(
+      `SELECT ${columns}, d.customer_id AS customer, d.device_id AS device, s.${entity} AS part, s.${entity}_at AS part_at
+       FROM ${deviceTables} WHERE ${where.join(" AND ")}
+         AND (d.customer_id, d.device_id) ${looked === 0 ? ">=" : ">"} (:from_customer, :from_device)
+       ORDER BY d.customer_id, d.device_id LIMIT ${lot}`,
+      { ...parameters, from_customer: customer, from_device: device },
+    );
+    const isOver = found.length < lot;
+    yield {
+      devices: found.map((row) => ({
+        customer: row.customer,
+        device: row.device,
+        rows: partsOf(entity, row).filter((part) => matches(rest, part)),
+      })),
+      isOver,
+    };
+    if (isOver) return;
+    ({ customer, device } = found.at(-1)!);
+  }
+}
+
+function partsOf(entity: "supplies" | "meters", found: DecodedDevice): Row[] {
+  const { customer: _customer, device: _device, part, part_at, ...device } = found;
+  const ofDevice = device as Row, readAt = part_at as number;
+  if (entity === "meters") {
+    return metersOf({ meters: part as Uint8Array }).map(({ name, value, unit }) => ({
+      ...ofDevice,
+      name,
+      value,
+      unit,
+      readAt,
+    }));
+  }
+  return suppliesOf({ supplies: part as Uint8Array }).map((supply) => {
+    const { index, name, kind, colorant, description, partNumber, serial, level } = shownSupply(supply);
+    return {
+      ...ofDevice,
+      index,
+      name,
+      kind,
+      colorant,
+      description,
+      partNumber,
+      supplySerial: serial,
+      levelKind: level.kind,
+      percent: level.percent,
+      level: level.level,
+      capacity: level.capacity,
+      unit: level.unit,
+      low: isLow(supply),
+      readAt,
+    };
+  });
+}

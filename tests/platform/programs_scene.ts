@@ -1,0 +1,96 @@
+/** A portal, tokens, and a program that calls its interfaces over HTTPS. */
+import { Buffer } from "node:buffer";
+import { request as httpsRequest } from "node:https";
+import { createToken, type TokenWish } from "../../platform/users/api_tokens.ts";
+import { type Permission, permissions } from "../../platform/users/permissions.ts";
+import type { TestPlatformOptions } from "../fixtures/platform_fixture.ts";
+import { type PortalScene, portalScene } from "./portal_scene.ts";
+import { operator } from "./users_fixture.ts";
+
+export const owner = "eva@partner.example";
+
+export interface Answer {
+  status: number;
+  headers: Record<string, string | string[] | undefined>;
+  body: string;
+  // deno-lint-ignore no-explicit-any -- the tests look at what came
+  json: any;
+}
+
+export interface Program {
+  text: string;
+  get(path: string, headers?: Record<string, string>): Promise<Answer>;
+  send(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
+}
+
+export interface ProgramsScene extends PortalScene {
+  /** With a token of the administrator; all permissions unless said otherwise. */
+  program(wish?: Partial<TokenWish>): Promise<Program & { tokenId: string }>;
+  /** With any authorization, or none. */
+  anybody(authorization?: string): Program;
+}
+
+export async function programsScene(options: TestPlatformOptions = {}): Promise<ProgramsScene> {
+  const scene = await portalScene(options);
+  await scene.signedIn(owner);
+  const { port } = scene.platform.portal!, ca = scene.platform.serverAuthority;
+  const anybody = (authorization?: string, text = ""): Program => {
+    const ask = (method: string, path: string, body: unknown, headers: Record<string, string>) => {
+      const payload = body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body);
+      return new Promise<Answer>((resolve, reject) => {
+        const request = httpsRequest({
+          host: "localhost",
+          port,
+          ca,
+          method,
+          path,
+          agent: false,
+          headers: {
+            ...(authorization === undefined ? {} : { authorization }),
+            ...(payload === undefined
+              ? {}
+              : { "content-type": "application/json", "content-length": String(Buffer.byteLength(payload)) }),
+            ...headers,
+          },
+        }, (response) => {
+          const parts: Uint8Array[] = [];
+          response.on("data", (part) => parts.push(part));
+          response.on("error", reject);
+          response.on("end", () => {
+            const text = Buffer.concat(parts).toString();
+            resolve({
+              status: response.statusCode!,
+              headers: response.headers,
+              body: text,
+              get json() {
+                return JSON.parse(text);
+              },
+            });
+          });
+        });
+        request.on("error", reject);
+        request.end(payload);
+      });
+    };
+    return {
+      text,
+      get: (path, headers = {}) => ask("GET", path, undefined, headers),
+      send: (method, path, body, headers = {}) => ask(method, path, body, headers),
+    };
+  };
+  return {
+    ...scene,
+    anybody,
+    async program(wish = {}) {
+      const { text, tokenId } = await createToken(scene.platform.platform, operator, {
+        user: owner,
+        name: "test",
+        permissions: Object.keys(permissions) as Permission[],
+        places: [],
+        validMs: 86_400_000,
+        ...wish,
+      });
+      return { tokenId, ...anybody(`Bearer ${text}`, text) };
+    },
+  };
+}
