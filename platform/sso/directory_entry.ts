@@ -8,8 +8,8 @@ export type Attributes = Record<string, unknown>;
 
 export interface DirectoryGroup {
   dn: string;
-  /** sAMAccountName; other directories: the common name. */
-  name: string;
+  /** sAMAccountName: no two groups of a domain have the same. Undefined in other directories. */
+  account: string | undefined;
 }
 
 export interface DirectoryPerson {
@@ -36,7 +36,9 @@ export type DirectoryRefusal =
   | "wouldLock"
   | "passwordExpired"
   | "mustChangePassword"
-  | "notNow";
+  | "notNow"
+  /** Too many attempts here. */
+  | "notTried";
 
 /** Steps of 100 ns since 1601 of a time in milliseconds since 1970. */
 export function fileTime(ms: number): bigint {

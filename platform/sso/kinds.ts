@@ -11,6 +11,7 @@
  * Libraries of a kind are loaded when somebody signs in by it, and not with this table.
  */
 import { UsageError } from "../../common/core/errors.ts";
+import { directoryGroupKey, ldapSettings } from "./ldap_settings.ts";
 import { oidcSettings } from "./oidc_settings.ts";
 import { samlSettings } from "./saml_settings.ts";
 import type { Setting } from "./setting.ts";
@@ -21,6 +22,8 @@ export interface Kind {
   settings: readonly Setting[];
   /** A group as it is compared with those of the mapping. */
   groupKey(group: string): string;
+  /** Its people have shown a password and nothing else: they need the platform's second factor, unless it is said not to. */
+  isPasswordAlone?: true;
 }
 
 const exact = (group: string) => group;
@@ -28,6 +31,7 @@ const exact = (group: string) => group;
 export const kinds = {
   oidc: { title: "OpenID Connect", settings: oidcSettings, groupKey: exact },
   saml: { title: "SAML 2.0", settings: samlSettings, groupKey: exact },
+  ldap: { title: "LDAP directory", settings: ldapSettings, groupKey: directoryGroupKey, isPasswordAlone: true },
 } as const satisfies Record<string, Kind>;
 
 export type KindName = keyof typeof kinds;

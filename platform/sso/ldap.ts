@@ -17,7 +17,7 @@ import {
   ResultCodeError,
   type SearchOptions,
 } from "ldapts";
-import { messageOf, UnavailableError, UsageError } from "../../common/core/errors.ts";
+import { messageOf, UnavailableError } from "../../common/core/errors.ts";
 import { beginTls, dial, type TlsOptions } from "../../common/host/dial.ts";
 import { secureContextOf } from "../../common/host/trust.ts";
 import {
@@ -40,28 +40,20 @@ import {
   text,
   wouldLock,
 } from "./directory_entry.ts";
-
-export interface DirectoryConfig {
-  /** `ldaps://HOST[:PORT]`, or `ldap://HOST[:PORT]` with StartTLS; tried in this order. */
-  servers: readonly string[];
-  /** Authorities of the servers' certificates, PEM; null: those of the system. */
-  caPem: string | null;
-  /** Below it are people and groups, such as `DC=example,DC=com`. */
-  base: string;
-  /** Of the platform: user@domain, or the name of an entry. */
-  account: string;
-  password: string;
-}
+import { type DirectoryConfig, parseServer } from "./ldap_settings.ts";
 
 export type DirectoryAnswer =
   | { kind: "person"; person: DirectoryPerson }
-  /** `id`: of the person, where one is known. `login` of a wrong password counts as a failed attempt. */
+  /** `id`: of the person, where one is known. */
   | { kind: "refused"; reason: DirectoryRefusal; id?: string };
+
+/** Around each try of a person's password, so that somebody can count, and keep it from being tried. */
+export type PasswordGuard = (id: string, work: () => Promise<DirectoryAnswer>) => Promise<DirectoryAnswer>;
 
 /** An open connection, bound as the platform. */
 export interface Directory {
   /** Whoever typed this name, if the password is right. */
-  bySignIn(typed: string, password: string): Promise<DirectoryAnswer>;
+  bySignIn(typed: string, password: string, guard?: PasswordGuard): Promise<DirectoryAnswer>;
   /** As `DirectoryPerson.id`: is the person still there, and in which groups? */
   byId(id: string): Promise<DirectoryAnswer>;
   /** By sAMAccountName alone: whoever a proxy in front has already signed in. */
@@ -70,25 +62,6 @@ export interface Directory {
 
 const stepMs = 5_000, operationMs = 10_000;
 const mostGroups = 5_000, mostPasswordBytes = 1_024;
-
-/** Throws UsageError, with a sentence for whoever configures it. */
-export function checkedDirectory(config: DirectoryConfig): DirectoryConfig {
-  const { servers, caPem, base, account, password } = config;
-  if (servers.length === 0) throw new UsageError("Cannot use a directory without a server", "ldaps://dc1.example.com");
-  for (const server of servers) parseServer(server);
-  if (!/^\s*[a-z][a-z0-9-]*\s*=/i.test(base)) {
-    throw new UsageError(`Cannot use "${base}" as the base of a directory`, "such as DC=example,DC=com");
-  }
-  // The library takes names such as EXTERNAL for another way to bind.
-  if (!/[@=\\]/.test(account) || password === "") {
-    throw new UsageError(
-      `Cannot use "${account}" as the directory's account of the platform`,
-      "such as opendca@example.com, with its password",
-    );
-  }
-  if (caPem !== null) tlsOf(config);
-  return config;
-}
 
 /**
  * Opens a connection to the first server that answers, for as long as `work` takes. Throws UnavailableError if none does, or
@@ -148,27 +121,9 @@ async function closed(client: Client): Promise<void> {
   await client.unbind().catch(() => {});
 }
 
-function parseServer(server: string): { host: string; port: number; isTls: boolean } {
-  const url = URL.parse(server);
-  const isRight = url !== null && ["ldap:", "ldaps:"].includes(url.protocol) && url.hostname !== "" &&
-    url.username === "" && /^\/?$/.test(url.pathname) && url.search === "" && url.hash === "";
-  if (!isRight) {
-    throw new UsageError(
-      `Cannot use "${server}" as a server of a directory`,
-      "ldaps://dc1.example.com, or ldap://dc1.example.com with StartTLS",
-    );
-  }
-  const isTls = url.protocol === "ldaps:";
-  return { host: url.hostname.replace(/^\[|\]$/g, ""), port: Number(url.port) || (isTls ? 636 : 389), isTls };
-}
-
 function tlsOf({ caPem }: DirectoryConfig): TlsOptions {
   const trust = { ca: caPem === null ? null : { pem: caPem }, pins: [] };
-  try {
-    return { trust, context: secureContextOf(trust, undefined), protocol: null };
-  } catch (error) {
-    throw new UsageError(`Cannot read the authorities of the directory: ${messageOf(error)}`, "they are PEM");
-  }
+  return { trust, context: secureContextOf(trust, undefined), protocol: null };
 }
 
 async function bound(
@@ -268,29 +223,29 @@ async function directoryOf(config: DirectoryConfig, open: Open): Promise<Directo
     return { kind: "person", person: { ...person, groups: await groupsOf(client, { base, kind, entry }) } };
   };
   return {
-    async bySignIn(typed, password) {
+    async bySignIn(typed, password, guard = (_, work) => work()) {
       const parsed = parseTypedName(typed);
       if (parsed === undefined || !isPassword(password)) return { kind: "refused", reason: "wrongPassword" };
-      const best = bestEntry(await found(nameFilter(parsed.name, { base, kind })), parsed, { base, kind });
+      const best = bestEntry(await found(nameFilter(parsed.name, kind)), parsed, { base, kind });
       if (typeof best === "string") {
         // As long as for somebody who is known.
         await refusalOfPassword(config, server, { name: `CN=nobody-${crypto.randomUUID()},${base}`, password });
         return { kind: "refused", reason: best };
       }
-      const { id } = personOf(best, kind);
-      if (wouldLock(best, await policyOf(client, text(root, "defaultNamingContext")), now)) {
-        return { kind: "refused", reason: "wouldLock", id };
-      }
-      const refusal = await refusalOfPassword(config, server, { name: best.dn, password });
-      if (refusal !== undefined) return { kind: "refused", reason: refusal, id };
-      const state = passwordState(best);
-      return state === "usable" ? await answerOf(best) : { kind: "refused", reason: state, id };
+      const { id } = personOf(best, kind), policy = await policyOf(client, text(root, "defaultNamingContext"));
+      return await guard(id, async () => {
+        // Others may have tried while this one waited.
+        const [entry] = await found(idFilter(id, kind));
+        if (entry === undefined) return { kind: "refused", reason: "unknown" };
+        if (wouldLock(entry, policy, now)) return { kind: "refused", reason: "wouldLock", id };
+        const refusal = await refusalOfPassword(config, server, { name: entry.dn, password });
+        if (refusal !== undefined) return { kind: "refused", reason: refusal, id };
+        const state = passwordState(entry);
+        return state === "usable" ? await answerOf(entry) : { kind: "refused", reason: state, id };
+      });
     },
     async byId(id) {
-      const guid = kind === "activeDirectory" ? maybeGuidBytes(id) : undefined;
-      if (kind === "activeDirectory" && guid === undefined) return { kind: "refused", reason: "unknown" };
-      const filter = guid === undefined ? equals("entryUUID", id) : equals("objectGUID", Buffer.from(guid));
-      const [entry] = await found(filter);
+      const [entry] = isId(id, kind) ? await found(idFilter(id, kind)) : [];
       return entry === undefined ? { kind: "refused", reason: "unknown" } : await answerOf(entry);
     },
     async byAccount(account) {
@@ -350,12 +305,12 @@ async function groupsOf(
   const found = new Map<string, DirectoryGroup>();
   const search = async (filter: Filter): Promise<string[]> => {
     const fresh: string[] = [];
-    const attributes = ["sAMAccountName", "cn"];
+    const attributes = kind === "activeDirectory" ? ["sAMAccountName"] : ["1.1"];
     for await (const page of client.searchPaginated(base, timed({ filter, attributes, paged: { pageSize: 500 } }))) {
       for (const group of page.searchEntries) {
         const key = group.dn.toLowerCase();
         if (!found.has(key)) fresh.push(group.dn);
-        found.set(key, { dn: group.dn, name: text(group, "sAMAccountName") ?? text(group, "cn") ?? "" });
+        found.set(key, { dn: group.dn, account: text(group, "sAMAccountName") });
       }
       if (found.size > mostGroups) throw new Error(`${entry.dn} is in more than ${mostGroups} groups`);
     }
@@ -393,7 +348,15 @@ function kindFilter(kind: DirectoryKind): Filter {
   return and(equals("objectClass", "user"), new NotFilter({ filter: equals("objectClass", "computer") }));
 }
 
-function nameFilter(name: string, { kind }: { base: string; kind: DirectoryKind }): Filter {
+function isId(id: string, kind: DirectoryKind): boolean {
+  return kind === "other" ? id !== "" : maybeGuidBytes(id) !== undefined;
+}
+
+function idFilter(id: string, kind: DirectoryKind): Filter {
+  return kind === "other" ? equals("entryUUID", id) : equals("objectGUID", Buffer.from(maybeGuidBytes(id)!));
+}
+
+function nameFilter(name: string, kind: DirectoryKind): Filter {
   if (kind === "other") return new OrFilter({ filters: [equals("uid", name), equals("mail", name)] });
   const short = name.includes("@") ? [equals("sAMAccountName", name.slice(0, name.lastIndexOf("@")))] : [];
   const attributes = ["userPrincipalName", "sAMAccountName", "mail"];

@@ -7,7 +7,7 @@ import { newId } from "../store/new_id.ts";
 import { takeLock, type Transaction } from "../store/store.ts";
 import { checkedGrants, deactivateRow, grantsText } from "../users/manage_users.ts";
 import type { Grant } from "../users/permissions.ts";
-import { checkedSettings, type KindName, kinds } from "./kinds.ts";
+import { checkedSettings, type Kind, type KindName, kinds } from "./kinds.ts";
 import {
   type ListedProvider,
   listedProvider,
@@ -47,7 +47,7 @@ export function addProvider(platform: SsoPlatform, by: By, wanted: NewProvider):
   return changePlatform(platform, by, async (tx, at) => {
     const customer = wanted.customer === undefined ? undefined : await customerOf(tx, wanted.customer);
     const dealerId = customer?.dealer_id ?? (await dealerOf(tx, wanted.dealer, at)).dealer_id;
-    const id = newId("idp");
+    const id = newId("idp"), kind: Kind = kinds[wanted.kind];
     const row: ProviderRow = {
       provider_id: id,
       dealer_id: dealerId,
@@ -56,7 +56,7 @@ export function addProvider(platform: SsoPlatform, by: By, wanted: NewProvider):
       name: checkedName(wanted.name),
       is_active: Number(wanted.isActive ?? true),
       is_shown: Number(wanted.isShown ?? customer === undefined),
-      second_factor: Number(wanted.needsFactor ?? false),
+      second_factor: Number(wanted.needsFactor ?? kind.isPasswordAlone ?? false),
       ...storedSettings(platform, { kind: wanted.kind, id, changed: wanted.settings ?? {} }),
     };
     await takeLock(tx, "providers");

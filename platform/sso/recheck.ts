@@ -30,7 +30,9 @@ export type Recheck = (
 ) => Promise<Rechecked>;
 
 /* Loaded when a session of the kind is there. SAML has nobody to ask. */
-const rechecks: Partial<Record<KindName, () => Promise<Recheck>>> = {};
+const rechecks: Partial<Record<KindName, () => Promise<Recheck>>> = {
+  ldap: async () => (await import("./sign_in_by_directory.ts")).recheckByDirectory,
+};
 
 /** Asks for all sessions that are due. Returns how many it asked for. */
 export async function recheckSessions(platform: SsoPlatform, ask: Recheck = askProvider): Promise<number> {

@@ -156,7 +156,8 @@ export function isLinkable(user: UserRow, { dealerId, customerId }: Provider): b
     user.state === "active";
 }
 
-function userOfSubject(tx: Transaction, providerId: string, subject: string): Promise<UserRow | undefined> {
+/** Whom the provider knows by this subject. */
+export function userOfSubject(tx: Transaction, providerId: string, subject: string): Promise<UserRow | undefined> {
   return tx.get<UserRow>(
     `SELECT u.* FROM user_identities i JOIN users u ON u.user_id = i.user_id
      WHERE i.provider_id = :provider AND i.subject = :subject`,

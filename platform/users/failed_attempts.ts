@@ -17,20 +17,25 @@ export const mostFailedAttempts = 5;
 const sourceLimit = { failures: 30, withinMs: 15 * 60_000 };
 const unknownBrowsersMs = { first: 15 * 60_000, most: 24 * 3_600_000 };
 
-/** Milliseconds that the source must wait; 0 if it may try. */
-export async function sourceWaitMs(tx: Transaction, source: string, now: Date): Promise<number> {
+/** Milliseconds that the source must wait; 0 if it may try. `most`: as many failures as it may have within the time. */
+export async function sourceWaitMs(
+  tx: Transaction,
+  source: string,
+  now: Date,
+  most = sourceLimit.failures,
+): Promise<number> {
   const row = await tx.get<{ failures: number; since: number }>(
     "SELECT failures, since FROM sign_in_sources WHERE source = :source",
     { source },
   );
-  if (row === undefined || row.failures < sourceLimit.failures) return 0;
+  if (row === undefined || row.failures < most) return 0;
   const leftMs = row.since + sourceLimit.withinMs - now.getTime();
   // A clock that was set back must not keep anybody out for years.
   return leftMs > sourceLimit.withinMs ? 0 : Math.max(0, leftMs);
 }
 
 /** Counts a failure of the source, from the first one within the time. */
-async function countSource(tx: Transaction, source: string, now: Date): Promise<void> {
+export async function countSource(tx: Transaction, source: string, now: Date): Promise<void> {
   const isRecent = "s.since BETWEEN :from AND :now";
   await tx.run(
     `INSERT INTO sign_in_sources AS s (source, failures, since) VALUES (:source, 1, :now)

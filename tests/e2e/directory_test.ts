@@ -4,7 +4,8 @@ import { Buffer } from "node:buffer";
 import net from "node:net";
 import { UnavailableError } from "../../common/core/errors.ts";
 import type { DirectoryPerson } from "../../platform/sso/directory_entry.ts";
-import { type DirectoryAnswer, type DirectoryConfig, withDirectory } from "../../platform/sso/ldap.ts";
+import { type DirectoryAnswer, withDirectory } from "../../platform/sso/ldap.ts";
+import type { DirectoryConfig } from "../../platform/sso/ldap_settings.ts";
 import {
   base,
   change,
@@ -45,7 +46,7 @@ domainTest("bySignIn() finds a person by every name that Windows takes, with nes
     const { id, name, email, account, groups } = personOf(await signIn(typed));
     assert.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/);
     assert.deepEqual([name, email, account], ["Eva Müller", "eva@example.com", "eva@example.test"]);
-    const names = groups.map((group) => group.name).sort();
+    const names = groups.map((group) => group.account!).sort();
     // "Users" holds "Domain Users", which is her primary group and has no list of members.
     assert.deepEqual(names, ["Domain Users", "OpenDCA Technicians", "Users", "field-staff", "technik-sued"]);
     assert.ok(groups.some(({ dn }) => dn === technicians));
