@@ -295,7 +295,7 @@ export const allowed: Record<string, string[]> = {
     "platform/users",
     "platform/portal/words",
   ],
-  "platform/portal/sign_in": ["common/core", "platform/users", "platform/portal/page"],
+  "platform/portal/sign_in": ["common/core", "platform/sso", "platform/users", "platform/portal/page"],
   "platform/portal/fleet": [
     "common/core",
     "common/report",

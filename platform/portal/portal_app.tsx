@@ -9,7 +9,7 @@ import { messageOf, UnavailableError, UsageError } from "../../common/core/error
 import { customerNames } from "../customers/customers.ts";
 import { isPermitted, type Permission, permittedSites } from "../users/permissions.ts";
 import { keepForm, type KeptForm } from "../users/kept_forms.ts";
-import { maybeViewer, type Viewer } from "../users/sessions.ts";
+import { maybeStaleSession, maybeViewer, type Viewer } from "../users/sessions.ts";
 import { assets } from "./assets.ts";
 import { sessionSecret } from "./page/cookies.ts";
 import { deviceRoutes } from "./fleet/device_page.tsx";
@@ -132,13 +132,21 @@ function loggedPath({ req }: Context): string {
   return req.path.replace(/^\/link\/.*/, "/link/…");
 }
 
+/** Which forms may come from another origin. */
+const foreignForms = routes.flatMap(({ method, path, fromElsewhere }) =>
+  fromElsewhere === undefined
+    ? []
+    : [{ method, pattern: new RegExp(`^${path.replace(/:\w+/g, "[\\w-]+")}$`), ...fromElsewhere }]
+);
+
 /** Why a request is refused before anything of it is looked at. */
 function requestFault({ req }: Context, origin: string): "foreignForm" | "tooLarge" | undefined {
   if (req.method === "GET" || req.method === "HEAD") return undefined;
+  const foreign = foreignForms.find(({ method, pattern }) => method === req.method && pattern.test(req.path));
   // Browsers say with every form where it is from (Fetch, 3.2); a request without it is no form of ours.
-  if (req.header("origin") !== origin) return "foreignForm";
+  if (foreign === undefined && req.header("origin") !== origin) return "foreignForm";
   const length = Number(req.header("content-length") ?? NaN);
-  return length <= maxFormBytes ? undefined : "tooLarge";
+  return length <= (foreign?.maxBytes ?? maxFormBytes) ? undefined : "tooLarge";
 }
 
 /** Whoever may not see something is told that there is no such thing. */
@@ -158,6 +166,11 @@ async function answer(
     // The whole page is loaded again, and led to the sign-in.
     if (isPassive) return c.body(null, 200, { "hx-refresh": "true" });
     const next = c.req.method === "GET" ? c.req.path : "/";
+    const stale = secret === undefined ? undefined : await maybeStaleSession(platform, secret);
+    if (stale !== undefined) {
+      // The provider has to vouch for the person once more, which it does without a question as a rule.
+      return c.redirect(`/sign-in/with/${stale.provider_id}?again=1&next=${encodeURIComponent(next)}`, 303);
+    }
     return c.redirect(next === "/" ? "/sign-in" : `/sign-in?next=${encodeURIComponent(next)}`, 303);
   }
   const ofUser: UserRequest = {

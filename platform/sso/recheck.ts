@@ -31,6 +31,7 @@ export type Recheck = (
 
 /* Loaded when a session of the kind is there. SAML has nobody to ask. */
 const rechecks: Partial<Record<KindName, () => Promise<Recheck>>> = {
+  oidc: async () => (await import("./oidc.ts")).recheckOidc,
   ldap: async () => (await import("./sign_in_by_directory.ts")).recheckByDirectory,
 };
 

@@ -66,6 +66,9 @@ export function signInByProvider(
 ): Promise<SignedInByProvider> {
   const at = platform.clock.now();
   return platform.store.transaction(async (tx) => {
+    if (flow?.purpose === "confirm" && !await isOfPerson(tx, flow.session, { provider, identity })) {
+      return { kind: "otherPerson" };
+    }
     const found = await vouchedUser(tx, { provider, identity, at, source: client.source });
     if (found.kind !== "user") return found;
     const { user, isNew } = found;
@@ -266,6 +269,16 @@ export function originOfIdentity(
     endsAt: identity.endsAt,
     confirmedAt: authenticatedAt > now - confirmedMs ? Math.min(authenticatedAt, now) : 0,
   };
+}
+
+/** Whether a session is of the user whom the provider knows by this subject. */
+async function isOfPerson(
+  tx: Transaction,
+  digest: Uint8Array | null,
+  { provider, identity }: { provider: Provider; identity: Identity },
+): Promise<boolean> {
+  const user = await userOfSubject(tx, provider.providerId, identity.subject);
+  return user !== undefined && await maybeOwn(tx, digest, { user, provider }) !== undefined;
 }
 
 /** The session of this digest, if it is of this user and provider. */

@@ -3,7 +3,12 @@ import type { Context } from "hono";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { challengeMs } from "../../users/challenges.ts";
 
-const names = { session: "opendca-session", browser: "opendca-browser", passkey: "opendca-passkey" } as const;
+const names = {
+  session: "opendca-session",
+  browser: "opendca-browser",
+  passkey: "opendca-passkey",
+  flow: "opendca-flow",
+} as const;
 const halfYearSeconds = 180 * 86_400;
 
 /** Undefined unless it looks like one of ours. */
@@ -49,6 +54,22 @@ export function setBrowser(c: Context, secret: string): void {
     sameSite: "Lax",
     path: "/",
     maxAge: halfYearSeconds,
+  });
+}
+
+/** Of a sign-in at a provider, which leads back by a link from there. */
+export function flowSecret(c: Context): string | undefined {
+  return maybeSecret(c, names.flow);
+}
+
+export function setFlow(c: Context, secret: string): void {
+  setCookie(c, names.flow, secret, {
+    prefix: "host",
+    httpOnly: true,
+    secure: true,
+    sameSite: "Lax",
+    path: "/",
+    maxAge: 600,
   });
 }
 

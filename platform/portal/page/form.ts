@@ -5,3 +5,8 @@ export async function field(c: Context, name: string): Promise<string> {
   const values = (await c.req.parseBody({ all: true }))[name];
   return typeof values === "string" ? values : "";
 }
+
+/** A path of this portal; `/` for anything else, such as `//elsewhere.example`. */
+export function nextOf(text: string | undefined): string {
+  return text !== undefined && /^\/(?![/\\])[\w\-./?=&%+:]{0,500}$/.test(text) ? text : "/";
+}

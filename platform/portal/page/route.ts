@@ -56,6 +56,8 @@ interface RouteOf<Request> {
   /** Its answer goes on: see live_streams.ts. */
   isStream?: true;
   handle(request: Request): Response | Promise<Response>;
+  /** A form that comes from another origin, without cookies, as that of a SAML provider; with this many bytes at most. */
+  fromElsewhere?: { maxBytes: number };
 }
 
 /**

@@ -9,7 +9,7 @@ import {
 import { maybeRpId, registerPasskey, registrationOptions } from "../../users/passkeys.ts";
 import { newSecret } from "../../users/second_factor.ts";
 import { passkeySecret, sessionSecret, setPasskey } from "../page/cookies.ts";
-import { field } from "../page/form.ts";
+import { field, nextOf } from "../page/form.ts";
 import type { PublicRequest, Route, UserRequest } from "../page/route.ts";
 import {
   afterConfirmation,
@@ -17,7 +17,6 @@ import {
   confirmPage,
   enteredSession,
   maybeStep,
-  nextOf,
   recoveryCodesPage,
   refusalOf,
   secondFactorPage,

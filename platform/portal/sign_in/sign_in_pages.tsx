@@ -15,19 +15,24 @@ import { takeForm } from "../../users/kept_forms.ts";
 import { factorsOf } from "../../users/passkeys.ts";
 import { signOut } from "../../users/sessions.ts";
 import { browserSecret, dropSession, sessionSecret, setBrowser, setSession } from "../page/cookies.ts";
-import { field } from "../page/form.ts";
+import { field, nextOf } from "../page/form.ts";
 import { Field, Message, pageOf } from "../page/layout.tsx";
 import { NewPasskeyForm, PasskeyForm, passkeyScripts } from "./passkey_form.tsx";
 import type { PublicRequest, Route, UserRequest } from "../page/route.ts";
+import { confirmAtProvider, ProviderOffer, providerSignInRoutes } from "./provider_pages.tsx";
 
 interface Said {
   message?: string;
   status?: 401 | 422 | 429 | 503;
 }
 
-export function signInPage(request: PublicRequest, { message, status, email = "" }: Said & { email?: string } = {}) {
+export async function signInPage(
+  request: PublicRequest,
+  { message, status, email = "" }: Said & { email?: string } = {},
+) {
   const { t, c } = request, next = nextOf(c.req.query("next"));
-  return pageOf(request, {
+  const offer = await ProviderOffer({ request, next });
+  return await pageOf(request, {
     title: t("signIn"),
     narrow: true,
     scripts: passkeyScripts,
@@ -51,6 +56,7 @@ export function signInPage(request: PublicRequest, { message, status, email = ""
           <a href="/forgot">{t("forgot")}</a>
         </p>
         <p class="help">{t("lockNote")}</p>
+        {offer}
       </>
     ),
   });
@@ -176,7 +182,8 @@ async function linkPage(request: PublicRequest, { message, status }: Said = {}) 
 }
 
 export async function confirmPage(request: UserRequest, { message, status }: Said = {}) {
-  const { t, c, platform } = request;
+  const { t, c, platform, viewer } = request;
+  if (viewer.providerId !== undefined) return await confirmAtProvider(request, viewer.providerId, formToken(request));
   const factors = await factorsOf(platform, { secret: sessionSecret(c) ?? "", step: "full" });
   const query = new URLSearchParams({ next: nextOf(c.req.query("next")) }), form = formToken(request);
   if (form !== undefined) query.set("form", form);
@@ -206,11 +213,6 @@ export async function confirmPage(request: UserRequest, { message, status }: Sai
       </>
     ),
   });
-}
-
-/** A path of this portal; `/` for anything else, such as `//elsewhere.example`. */
-export function nextOf(text: string | undefined): string {
-  return text !== undefined && /^\/(?![/\\])[\w\-./?=&%+:]{0,500}$/.test(text) ? text : "/";
 }
 
 /** Where the step leads, with the cookies of it; undefined if there was none. */
@@ -315,7 +317,9 @@ function whyNoPassword({ t }: PublicRequest, { message }: UsageError): string {
 }
 
 async function confirm(request: UserRequest) {
-  const { c, t, platform } = request;
+  const { c, t, platform, viewer } = request;
+  // Who has no password here guesses none, and is not deactivated by it.
+  if (viewer.providerId !== undefined) return await confirmPage(request);
   const secret = sessionSecret(c) ?? "";
   const password = await field(c, "password"), code = await field(c, "code");
   const isProven = await confirmSession(platform, { secret, password, code, ...clientOf(request) });
@@ -336,6 +340,7 @@ export async function afterConfirmation(request: UserRequest): Promise<Response>
 }
 
 export const signInRoutes: Route[] = [
+  ...providerSignInRoutes,
   { method: "GET", path: "/sign-in", access: "public", handle: (request) => signInPage(request) },
   { method: "POST", path: "/sign-in", access: "public", handle: signIn },
   { method: "GET", path: "/forgot", access: "public", handle: (request) => forgotPage(request) },
@@ -348,6 +353,8 @@ export const signInRoutes: Route[] = [
   { method: "POST", path: "/link/:token", access: "public", handle: useLink },
   { method: "GET", path: "/confirm", access: "signedIn", handle: (request) => confirmPage(request) },
   { method: "POST", path: "/confirm", access: "signedIn", handle: confirm },
+  // Where a provider of identities leads back to: the form that waited goes on, whose token nobody else knows.
+  { method: "GET", path: "/confirm/kept", access: "signedIn", confirmed: true, handle: afterConfirmation },
   {
     method: "POST",
     path: "/sign-out",

@@ -4,10 +4,11 @@ import type { Language } from "../../users/users.ts";
 import { commonWords } from "./common_words.ts";
 import { fleetWords } from "./fleet_words.ts";
 import { peopleWords } from "./people_words.ts";
+import { providerWords } from "./provider_words.ts";
 import { signInWords } from "./sign_in_words.ts";
 import { workWords } from "./work_words.ts";
 
-const texts = { ...commonWords, ...signInWords, ...fleetWords, ...workWords, ...peopleWords };
+const texts = { ...commonWords, ...signInWords, ...fleetWords, ...workWords, ...peopleWords, ...providerWords };
 
 export type Key = keyof typeof texts;
 export type Translate = (key: Key, values?: Record<string, string | number>) => string;
