@@ -302,6 +302,7 @@ export const allowed: Record<string, string[]> = {
     "proto",
     "platform/agents",
     "platform/devices",
+    "platform/alerts",
     "platform/portal/words",
     "platform/portal/page",
   ],

@@ -169,6 +169,11 @@ export interface EmptyingRow {
   empties_at: number;
   /** JSON. */
   forecast: string;
+  site: string;
+  address: string;
+  manufacturer: string | null;
+  model: string | null;
+  serial: string | null;
 }
 
 /** Supplies that will be empty by `until`, of devices behind `from` and up to `to`, the first ones first. */
@@ -184,7 +189,8 @@ export function emptyingRows(
   },
 ): Promise<EmptyingRow[]> {
   return tenant.all(
-    `SELECT f.device_id, d.agent_id, f.supply, f.name, f.part_number, f.empties_at, f.forecast
+    `SELECT f.device_id, d.agent_id, f.supply, f.name, f.part_number, f.empties_at, f.forecast,
+       l.name AS site, d.address, d.manufacturer, d.model, d.serial
      FROM supply_forecasts f
      JOIN devices d ON d.customer_id = f.customer_id AND d.device_id = f.device_id
      JOIN agents g ON g.customer_id = d.customer_id AND g.agent_id = d.agent_id

@@ -94,7 +94,7 @@ function pathOf(path: string, ids: { customer: string; device: string; agent: st
   )
     .replace(":user", "usr-000000000000").replace("sessions/:session/", "sessions/ses-000000000001/")
     .replace(/sessions\/:session$/, "sessions/ses-000000000001").replace(":task", "tsk-1").replace(":token", "x")
-    .replace(":agent", ids.agent).replace(":code", "cod-000000000000");
+    .replace(":alert", "alr-000000000001").replace(":agent", ids.agent).replace(":code", "cod-000000000000");
 }
 
 const opens = ({ status, location }: { status: number; location: string }) =>
@@ -140,6 +140,12 @@ async function withWork({ platform, acme }: PortalScene, deviceId: string): Prom
   await addSession(tenant, session);
   const signed = { task: new Uint8Array(1), signature: new Uint8Array(64), keyId: "k" } as unknown as SignedTask;
   await addTask(tenant, { taskId: "tsk-1", agentId, kind: "diagnostics", signed, at, expiresAt: at });
+  await tenant.run(
+    `INSERT INTO raised_alerts (customer_id, alert_id, kind, device_id, agent_id, alert_key, alert_group, severity,
+       description, detail, began_at, raised_at)
+     VALUES (:customer, 'alr-000000000001', 'deviceSilent', :device_id, :agent_id, '', '', 'warning', '', '{}', 0, 0)`,
+    { device_id: deviceId, agent_id: agentId },
+  );
   const result = TaskResult.fromPartial({ output: { $case: "diagnostics", value: { bundle: Buffer.alloc(3) } } });
   await tenant.run("UPDATE tasks SET state = 'succeeded', result = :result WHERE customer_id = :customer", {
     result: TaskResult.encode(result).finish(),

@@ -1,7 +1,8 @@
 /** Which address shows which page of the fleet. */
 import type { Route } from "../page/route.ts";
 import { agents } from "./agents_page.tsx";
-import { alerts } from "./alerts_page.tsx";
+import { alertPage } from "./alert_page.tsx";
+import { acknowledgeGroup, acknowledgeOne, alerts, releaseOne } from "./alerts_page.tsx";
 import { devices } from "./devices_page.tsx";
 import { overview } from "./overview_page.tsx";
 import { supplies } from "./supplies_page.tsx";
@@ -17,5 +18,33 @@ export const fleetRoutes: Route[] = [
     handle: supplies,
   },
   { method: "GET", path: "/customers/:customer/alerts", access: "customer", permission: "readFleet", handle: alerts },
+  {
+    method: "GET",
+    path: "/customers/:customer/alerts/:alert",
+    access: "customer",
+    permission: "readFleet",
+    handle: alertPage,
+  },
+  {
+    method: "POST",
+    path: "/customers/:customer/alerts/acknowledge",
+    access: "customer",
+    permission: "handleAlerts",
+    handle: acknowledgeGroup,
+  },
+  {
+    method: "POST",
+    path: "/customers/:customer/alerts/:alert/acknowledge",
+    access: "customer",
+    permission: "handleAlerts",
+    handle: acknowledgeOne,
+  },
+  {
+    method: "POST",
+    path: "/customers/:customer/alerts/:alert/release",
+    access: "customer",
+    permission: "handleAlerts",
+    handle: releaseOne,
+  },
   { method: "GET", path: "/customers/:customer/agents", access: "customer", permission: "readFleet", handle: agents },
 ];

@@ -1,5 +1,6 @@
 /** Customers at a glance, by what needs attention first. */
 import { type CustomerCounts, type FleetCounts, fleetCounts, noCounts } from "../../devices/fleet_counts.ts";
+import { emptyingCounts } from "../../devices/list_forecasts.ts";
 import { rootOf } from "../page/customer_page.tsx";
 import { type ColumnOf, pageOf, Table } from "../page/layout.tsx";
 import type { UserRequest, VisibleCustomer } from "../page/route.ts";
@@ -7,12 +8,14 @@ import type { Key } from "../words/words.ts";
 
 interface Glance extends FleetCounts {
   customer: VisibleCustomer;
+  /** Supplies that will be empty within a week. */
+  emptying: number;
 }
 
 /** What the viewer may see of a customer: all of it, or some sites. */
-function glanceOf(customer: VisibleCustomer, counts: CustomerCounts | undefined): Glance {
-  if (customer.sites === "all" || counts === undefined) return { ...noCounts, ...counts, customer };
-  const glance = { ...noCounts, customer };
+function glanceOf(customer: VisibleCustomer, counts: CustomerCounts | undefined, emptying = 0): Glance {
+  if (customer.sites === "all" || counts === undefined) return { ...noCounts, ...counts, emptying, customer };
+  const glance = { ...noCounts, emptying, customer };
   for (const site of customer.sites) {
     const ofSite = counts.sites.get(site) ?? noCounts;
     for (const name of Object.keys(noCounts) as (keyof FleetCounts)[]) glance[name] += ofSite[name];
@@ -29,7 +32,11 @@ export function byAttention(a: Glance, b: Glance): number {
 export async function overview(request: UserRequest) {
   const { t, formats, customers, platform, by, viewer } = request;
   const counts = await fleetCounts(platform, by, { dealerId: viewer.dealerId });
-  const glances = customers.map((customer) => glanceOf(customer, counts.get(customer.customerId)));
+  const sites = new Map(customers.flatMap(({ customerId, sites }) => sites === "all" ? [] : [[customerId, sites]]));
+  const emptying = await emptyingCounts(platform, by, { dealerId: viewer.dealerId, withinDays: 7, sites });
+  const glances = customers.map((customer) =>
+    glanceOf(customer, counts.get(customer.customerId), emptying.get(customer.customerId))
+  );
   glances.sort(byAttention);
   const sum = (of: (glance: Glance) => number) => formats.number(glances.reduce((all, one) => all + of(one), 0));
   const number = (heading: Key, of: (glance: Glance) => number, path: string, isBad = true): ColumnOf<Glance> => ({
@@ -55,6 +62,9 @@ export async function overview(request: UserRequest) {
             <strong>{sum(({ low }) => low)}</strong> {t("lowDevices")}
           </li>
           <li>
+            <strong>{sum(({ emptying }) => emptying)}</strong> {t("emptySoonCard")}
+          </li>
+          <li>
             <strong>{sum(({ silent }) => silent)}</strong> {t("silentDevices")}
           </li>
           <li>
@@ -74,6 +84,7 @@ export async function overview(request: UserRequest) {
             },
             number("devices", ({ devices }) => devices, "devices", false),
             number("lowDevices", ({ low }) => low, "supplies"),
+            number("emptySoon", ({ emptying }) => emptying, "supplies?view=days&within=7"),
             number("silentDevices", ({ silent }) => silent, "devices?silent=1"),
             number("agents", ({ agents }) => agents, "agents", false),
             number("silentAgents", ({ silentAgents }) => silentAgents, "agents?silent=1"),

@@ -3,12 +3,21 @@ import { IntlMessageFormat } from "intl-messageformat";
 import type { Language } from "../../users/users.ts";
 import { commonWords } from "./common_words.ts";
 import { fleetWords } from "./fleet_words.ts";
+import { insightWords } from "./insight_words.ts";
 import { peopleWords } from "./people_words.ts";
 import { providerWords } from "./provider_words.ts";
 import { signInWords } from "./sign_in_words.ts";
 import { workWords } from "./work_words.ts";
 
-const texts = { ...commonWords, ...signInWords, ...fleetWords, ...workWords, ...peopleWords, ...providerWords };
+const texts = {
+  ...commonWords,
+  ...signInWords,
+  ...fleetWords,
+  ...insightWords,
+  ...workWords,
+  ...peopleWords,
+  ...providerWords,
+};
 
 export type Key = keyof typeof texts;
 export type Translate = (key: Key, values?: Record<string, string | number>) => string;

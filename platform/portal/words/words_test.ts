@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { commonWords } from "./common_words.ts";
 import { fleetWords } from "./fleet_words.ts";
+import { insightWords } from "./insight_words.ts";
 import { peopleWords } from "./people_words.ts";
 import { signInWords } from "./sign_in_words.ts";
 import { translator } from "./words.ts";
 import { workWords } from "./work_words.ts";
 
-const areas = { commonWords, signInWords, fleetWords, workWords, peopleWords };
+const areas = { commonWords, signInWords, fleetWords, insightWords, workWords, peopleWords };
 
 Deno.test("no key stands in two areas, where the later would silently win", () => {
   const seen = new Map<string, string>(), twice: string[] = [];
