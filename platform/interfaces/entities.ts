@@ -45,7 +45,8 @@ const ofDevice = {
   customerId: text("Id of the customer", "d.customer_id"),
   deviceId: text("Id of the device", "coalesce(d.merged_into, d.device_id)"),
   siteId: text("Id of the site", "l.site_id"),
-  site: text("Name of the site", "l.name"),
+  // SQLite compares the column itself without case.
+  site: text("Name of the site", "(l.name || '')"),
   address: text("Address in its network", "d.address"),
   serial: maybeText("Serial number", "d.serial"),
   manufacturer: maybeText("Maker", "d.manufacturer"),
@@ -86,7 +87,7 @@ const agents: Entity = {
     customerId: text("Id of the customer", "a.customer_id"),
     agentId: text("Id of the agent", "a.agent_id"),
     siteId: text("Id of the site", "l.site_id"),
-    site: text("Name of the site", "l.name"),
+    site: text("Name of the site", "(l.name || '')"),
     hostname: text("Name of its machine", "a.hostname"),
     version: text("Version of the agent", "a.version"),
     state: text("active or revoked", "a.state"),

@@ -105,8 +105,7 @@ interface Source {
 /* Of one customer, all queries are bound to it; of several, the customers are named in the query. */
 function sourceOf(tx: Transaction, { scope, entity }: ListWish, now: number): Source {
   const { customer, where } = sources[entity === "supplies" || entity === "meters" ? "devices" : entity];
-  // A parameter that no text names is an error in SQLite.
-  const parameters: Parameters = entity === "devices" ? { silent_since: now - silentAfterMs } : {};
+  const parameters: Parameters = { silent_since: now - silentAfterMs };
   const base = [where, "l.closed_at IS NULL"];
   if ("dealerId" in scope) {
     parameters.dealer = scope.dealerId;
@@ -133,6 +132,12 @@ function sitesSql(sites: "all" | readonly string[], parameters: Parameters, name
     return `:${name}_${i}`;
   });
   return [names.length === 0 ? "1 = 0" : `a.site_id IN (${names.join(", ")})`];
+}
+
+/* SQLite refuses a parameter that the text does not name. */
+function all<Found>(queries: Queries, sql: string, parameters: Parameters): Promise<Found[]> {
+  const named = Object.entries(parameters).filter(([name]) => new RegExp(`:${name}\\b`).test(sql));
+  return queries.all<Found>(sql, Object.fromEntries(named));
 }
 
 /* `a` is the table of alerts in their properties, and of agents in all other queries. */
@@ -190,8 +195,8 @@ async function storedPage(tx: Transaction, wish: ListWish, now: number): Promise
     where.push(filterSql(filter, { engine: tx.engine, properties: known, parameters }));
   }
   const counted = wish.withCount
-    ? await queries.get<{ n: number }>(`SELECT count(*) AS n FROM ${from} WHERE ${where.join(" AND ")}`, parameters)
-    : undefined;
+    ? await all<{ n: number }>(queries, `SELECT count(*) AS n FROM ${from} WHERE ${where.join(" AND ")}`, parameters)
+    : [];
   const sorted = [...orderSql(entity, order), ...key.map((sql): SqlOrder => ({ sql, isDescending: false }))];
   if (after !== undefined) where.push(behindSql(sorted, after, parameters));
   const columns = properties.map(([name, { type, sql }]) => {
@@ -199,7 +204,8 @@ async function storedPage(tx: Transaction, wish: ListWish, now: number): Promise
     return `${type === "boolean" ? `CASE WHEN ${own} THEN 1 ELSE 0 END` : own} AS "${name}"`;
   });
   const further = stored === "agents" ? ["a.poll_seconds", "a.effective_config"] : [];
-  const found = await queries.all<Record<string, Value>>(
+  const found = await all<Record<string, Value>>(
+    queries,
     `SELECT ${[...columns, ...further, ...sorted.map(({ sql }, i) => `${sql} AS sort_${i}`)].join(", ")}
      FROM ${from} WHERE ${where.join(" AND ")}
      ORDER BY ${sorted.map(({ sql, isDescending }) => `${sql}${isDescending ? " DESC" : ""}`).join(", ")}
@@ -210,7 +216,7 @@ async function storedPage(tx: Transaction, wish: ListWish, now: number): Promise
   return {
     rows: shown.map((row) => rowOf(stored, row, now)),
     next: found.length > limit && last !== undefined ? sorted.map((_, i) => last[`sort_${i}`]!) : undefined,
-    count: counted?.n,
+    count: counted[0]?.n,
   };
 }
 
@@ -314,7 +320,8 @@ async function* lotsOf(
   const columns = ofDevice.map(([name, { sql }]) => `${sql} AS "${name}"`).join(", ");
   let { customer, device } = from ?? { customer: "", device: "" };
   for (let looked = 0; looked < most; looked += lot) {
-    const found = await queries.all<DecodedDevice>(
+    const found = await all<DecodedDevice>(
+      queries,
       `SELECT ${columns}, d.customer_id AS customer, d.device_id AS device, s.${entity} AS part, s.${entity}_at AS part_at
        FROM ${deviceTables} WHERE ${where.join(" AND ")}
          AND (d.customer_id, d.device_id) ${looked === 0 ? ">=" : ">"} (:from_customer, :from_device)

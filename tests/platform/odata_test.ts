@@ -1,0 +1,304 @@
+/** OData over HTTPS, as Excel and Power BI ask it; and that databases and filters agree. */
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { entities } from "../../platform/interfaces/entities.ts";
+import {
+  comparisons,
+  type Filter,
+  matches,
+  orderOf,
+  type Row,
+  textFunctions,
+  type Value,
+} from "../../platform/interfaces/filter.ts";
+import { listEntities } from "../../platform/interfaces/list_entities.ts";
+import { AlertSeverity, LevelKind, type Reading } from "../../proto/gen/opendca/v1/reading.ts";
+import { eachDatabase } from "../fixtures/each_database.ts";
+import { readingOf } from "../fixtures/platform_uploads.ts";
+import { type Program, type ProgramsScene, programsScene } from "./programs_scene.ts";
+import { operator } from "./users_fixture.ts";
+
+const root = "/odata/v1";
+const ask = (program: Program, path: string, query: Record<string, string> = {}) =>
+  program.get(`${root}/${path}${Object.keys(query).length === 0 ? "" : `?${new URLSearchParams(query)}`}`);
+
+const toner = (percent: number, index = "1.1") => ({
+  index,
+  kind: "toner",
+  colorant: "black",
+  description: "Black Toner",
+  partNumber: "TN-1",
+  serial: undefined,
+  level: { kind: LevelKind.EXACT, percent, level: percent, capacity: 100, unit: "percent" },
+  source: undefined,
+});
+
+function printer(address: string, serial: string, more: Partial<Record<keyof Reading, unknown>> = {}): Reading {
+  return { ...readingOf({ address, serial }), supplies: [toner(4), toner(80, "1.2")], ...more } as unknown as Reading;
+}
+
+async function fleet(scene: ProgramsScene): Promise<void> {
+  await scene.devices(scene.acme, scene.berlin, [
+    printer("10.1.0.1", "SN00001", { model: "LX-100" }),
+    printer("10.1.0.2", "SN00002", { model: "LX-200", supplies: [toner(50)] }),
+    printer("10.1.0.3", "SN00003", { model: "Ünïcode", location: "3rd floor" }),
+  ]);
+  await scene.devices(scene.acme, scene.bonn, [
+    printer("10.2.0.1", "SN00004", {
+      alerts: [{ severity: AlertSeverity.CRITICAL, code: 8, group: "input", description: "Jam", since: undefined }],
+    }),
+  ]);
+  const site = "sit-000000000001";
+  for (const customer of [scene.other, scene.foreign]) {
+    await scene.platform.queries.tenant(customer).run(
+      "INSERT INTO sites (customer_id, site_id, name, created_at) VALUES (:customer, :site, 'Rome', 0)",
+      { site: `${site.slice(0, -3)}${customer.slice(-3)}` },
+    );
+  }
+  const siteOf = (customer: string) => `${site.slice(0, -3)}${customer.slice(-3)}`;
+  await scene.devices(scene.other, siteOf(scene.other), [printer("10.3.0.1", "SN00005")]);
+  await scene.devices(scene.foreign, siteOf(scene.foreign), [printer("10.4.0.1", "SN00006")]);
+}
+
+eachDatabase("Excel signs in by Basic, reads the service, and walks through all devices of the dealer", async () => {
+  await using scene = await programsScene();
+  await fleet(scene);
+  const { text } = await scene.program();
+  const nobody = await ask(scene.anybody(), "Devices");
+  assert.equal(nobody.status, 401);
+  assert.match(String(nobody.headers["www-authenticate"]), /^Basic realm=/);
+  const excel = scene.anybody(`Basic ${btoa(`anything:${text}`)}`);
+  const service = await ask(excel, "");
+  assert.deepEqual(service.json.value.map(({ name }: { name: string }) => name), [
+    "Devices",
+    "Supplies",
+    "Meters",
+    "Alerts",
+    "Agents",
+  ]);
+  const described = await ask(excel, "$metadata");
+  assert.match(String(described.headers["content-type"]), /^application\/xml/);
+  assert.match(described.body, /<EntitySet Name="Devices" EntityType="OpenDCA.Device"\/>/);
+  const { json, headers } = await ask(excel, "Devices", {
+    $count: "true",
+    $orderby: "Serial desc",
+    $select: "Serial,Site",
+  });
+  assert.equal(headers["odata-version"], "4.0");
+  assert.match(String(headers["content-type"]), /^application\/json;odata.metadata=minimal/);
+  assert.equal(json["@odata.count"], 5);
+  assert.match(json["@odata.context"], /^https:\/\/.*\/odata\/v1\/\$metadata#Devices\(Site,Serial\)$/);
+  assert.deepEqual(
+    json.value.map(({ Serial }: { Serial: string }) => Serial),
+    [5, 4, 3, 2, 1].map((n) => `SN0000${n}`),
+  );
+  assert.deepEqual(Object.keys(json.value[0]), ["Site", "Serial"]);
+});
+
+eachDatabase("options of OData select, filter, sort and page every set", async () => {
+  await using scene = await programsScene();
+  await fleet(scene);
+  const program = await scene.program();
+  const serials = async (query: Record<string, string>, set = "Devices") => {
+    const { json, status, body } = await ask(program, set, query);
+    assert.equal(status, 200, body);
+    return json.value.map(({ Serial }: { Serial: string }) => Serial.slice(-1)).join("");
+  };
+  assert.equal(await serials({ $filter: "Model eq 'LX-200'" }), "2");
+  assert.equal(
+    await serials({ $filter: "contains(Model,'LX-') and not endswith(Model,'200')", $orderby: "Serial" }),
+    "145",
+  );
+  assert.equal(await serials({ $filter: "startswith(Model,'Ünï')" }), "3");
+  assert.equal(await serials({ $filter: "contains(Model,'lx')" }), "");
+  assert.equal(await serials({ $filter: "Location eq '3rd floor'" }), "3");
+  assert.equal(await serials({ $filter: "LowSupplies gt 0", $orderby: "Serial" }), "1345");
+  assert.equal(
+    await serials({ $filter: "LastSeenAt gt 2020-01-01T00:00:00Z and Silent eq false", $orderby: "Serial" }),
+    "12345",
+  );
+  assert.equal(await serials({ $orderby: "Model desc,Serial desc", $top: "2" }), "32");
+  assert.equal(await serials({ $orderby: "Serial", $skip: "1", $top: "2" }), "23");
+  assert.equal(await serials({ $filter: "Percent lt 10", $orderby: "Serial" }, "Supplies"), "1345");
+  assert.equal(await serials({ $filter: "Low and Site eq 'Berlin'", $orderby: "Serial" }, "Supplies"), "13");
+  assert.equal(await serials({ $filter: "Open and Severity eq 'critical'" }, "Alerts"), "4");
+  assert.equal((await ask(program, "Supplies", { $count: "true", $top: "1" })).json["@odata.count"], 9);
+  assert.equal((await ask(program, "Devices/$count", { $filter: "Model eq 'LX-200'" })).body, "1");
+  assert.equal((await ask(program, "Meters/$count")).status, 200);
+  assert.equal((await ask(program, "Agents")).json.value.length, 3);
+  const [device] = (await ask(program, "Devices", { $top: "1" })).json.value;
+  const one = await ask(program, `Devices(CustomerId='${device.CustomerId}',DeviceId='${device.DeviceId}')`);
+  assert.equal(one.json.Serial, device.Serial);
+  assert.equal((await ask(program, `Devices(CustomerId='x',DeviceId='y')`)).status, 404);
+  assert.equal((await ask(program, "Devices(5)")).status, 400);
+  const exact = await program.get(`${root}/Devices`, { accept: "application/json;IEEE754Compatible=true" });
+  assert.equal(typeof exact.json.value[0].TotalPages, "string");
+});
+
+eachDatabase("pages lead to the next one, to the end, with the top that is left", async () => {
+  await using scene = await programsScene();
+  const count = 30;
+  await scene.devices(
+    scene.acme,
+    scene.berlin,
+    Array.from(
+      { length: count },
+      (_, i) =>
+        printer(
+          `10.1.0.${i + 1}`,
+          `SN${i + 10_000}`,
+          i % 3 === 0 ? { location: `room ${i}` } : { location: undefined },
+        ),
+    ),
+  );
+  const { platform } = scene.platform, scope = { customers: [{ customerId: scene.acme, sites: "all" as const }] };
+  for (const entity of ["devices", "supplies", "meters"] as const) {
+    for (
+      const order of [
+        [],
+        ...(entity === "devices"
+          ? [[{ property: "location", isDescending: true }], [{ property: "location", isDescending: false }], [
+            { property: "silent", isDescending: true },
+            { property: "lastSeenAt", isDescending: true },
+          ]]
+          : [[{ property: "readAt", isDescending: true }]]),
+      ]
+    ) {
+      const whole = (await listEntities(platform, operator, { entity, scope, order, limit: 1000 })).rows,
+        walked: Row[] = [];
+      let after: Value[] | undefined;
+      do {
+        const page = await listEntities(platform, operator, { entity, scope, order, after, limit: 7 });
+        assert(page.rows.length <= 7);
+        walked.push(...page.rows);
+        after = page.next;
+      } while (after !== undefined);
+      assert.deepEqual(walked, whole, `${entity} by ${JSON.stringify(order)}`);
+      for (const [i, row] of walked.slice(1).entries()) {
+        for (const { property, isDescending } of order.slice(0, 1)) {
+          const step = orderOf(walked[i]![property]!, row[property]!);
+          assert(isDescending ? step >= 0 : step <= 0);
+        }
+      }
+    }
+  }
+  const program = await scene.program();
+  const supplies = (await ask(program, "Supplies", { $top: "45" })).json;
+  assert.equal(supplies.value.length, 45);
+  assert.equal(supplies["@odata.nextLink"], undefined);
+});
+
+Deno.test("a token reads what is its own: no other dealer, customer, site or permission", async () => {
+  await using scene = await programsScene();
+  await fleet(scene);
+  const of = async (wish: Parameters<ProgramsScene["program"]>[0], set: string) => {
+    const program = await scene.program(wish), { status, json } = await ask(program, set, { $orderby: "Serial" });
+    return status === 200
+      ? [...new Set(json.value.map(({ Serial }: { Serial: string }) => Serial.slice(-1)))].join("")
+      : status;
+  };
+  const { acme, berlin, other } = scene;
+  for (const set of ["Devices", "Supplies", "Meters"]) {
+    assert.equal(await of({}, set), "12345", set);
+    assert.equal(await of({ places: [{ customerId: other }] }, set), "5", set);
+    assert.equal(await of({ places: [{ customerId: acme, siteId: berlin }] }, set), "123", set);
+    assert.equal(await of({ places: [{ customerId: other }, { customerId: acme, siteId: berlin }] }, set), "1235", set);
+  }
+  assert.equal(await of({ permissions: ["readFleet"] }, "Meters"), 403);
+  assert.equal(await of({ permissions: ["readMeters"] }, "Devices"), 403);
+  const foreign = await ask(await scene.program(), "Devices", { $filter: `CustomerId eq '${scene.foreign}'` });
+  assert.deepEqual(foreign.json.value, []);
+});
+
+Deno.test("what is not supported or too much is refused in OData's own words", async () => {
+  await using scene = await programsScene();
+  const program = await scene.program();
+  const cases: [status: number, path: string, query: Record<string, string>][] = [
+    [501, "Devices", { $expand: "Supplies" }],
+    [501, "Devices", { $search: "x" }],
+    [501, "Devices", { $apply: "aggregate($count as x)" }],
+    [501, "Devices", { $format: "atom" }],
+    [400, "Devices", { $top: "-1" }],
+    [400, "Devices", { $top: "1e3" }],
+    [400, "Devices", { $skip: "1000000000" }],
+    [400, "Devices", { $count: "yes" }],
+    [400, "Devices", { $select: "Nonsense" }],
+    [400, "Devices", { $orderby: "Nonsense" }],
+    [400, "Devices", { $skiptoken: "x" }],
+    [400, "Devices", { $filter: Array.from({ length: 101 }, () => "Serial eq 'a'").join(" or ") }],
+    [400, "Devices", { $filter: `${"(".repeat(100)}Serial eq 'a'${")".repeat(100)}` }],
+    [404, "Nothing", {}],
+  ];
+  for (const [status, path, query] of cases) {
+    const answer = await ask(program, path, query);
+    assert.equal(answer.status, status, `${path} ${JSON.stringify(query)}: ${answer.body}`);
+    assert.equal(typeof answer.json.error.code, "string");
+    assert(answer.json.error.message.length > 0);
+    assert.equal(answer.headers["odata-version"], "4.0");
+  }
+  assert.equal((await program.send("POST", `${root}/Devices`, {})).status, 405);
+  assert.equal((await program.get(`${root}/Devices?$top=1&$top=2`)).status, 400);
+  assert.equal((await program.get(`${root}/Devices`, { "odata-maxversion": "3.0" })).status, 400);
+  assert.equal((await ask(program, "Devices", { custom: "1" })).status, 200);
+});
+
+const literals: Record<string, fc.Arbitrary<Value>> = {
+  string: fc.constantFrom("", "a", "A", "LX-100", "LX", "%", "_", "Ünïcode", "\u{1f600}", "'", "10.1.0.2"),
+  int32: fc.constantFrom(-1, 0, 1, 2, 0.5),
+  int64: fc.constantFrom(-1, 0, 1, 123, 12345, 0.5),
+  dateTime: fc.constantFrom(0, Date.parse("2100-01-01T00:00:00Z")),
+};
+const comparable = Object.entries(entities.devices.properties).filter(([, { type }]) => type !== "boolean");
+const leaf: fc.Arbitrary<Filter> = fc.oneof(
+  fc.constantFrom(...comparable).chain(([property, { type }]) =>
+    fc.record({
+      kind: fc.constant("compare" as const),
+      property: fc.constant(property),
+      operator: fc.constantFrom(...comparisons),
+      value: literals[type]!,
+    })
+  ),
+  fc.record({
+    kind: fc.constant("compare" as const),
+    property: fc.constantFrom("serial", "location", "readAt", "silent"),
+    operator: fc.constantFrom("eq" as const, "ne" as const),
+    value: fc.constant(null),
+  }),
+  fc.record({
+    kind: fc.constant("compare" as const),
+    property: fc.constant("silent"),
+    operator: fc.constantFrom("eq" as const, "ne" as const),
+    value: fc.boolean(),
+  }),
+  fc.record({
+    kind: fc.constant("text" as const),
+    name: fc.constantFrom(...textFunctions),
+    property: fc.constantFrom("model", "serial", "location", "address"),
+    value: literals.string as fc.Arbitrary<string>,
+  }),
+);
+const { filter: anyFilter } = fc.letrec<{ filter: Filter }>((tie) => ({
+  filter: fc.oneof(
+    { maxDepth: 3 },
+    leaf,
+    fc.record({ kind: fc.constant("not" as const), of: tie("filter") }),
+    fc.record({
+      kind: fc.constantFrom("and" as const, "or" as const),
+      of: fc.array(tie("filter"), { maxLength: 3 }),
+    }),
+  ),
+}));
+
+eachDatabase("the database finds the rows that a filter is true of, whatever the filter", async () => {
+  await using scene = await programsScene();
+  await fleet(scene);
+  const { platform } = scene.platform, scope = { customers: [{ customerId: scene.acme, sites: "all" as const }] };
+  const { rows: all } = await listEntities(platform, operator, { entity: "devices", scope, limit: 100 });
+  await fc.assert(
+    fc.asyncProperty(anyFilter, async (filter) => {
+      const { rows } = await listEntities(platform, operator, { entity: "devices", scope, filter, limit: 100 });
+      assert.deepEqual(rows, all.filter((row) => matches(filter, row)));
+    }),
+    { numRuns: Number(Deno.env.get("RUNS") ?? 150) },
+  );
+});
