@@ -88,6 +88,7 @@ export async function usersPage(request: UserRequest, { message, link, typed }: 
 }
 
 function UserActions({ request: { t, viewer }, user }: { request: UserRequest; user: ListedUser }) {
+  const newLink = t(user.state === "deactivated" ? "letIn" : "reactivate");
   if (user.userId === viewer.userId) return null;
   return (
     <>
@@ -99,7 +100,7 @@ function UserActions({ request: { t, viewer }, user }: { request: UserRequest; u
         </form>
       )}
       <form method="post" action={`/users/${user.userId}/reactivate`}>
-        <button class="plain" type="submit" aria-label={`${t("reactivate")}: ${user.email}`}>{t("reactivate")}</button>
+        <button class="plain" type="submit" aria-label={`${newLink}: ${user.email}`}>{newLink}</button>
       </form>
     </>
   );

@@ -16,6 +16,7 @@ export const peopleWords = {
   ],
   wholeDealer: ["All customers", "Alle Kunden", "Tutti i clienti"],
   deactivate: ["Deactivate", "Deaktivieren", "Disattiva"],
+  letIn: ["Let in again", "Wieder zulassen", "Riammetti"],
   reactivate: ["New link", "Neuer Link", "Nuovo link"],
   signedIn: ["Signed in", "Angemeldet", "Accesso"],
   never: ["never", "nie", "mai"],
