@@ -6,7 +6,7 @@ import { peerTest } from "../fixtures/peers.ts";
 import { base32 } from "../platform/base32.ts";
 import { type PortalScene, portalScene } from "../platform/portal_scene.ts";
 import { password } from "../platform/users_fixture.ts";
-import { check, newPage, pressEnter, startBrowser, untilIn } from "./portal_browser.ts";
+import { check, newPage, pressEnter, startChromium, untilIn } from "./chromium.ts";
 
 const eva = "eva@partner.example", max = "max@partner.example";
 
@@ -48,7 +48,7 @@ peerTest("in Chromium, five wrong passwords lock a user out, and an administrato
   await scene.platform.queries.run(
     "UPDATE users SET dealer_id = (SELECT dealer_id FROM dealers WHERE name = 'Print Partner')",
   );
-  const browser = await startBrowser();
+  const browser = await startChromium();
   try {
     const admin = await person(browser);
     await choosePassword(admin, scene, scene.platform.portal!.firstUser!, eva);

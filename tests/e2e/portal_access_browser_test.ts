@@ -16,7 +16,7 @@ import { peerTest } from "../fixtures/peers.ts";
 import { until } from "../fixtures/until.ts";
 import { base32 } from "../platform/base32.ts";
 import { password } from "../platform/users_fixture.ts";
-import { check, newPage, pressEnter, startBrowser } from "./portal_browser.ts";
+import { check, newPage, pressEnter, startChromium } from "./chromium.ts";
 
 const network = 119, address = `127.${network}.0.1`;
 
@@ -104,7 +104,7 @@ peerTest("in Chromium, the portal opens a printer's page once it is approved on 
 ], async () => {
   await using served = await startServed();
   const { scene, server, printer, printerPort } = served, { origin, firstUser } = server.portal!;
-  const browser = await startBrowser();
+  const browser = await startChromium();
   try {
     const page = await newPage(browser);
     await firstStart(page, firstUser!);
