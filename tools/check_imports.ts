@@ -374,6 +374,7 @@ export const allowed: Record<string, string[]> = {
     "platform/edge/ssh",
     "platform/edge/http",
     "platform/mail",
+    "platform/sso",
     "platform/users",
     "platform/billing",
     "platform/portal",

@@ -25,6 +25,7 @@ import type { PlatformHost, PlatformMachine } from "./host.ts";
 import { addReadingCommands } from "./reading_commands.ts";
 import { addReleaseCommands } from "./release_commands.ts";
 import { addServeCommand } from "./serve_command.ts";
+import { addSignInCommands } from "./sign_in_commands.ts";
 import { addStatusCommand } from "./status_command.ts";
 import { addTaskCommands } from "./task_commands.ts";
 import { addTokenCommands } from "./token_commands.ts";
@@ -98,6 +99,7 @@ function createProgram(context: CommandContext, show: (text: string) => void): C
   addForwardCommand(program, context);
   addUnlockCommand(program, context);
   addUserCommands(program, context);
+  addSignInCommands(program, context);
   addTokenCommands(program, context);
   addDeviceCommands(program, context);
   addMeterCommands(program, context);

@@ -7,14 +7,16 @@ import { type Grant, isRole, roles } from "../../users/permissions.ts";
 import { type Language, languages, listUsers } from "../../users/users.ts";
 import { type Answer, checkedName, type CommandContext, wholeNumber } from "./command_context.ts";
 import { addPaging, partAnswer, partOf } from "./list_part.ts";
+import { addLinkCommands } from "./sign_in_commands.ts";
 import { minuteText, renderTable } from "./table.ts";
 
-const roleHelp = `ROLE, ROLE:CUSTOMER or ROLE:CUSTOMER/SITE; roles: ${Object.keys(roles).join(", ")}`;
+export const roleHelp = `ROLE, ROLE:CUSTOMER or ROLE:CUSTOMER/SITE; roles: ${Object.keys(roles).join(", ")}`;
 
 /** `user invite|list|roles|deactivate|reactivate`: people who sign in to the portal. */
 export function addUserCommands(program: Command, context: CommandContext): void {
   const user = program.command("user").description("people who sign in to the portal");
   addInvite(user, context);
+  addLinkCommands(user, context);
   addPaging(
     user.command("list").description("all users").option("--dealer <dealer>", "only those of one dealer")
       .option("--customer <customer>", "only those who belong to one customer"),
@@ -102,7 +104,7 @@ export function addSignInCommand(dealer: Command, context: CommandContext): void
 
 const reasons = { failedAttempts: "failed attempts", inactivity: "inactivity", administrator: "by an administrator" };
 
-function linkAnswer({ token: _, endsAt, ...link }: UserLink): Answer {
+export function linkAnswer({ token: _, endsAt, ...link }: UserLink): Answer {
   const { email, address } = link;
   if (link.isOfProvider) {
     return { json: { ...link, endsAt }, text: `${email} may sign in again, by its identity provider\n` };
@@ -128,7 +130,7 @@ export function grantOf(text: string): Grant {
   throw new UsageError(`Cannot use "${text}" as a role`, roleHelp);
 }
 
-function grantText({ role, customerId, siteId }: Grant): string {
+export function grantText({ role, customerId, siteId }: Grant): string {
   return `${role}${customerId === undefined ? "" : `:${customerId}`}${siteId === undefined ? "" : `/${siteId}`}`;
 }
 

@@ -1,0 +1,12 @@
+/** Addresses of the portal that an identity provider must know, by the names that providers have for them. Pure. */
+import type { KindName } from "./kinds.ts";
+
+export function providerAddresses(
+  kind: KindName,
+  { origin, id }: { origin: string; id: string },
+): Record<string, string> {
+  if (kind === "oidc") return { "redirect URI": `${origin}/sign-in/oidc/${id}` };
+  if (kind !== "saml") return {};
+  const root = `${origin}/sign-in/saml/${id}`;
+  return { "entity id": `${root}/metadata`, "assertion consumer service": root, "metadata": `${root}/metadata` };
+}
