@@ -72,7 +72,7 @@ export async function maybeMerged(
   tenant: Tenant,
   { groups, filters }: {
     groups: Groups;
-    filters: Pick<RowFilters, "siteId" | "network" | "model" | "low" | "openOnly">;
+    filters: Pick<RowFilters, "siteId" | "network" | "model" | "search" | "low" | "openOnly">;
   },
 ): Promise<MergedMatches | undefined> {
   if (groups.of.size === 0) return undefined;
@@ -87,11 +87,12 @@ export async function maybeMerged(
     );
     return fronts(rows.map(({ device_id }) => device_id));
   };
-  const { siteId, network, model, low, openOnly } = filters;
+  const { siteId, network, model, search, low, openOnly } = filters;
   const states = await joinedStates(tenant, groups);
   const all = [...fronts([...groups.of.keys()])];
   const lowOnes = all.filter((id) => (states.get(id)?.low ?? 0) > 0), open = await withPart({ openOnly });
   const filtered = [await withPart({ siteId }), await withPart({ network }), await withPart({ model })];
+  if (search !== undefined) filtered.push(await withPart({ search }));
   const found = all.filter((id) =>
     filtered.every((ids) => ids.has(id)) && (!openOnly || open.has(id)) && (!low || lowOnes.includes(id))
   );

@@ -8,7 +8,8 @@ import { addAgent } from "../agents/agents.ts";
 import type { Platform } from "../agents/platform.ts";
 import { addSite } from "../customers/customers.ts";
 import type { Store } from "../store/store.ts";
-import { type DeviceFilters, listDevices } from "./list_devices.ts";
+import { type DeviceFilters, exportDevices, listDevices } from "./list_devices.ts";
+import type { ListedRow, ListOrder } from "./listed_devices.ts";
 import type { Page } from "../store/page.ts";
 
 const at = new Date("2026-03-02T08:00:00Z"), longAgo = new Date("2026-02-01T08:00:00Z");
@@ -78,7 +79,29 @@ const filters: fc.Arbitrary<DeviceFilters> = fc.record({
   model: fc.constantFrom(undefined, undefined, "x 1"),
   low: fc.constantFrom(undefined, true),
   silent: fc.constantFrom(undefined, true),
+  search: fc.constantFrom(undefined, undefined, "depot lx", " B "),
 });
+const order: fc.Arbitrary<ListOrder | undefined> = fc.option(
+  fc.record({
+    by: fc.constantFrom("model" as const, "site" as const, "address" as const, "low" as const, "lastSeen" as const),
+    isDescending: fc.boolean(),
+  }),
+  { nil: undefined },
+);
+
+/** By all words, in any case. */
+function isFoundBy(search: string | undefined, made: Made): boolean {
+  const text = `example ${made.model} 10.1.0.${made.host} ${made.network} | ${siteOf(made)}`.toLowerCase();
+  return (search ?? "").toLowerCase().split(" ").every((word) => text.includes(word));
+}
+
+function keyOf(by: ListOrder["by"], { row, state }: { row: ListedRow; state: number | null }): string | number | null {
+  if (by === "model") return `${row.manufacturer} ${row.model ?? ""}`.toLowerCase();
+  if (by === "site") return row.site.toLowerCase();
+  if (by === "address") return row.address;
+  return by === "low" ? state : row.last_seen_at;
+}
+
 const page: fc.Arbitrary<Page> = fc.record({
   limit: fc.constantFrom(undefined, 1, 2, 5, 100),
   offset: fc.constantFrom(undefined, 0, 1, 3, 8, 200),
@@ -89,42 +112,75 @@ eachDatabase("a page is a part of the whole list, and counts are those of the wh
   const platform = { store, clock: { now: () => at } } as unknown as Platform;
   const actor = { kind: "operator" as const, name: "eva" };
   await fc.assert(
-    fc.asyncProperty(fc.array(device, { maxLength: 20 }), filters, page, async (devices, filters, page) => {
-      const by = { actor, tenant: (await customerWith(store, devices)).customerId };
-      const all = (await listDevices(platform, by, {})).devices;
-      const sites = ["A", "b", "c"];
-      const order = (a: Made, b: Made) =>
-        sites.indexOf(siteOf(a)) - sites.indexOf(siteOf(b)) ||
-        (a.network < b.network ? -1 : a.network > b.network ? 1 : 0) ||
-        a.host - b.host;
-      const told = all.map(({ row }) => [row.site, row.network, row.address]);
-      assert.deepEqual(
-        told,
-        devices.toSorted(order).map((each) => [siteOf(each), each.network, `10.1.0.${each.host}`]),
-      );
+    fc.asyncProperty(
+      fc.array(device, { maxLength: 20 }),
+      filters,
+      page,
+      order,
+      async (devices, filters, page, order) => {
+        const by = { actor, tenant: (await customerWith(store, devices)).customerId };
+        const all = (await listDevices(platform, by, {})).devices;
+        const sites = ["A", "b", "c"];
+        const usual = (a: Made, b: Made) =>
+          sites.indexOf(siteOf(a)) - sites.indexOf(siteOf(b)) ||
+          (a.network < b.network ? -1 : a.network > b.network ? 1 : 0) ||
+          a.host - b.host;
+        const told = all.map(({ row }) => [row.site, row.network, row.address]);
+        assert.deepEqual(
+          told,
+          devices.toSorted(usual).map((each) => [siteOf(each), each.network, `10.1.0.${each.host}`]),
+        );
 
-      const whole = await listDevices(platform, by, filters);
-      const chosen = devices.filter((each) =>
-        (filters.site === undefined || siteOf(each).toLowerCase() === filters.site) &&
-        (filters.network === undefined || each.network === "Depot") &&
-        (filters.model === undefined || each.model === "LX 100") && (!filters.low || each.read === "low") &&
-        (!filters.silent || each.isSilent)
-      );
-      const { all: every, ...counts } = whole.counts;
-      assert.deepEqual([every, counts], [devices.length, {
-        closed: 0,
-        found: chosen.length,
-        low: chosen.filter(({ read }) => read === "low").length,
-        silent: chosen.filter(({ isSilent }) => isSilent).length,
-        withoutMeters: chosen.filter(({ read }) => read === "never" || read === "without meters").length,
-      }]);
-      const part = await listDevices(platform, by, { ...filters, ...page });
-      const { limit = Infinity, offset = 0 } = page;
-      const idsOf = (list: typeof whole) => list.devices.map(({ row }) => row.device_id);
-      assert.deepEqual(idsOf(part), idsOf(whole).slice(offset, offset + limit));
-      assert.deepEqual(part.counts, whole.counts);
-    }),
-    { numRuns: isPostgres() ? 20 : 150 },
+        const whole = await listDevices(platform, by, filters);
+        const chosen = devices.filter((each) =>
+          (filters.site === undefined || siteOf(each).toLowerCase() === filters.site) &&
+          (filters.network === undefined || each.network === "Depot") &&
+          (filters.model === undefined || each.model === "LX 100") && (!filters.low || each.read === "low") &&
+          (!filters.silent || each.isSilent) && isFoundBy(filters.search, each)
+        );
+        const { all: every, ...counts } = whole.counts;
+        assert.deepEqual([every, counts], [devices.length, {
+          closed: 0,
+          found: chosen.length,
+          low: chosen.filter(({ read }) => read === "low").length,
+          silent: chosen.filter(({ isSilent }) => isSilent).length,
+          withoutMeters: chosen.filter(({ read }) => read === "never" || read === "without meters").length,
+        }]);
+        const part = await listDevices(platform, by, { ...filters, ...page });
+        const { limit = Infinity, offset = 0 } = page;
+        const idsOf = (list: typeof whole) => list.devices.map(({ row }) => row.device_id);
+        assert.deepEqual(idsOf(part), idsOf(whole).slice(offset, offset + limit));
+        assert.deepEqual(part.counts, whole.counts);
+
+        const sorted = await listDevices(platform, by, { ...filters, ...page, order });
+        if (order === undefined) return assert.deepEqual(idsOf(sorted), idsOf(part));
+        const lows = await store.transaction((tx) =>
+          tx.tenant(by.tenant).all<{ device_id: string; low: number }>(
+            "SELECT device_id, low FROM device_state WHERE customer_id = :customer",
+          )
+        );
+        const lowOf = new Map(lows.map(({ device_id, low }) => [device_id, low]));
+        const keys = new Map(
+          whole.devices.map(({ row }) => [
+            row.device_id,
+            keyOf(order.by, { row, state: lowOf.get(row.device_id) ?? null }),
+          ]),
+        );
+        const before = (a: string, b: string) => {
+          const [x, y] = [keys.get(a)!, keys.get(b)!];
+          if (x === null || y === null) return x === y ? 0 : x === null ? 1 : -1;
+          return (x < y ? -1 : x > y ? 1 : 0) * (order.isDescending ? -1 : 1);
+        };
+        const expected = idsOf(whole).toSorted((a, b) => before(a, b) || (a < b ? -1 : 1));
+        assert.deepEqual(idsOf(sorted), expected.slice(offset, offset + limit));
+        const exported: string[] = [];
+        for await (const lot of exportDevices(platform, by, { ...filters, order })) {
+          exported.push(...lot.map(({ row }) => row.device_id));
+        }
+        assert.deepEqual(exported, expected);
+      },
+    ),
+    { numRuns: Number(Deno.env.get("OPENDCA_RUNS") ?? (isPostgres() ? 20 : 150)) },
   );
 });
 
@@ -186,6 +242,7 @@ eachDatabase(
             (named === undefined ? isOpen(unit) : unit.parts.some((part) => siteOf(part).toLowerCase() === named)) &&
             (filters.network === undefined || unit.parts.some(({ network }) => network === "Depot")) &&
             (filters.model === undefined || unit.parts.some(({ model }) => model === "LX 100")) &&
+            unit.parts.some((part) => isFoundBy(filters.search, part)) &&
             (!filters.low || newest(unit) === "low") && (!filters.silent || unit.parts[0]!.isSilent)
           );
           const by = { actor, tenant: customerId };

@@ -9,6 +9,10 @@ export interface RowFilters {
   network?: string | undefined;
   /** Part of the maker and model, in any case. */
   model?: string | undefined;
+  /** Each word is a part of what the device is called, or of where it is, in any case. */
+  search?: readonly string[] | undefined;
+  /** The devices that were searched for, where they are few, in place of `search`. */
+  ids?: readonly string[] | undefined;
   low?: boolean | undefined;
   /** Only devices that were not seen since then. */
   silentSince?: Date | undefined;
@@ -30,6 +34,27 @@ export interface MergedMatches {
   open: readonly string[];
   low: readonly string[];
   withoutMeters: readonly string[];
+}
+
+/** What a list can be ordered by. */
+export const sortKeys = {
+  model: "lower(coalesce(d.manufacturer, '') || ' ' || coalesce(d.model, ''))",
+  site: "lower(l.name)",
+  network: "lower(d.network)",
+  address: "d.address",
+  serial: "lower(d.serial)",
+  hostname: "lower(d.hostname)",
+  location: "lower(d.location)",
+  firmware: "d.firmware",
+  pages: "s.total",
+  low: "s.low",
+  firstSeen: "d.first_seen_at",
+  lastSeen: "d.last_seen_at",
+} as const;
+
+export interface ListOrder {
+  by: keyof typeof sortKeys;
+  isDescending: boolean;
 }
 
 export interface ListedRow extends DeviceRow {
@@ -62,6 +87,41 @@ const closedAgents = `SELECT a.agent_id FROM agents a
 const meterless = "SELECT device_id FROM device_state WHERE customer_id = :customer AND no_meters IS NOT NULL";
 const listOrder = "lower(l.name), d.network, d.address, d.device_id";
 
+/* What is not known comes last. */
+function orderSql(order: ListOrder | undefined): string {
+  if (order === undefined) return listOrder;
+  const key = sortKeys[order.by];
+  return `CASE WHEN ${key} IS NULL THEN 1 ELSE 0 END, ${key}${order.isDescending ? " DESC" : ""}, d.device_id`;
+}
+
+/* The tables that the order takes: the state of a device is wide. */
+function orderedFrom({ by }: ListOrder): string {
+  const key = sortKeys[by];
+  if (key.startsWith("l.") || key.includes("(l.")) {
+    return `devices d
+     JOIN agents a ON a.customer_id = d.customer_id AND a.agent_id = d.agent_id
+     JOIN sites l ON l.customer_id = a.customer_id AND l.site_id = a.site_id`;
+  }
+  return key.startsWith("s.")
+    ? "devices d LEFT JOIN device_state s ON s.customer_id = d.customer_id AND s.device_id = d.device_id"
+    : "devices d";
+}
+
+/** Ids of all devices of a list in its order. */
+export async function orderedIds(
+  tenant: Tenant,
+  filters: RowFilters,
+  order: ListOrder | undefined,
+): Promise<string[]> {
+  const { where, parameters } = conditionsOf(filters);
+  const rows = await tenant.all<{ device_id: string }>(
+    `SELECT d.device_id FROM ${order === undefined ? listed : orderedFrom(order)}
+     WHERE d.customer_id = :customer${where} ORDER BY ${orderSql(order)}`,
+    parameters,
+  );
+  return rows.map(({ device_id }) => device_id);
+}
+
 /** The same rows, with the last state of each device. */
 export async function statedRows(tenant: Tenant, filters: RowFilters, page?: ListPage): Promise<StatedRow[]> {
   const { where, parameters } = page === undefined
@@ -71,7 +131,7 @@ export async function statedRows(tenant: Tenant, filters: RowFilters, page?: Lis
     `SELECT d.*, l.site_id, l.name AS site, s.total, ${
       stateColumns.map((name) => `s.${name} AS state_${name}`).join(", ")
     }
-     FROM ${listed} WHERE d.customer_id = :customer${where} ORDER BY ${listOrder}`,
+     FROM ${listed} WHERE d.customer_id = :customer${where} ORDER BY ${orderSql(page?.order)}`,
     parameters,
   );
   return rows.map((both) => {
@@ -99,6 +159,8 @@ export interface ListPage {
   offset: number;
   /** Counts with the same filters. */
   agents: readonly AgentCount[];
+  /** Default: by site, network and address. */
+  order?: ListOrder | undefined;
 }
 
 export function agentCounts(
@@ -137,10 +199,15 @@ const mostAgents = 1000;
  */
 function conditionsOfPage(
   filters: RowFilters,
-  { limit, offset, agents }: ListPage,
+  { limit, offset, agents, order: wanted }: ListPage,
   engine: Transaction["engine"],
 ): { where: string; parameters: Parameters } {
   const { where, parameters } = conditionsOf(filters);
+  if (wanted !== undefined) {
+    const page = `SELECT d.device_id FROM ${orderedFrom(wanted)}
+     WHERE d.customer_id = :customer${where} ORDER BY ${orderSql(wanted)} LIMIT :limit OFFSET :offset`;
+    return { where: ` AND d.device_id ${amongAll(page, engine)}`, parameters: { ...parameters, limit, offset } };
+  }
   const sites = new Set<string>(), shown: string[] = [];
   let before = 0, left = offset;
   for (const ofSite of Map.groupBy(agents, ({ site_id }) => site_id).values()) {
@@ -179,6 +246,19 @@ function amongAll(page: string, engine: Transaction["engine"]): string {
   return engine === "postgres" ? `= ANY (ARRAY(${page}))` : `IN (${page})`;
 }
 
+const searched = `lower(${
+  ["manufacturer", "model", "serial", "address", "hostname", "location", "network"]
+    .map((name) => `coalesce(d.${name}, '')`).join(" || ' ' || ")
+})`;
+
+/* By the device's own facts, or the name of its site. */
+function isFoundBy(word: string): string {
+  const isLike = `LIKE lower(:${word}) ESCAPE '\\'`;
+  return `(${searched} ${isLike} OR d.agent_id IN (SELECT a.agent_id FROM agents a
+     JOIN sites l ON l.customer_id = a.customer_id AND l.site_id = a.site_id
+     WHERE a.customer_id = :customer AND lower(l.name) ${isLike}))`;
+}
+
 const isOfModel = "lower(coalesce(d.manufacturer, '') || ' ' || coalesce(d.model, '')) LIKE lower(:model) ESCAPE '\\'";
 
 function likeOf(model: string): string {
@@ -187,7 +267,7 @@ function likeOf(model: string): string {
 
 /** Conditions on `d`, a row of `devices`, each preceded by AND. */
 export function conditionsOf(
-  { siteId, network, model, low, silentSince, orAway, groups, merged, openOnly }: RowFilters,
+  { siteId, network, model, search, ids, low, silentSince, orAway, groups, merged, openOnly }: RowFilters,
 ): { where: string; parameters: Parameters } {
   const conditions: string[] = [], parameters: Parameters = {};
   const add = (condition: string, values: Parameters = {}) => {
@@ -201,6 +281,10 @@ export function conditionsOf(
   }
   if (network !== undefined) add("lower(d.network) = lower(:network)", { network });
   if (model !== undefined) add(isOfModel, { model: likeOf(model) });
+  for (const [i, word] of (ids === undefined ? search ?? [] : []).entries()) {
+    add(isFoundBy(`word_${i}`), { [`word_${i}`]: likeOf(word) });
+  }
+  if (ids !== undefined) add(isAmong(ids, parameters));
   if (low === true) add(`d.device_id IN (${lowDevices})`);
   if (openOnly === true) add(`d.agent_id NOT IN (${closedAgents})`);
   if (merged !== undefined && conditions.length > 0) {
@@ -224,6 +308,20 @@ function withMerged(
 ): string {
   const own = `${condition} AND d.device_id NOT IN (${namesOf("merged", all, parameters)})`;
   return found.length === 0 ? own : `(${own} OR d.device_id IN (${namesOf("merged", found, parameters)}))`;
+}
+
+/* The lists have few lengths, so that there are few statements to prepare. */
+const lengths = [1, 10, 50, 200];
+export const mostIds = 200;
+
+function isAmong(ids: readonly string[], parameters: Parameters): string {
+  if (ids.length === 0) return "1 = 0";
+  const length = lengths.find((most) => ids.length <= most)!;
+  const names = Array.from({ length }, (_, i) => {
+    parameters[`found_${i}`] = ids[Math.min(i, ids.length - 1)]!;
+    return `:found_${i}`;
+  });
+  return `d.device_id IN (${names.join(", ")})`;
 }
 
 /* The names of the parameters, which are added. */

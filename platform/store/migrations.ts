@@ -10,6 +10,7 @@ import { passkeys } from "./passkey_tables.ts";
 import { releases } from "./release_tables.ts";
 import { sso } from "./sso_tables.ts";
 import { mails, users } from "./user_tables.ts";
+import { views } from "./view_tables.ts";
 
 /* Refusals and ledger heads of agents; devices that two agents see; indices of what each poll and upload asks. */
 const second = `
@@ -469,4 +470,5 @@ export const migrations: readonly Migration[] = [
   counts + countTriggers,
   billing,
   passkeys,
+  views,
 ];

@@ -5,6 +5,8 @@ export function newId(
   prefix:
     | "dea"
     | "cus"
+    | "viw"
+    | "rol"
     | "sit"
     | "cod"
     | "agt"

@@ -206,6 +206,7 @@ export const ofNobody = [
   "release_revision",
   "release_rollouts",
   "releases",
+  "saved_views",
   "sign_in_sources",
   "used_assertions",
   "user_browsers",

@@ -201,6 +201,7 @@ const probes: Record<string, (tenant: Tenant, id: string) => Promise<unknown>> =
   findDevices: (tenant, id) => devices.findDevices(tenant, id),
   deviceRows: (tenant) => listedDevices.deviceRows(tenant),
   statedRows: (tenant) => listedDevices.statedRows(tenant, {}),
+  orderedIds: (tenant, id) => listedDevices.orderedIds(tenant, { ids: [id] }, { by: "pages", isDescending: true }),
   agentCounts: (tenant) => listedDevices.agentCounts(tenant, {}, { silentSince: at }),
   countRows: async (tenant) =>
     Object.values(await listedDevices.countRows(tenant, {}, [])).reduce((sum, count) => sum + count, 0),

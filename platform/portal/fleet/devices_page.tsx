@@ -1,19 +1,37 @@
 /** Devices of a customer, as a page and as CSV. */
-import { csvText } from "../../../common/report/csv_text.ts";
-import { lowestFirst, supplyName } from "../../devices/device_view.ts";
-import { type DeviceFilters, listDevices, type ListedDevice } from "../../devices/list_devices.ts";
+import { type CsvCell, csvText } from "../../../common/report/csv_text.ts";
+import { type DeviceFilters, exportDevices, listDevices, type ListedDevice } from "../../devices/list_devices.ts";
+import { type ListOrder, sortKeys } from "../../devices/listed_devices.ts";
+import { listViews } from "../../users/saved_views.ts";
 import { type ChosenSite, chosenSite, customerPage, rootOf, SiteSelect } from "../page/customer_page.tsx";
-import { type ColumnOf, pageNumber, Pager, pageSize, Table } from "../page/layout.tsx";
+import { pageNumber, Pager, pageSize, Table } from "../page/layout.tsx";
 import type { CustomerRequest } from "../page/route.ts";
-import { modelOf, shownLevel } from "./shown.ts";
+import { csvResponse } from "./csv_response.ts";
+import { allDeviceColumns, deviceColumn, type DeviceColumnKey, usualDeviceColumns } from "./device_columns.tsx";
+import { listAddress, listQuery, sortLink } from "./list_query.ts";
+import { ViewForm, ViewLinks } from "./views.tsx";
 
-async function deviceFilters(request: CustomerRequest): Promise<{ chosen: ChosenSite; filters: DeviceFilters }> {
+const sorts = Object.keys(sortKeys) as ListOrder["by"][];
+
+interface Asked {
+  chosen: ChosenSite;
+  filters: DeviceFilters;
+  columns: readonly DeviceColumnKey[];
+  order: ListOrder | undefined;
+}
+
+async function asked(request: CustomerRequest): Promise<Asked> {
   const { c } = request, chosen = await chosenSite(request);
+  const text = (name: string) => c.req.query(name)?.trim().slice(0, 100) || undefined;
+  const { columns, order } = listQuery(c, { all: allDeviceColumns, usual: usualDeviceColumns, sorts });
   return {
     chosen,
+    columns: columns.includes("device") ? columns : ["device", ...columns],
+    order,
     filters: {
       site: chosen.site,
-      model: c.req.query("model")?.trim().slice(0, 100) || undefined,
+      search: text("q"),
+      model: text("model"),
       low: c.req.query("low") === "1",
       silent: c.req.query("silent") === "1",
     },
@@ -21,112 +39,117 @@ async function deviceFilters(request: CustomerRequest): Promise<{ chosen: Chosen
 }
 
 export async function devices(request: CustomerRequest) {
-  const { platform, by, customer, t, formats, c } = request;
-  const { chosen, filters } = await deviceFilters(request), tenantBy = { ...by, tenant: customer.customerId };
-  if (c.req.query("format") === "csv") return await deviceCsv(request, filters);
+  const { platform, by, viewer, customer, t, formats, c } = request;
+  const views = await listViews(platform, viewer, { list: "devices" });
+  const first = views.find(({ isDefault }) => isDefault);
+  if (first !== undefined && new URL(c.req.url).search === "") {
+    return c.redirect(`${c.req.path}?${first.query || "all=1"}`, 303);
+  }
+  const { chosen, filters, columns, order } = await asked(request);
+  const tenantBy = { ...by, tenant: customer.customerId };
+  if (c.req.query("format") === "csv") {
+    return csvResponse(c, "devices.csv", csvOf(exportDevices(platform, tenantBy, { ...filters, order }), columns));
+  }
   const page = pageNumber(c);
-  const list = await listDevices(platform, tenantBy, { ...filters, limit: pageSize, offset: page * pageSize });
+  const list = await listDevices(platform, tenantBy, { ...filters, order, limit: pageSize, offset: page * pageSize });
   const { found } = list.counts;
-  const query = new URLSearchParams(c.req.query());
-  query.set("format", "csv");
   return customerPage(request, {
     title: `${customer.name}: ${t("devices")}`,
     tab: "devices",
+    scripts: ["/htmx.js"],
     children: (
       <>
-        <form class="filters" method="get">
-          <SiteSelect request={request} chosen={chosen} />
-          <div>
-            <label for="model">{t("model")}</label>
-            <input id="model" name="model" type="text" value={filters.model} />
-          </div>
-          <label class="check">
-            <input type="checkbox" name="low" value="1" checked={filters.low === true} /> {t("onlyLow")}
-          </label>
-          <label class="check">
-            <input type="checkbox" name="silent" value="1" checked={filters.silent === true} /> {t("onlySilent")}
-          </label>
-          <button type="submit">{t("filter")}</button>
-          <a href={`${c.req.path}?${query}`}>{t("csv")}</a>
-        </form>
-        <Table
-          rows={list.devices}
-          empty={t("nothingFound")}
-          caption={`${t("devices")}: ${formats.number(found)}`}
-          columns={deviceColumns(request)}
-        />
-        <Pager
-          request={request}
-          page={page}
-          shown={list.devices.length}
-          all={found}
-          hasMore={(page + 1) * pageSize < found}
-        />
+        <ViewLinks request={request} views={views} all={t("allDevices")} />
+        <DeviceForm request={request} asked={{ chosen, filters, columns, order }} />
+        <div id="list">
+          <p>
+            <a href={listAddress(c, { format: "csv" })} hx-boost="false">{t("csv")}</a>
+          </p>
+          <Table
+            rows={list.devices}
+            empty={t("nothingFound")}
+            caption={`${t("devices")}: ${formats.number(found)}`}
+            columns={columns.map((key) => {
+              const { heading, sort, isNumber = false, cell } = deviceColumn(key);
+              return {
+                heading: t(heading),
+                isNumber,
+                sort: sortLink(c, order, sort),
+                cell: (device: ListedDevice) => cell(device, request),
+              };
+            })}
+          />
+          <Pager
+            request={request}
+            page={page}
+            shown={list.devices.length}
+            all={found}
+            hasMore={(page + 1) * pageSize < found}
+          />
+          <ViewForm request={request} list="devices" />
+        </div>
       </>
     ),
   });
 }
 
-function deviceColumns({ t, formats, customer }: CustomerRequest): ColumnOf<ListedDevice>[] {
-  return [
-    {
-      heading: t("device"),
-      cell: ({ row }) => <a href={`${rootOf(customer)}/devices/${row.device_id}`}>{modelOf(row) ?? row.address}</a>,
-    },
-    { heading: t("site"), cell: ({ row }) => row.site },
-    { heading: t("address"), cell: ({ row }) => row.address },
-    { heading: t("serial"), cell: ({ row }) => row.serial ?? "" },
-    { heading: t("pages"), isNumber: true, cell: ({ row }) => row.total === null ? "" : formats.number(row.total) },
-    {
-      heading: t("lowSupplies"),
-      cell: ({ low }) =>
-        lowestFirst(low).map((supply) => <div class="warn">{supplyName(supply)} {shownLevel(supply.level, t)}</div>),
-    },
-    {
-      heading: t("lastSeen"),
-      cell: ({ row, isSilent }) => (
-        <span class={isSilent ? "bad" : undefined}>
-          {formats.time(row.last_seen_at)}
-          {isSilent && ` (${t("silent")})`}
-        </span>
-      ),
-    },
-  ];
+/* A change is looked for at once where scripts run. */
+function DeviceForm(
+  { request, asked: { chosen, filters, columns, order } }: { request: CustomerRequest; asked: Asked },
+) {
+  const { t, c, customer } = request;
+  return (
+    <form
+      class="filters"
+      method="get"
+      role="search"
+      hx-get={`${rootOf(customer)}/devices`}
+      hx-trigger="submit, change, input changed delay:400ms from:#q"
+      hx-target="#list"
+      hx-select="#list"
+      hx-swap="outerHTML"
+      hx-push-url="true"
+      hx-sync="this:replace"
+    >
+      <div>
+        <label for="q">{t("search")}</label>
+        <input id="q" name="q" type="text" value={filters.search} maxlength={100} aria-describedby="q-help" />
+      </div>
+      <SiteSelect request={request} chosen={chosen} />
+      {filters.model !== undefined && <input type="hidden" name="model" value={filters.model} />}
+      {order !== undefined && <input type="hidden" name="sort" value={c.req.query("sort")} />}
+      <label class="check">
+        <input type="checkbox" name="low" value="1" checked={filters.low === true} /> {t("onlyLow")}
+      </label>
+      <label class="check">
+        <input type="checkbox" name="silent" value="1" checked={filters.silent === true} /> {t("onlySilent")}
+      </label>
+      <details class="columns">
+        <summary>{t("columns")}</summary>
+        <fieldset>
+          <legend class="hidden">{t("columns")}</legend>
+          {allDeviceColumns.filter((key) => key !== "device").map((key) => (
+            <label class="check">
+              <input type="checkbox" name="column" value={key} checked={columns.includes(key)} />{" "}
+              {t(deviceColumn(key).heading)}
+            </label>
+          ))}
+        </fieldset>
+      </details>
+      <button type="submit">{t("filter")}</button>
+      <div class="help" id="q-help">{t("searchHelp")}</div>
+    </form>
+  );
 }
 
-async function deviceCsv({ platform, by, customer, c }: CustomerRequest, filters: DeviceFilters): Promise<Response> {
-  const { devices } = await listDevices(platform, { ...by, tenant: customer.customerId }, filters);
-  const time = (ms: number) => new Date(ms).toISOString();
-  const text = csvText([
-    [
-      "device_id",
-      "site",
-      "manufacturer",
-      "model",
-      "serial",
-      "address",
-      "hostname",
-      "location",
-      "total",
-      "low_supplies",
-      "last_seen_at",
-    ],
-    ...devices.map(({ row, low }) => [
-      row.device_id,
-      row.site,
-      row.manufacturer,
-      row.model,
-      row.serial,
-      row.address,
-      row.hostname,
-      row.location,
-      row.total,
-      low.map(supplyName).join("; "),
-      time(row.last_seen_at),
-    ]),
-  ], { bom: true });
-  return c.body(text, 200, {
-    "content-type": "text/csv; charset=utf-8",
-    "content-disposition": 'attachment; filename="devices.csv"',
-  });
+/* The columns that are shown, in their order. */
+async function* csvOf(
+  lots: AsyncIterable<ListedDevice[]>,
+  columns: readonly DeviceColumnKey[],
+): AsyncGenerator<string> {
+  const cells = columns.flatMap((key) => Object.entries(deviceColumn(key).csv));
+  yield csvText([cells.map(([name]) => name)], { bom: true });
+  for await (const lot of lots) {
+    yield csvText(lot.map((device): CsvCell[] => cells.map(([, cell]) => cell(device))));
+  }
 }

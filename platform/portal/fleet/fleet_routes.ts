@@ -4,11 +4,14 @@ import { agents } from "./agents_page.tsx";
 import { alertPage } from "./alert_page.tsx";
 import { acknowledgeGroup, acknowledgeOne, alerts, releaseOne } from "./alerts_page.tsx";
 import { devices } from "./devices_page.tsx";
+import { findPage } from "./find_page.tsx";
 import { overview } from "./overview_page.tsx";
 import { supplies } from "./supplies_page.tsx";
+import { removeViewForm, saveViewForm } from "./views.tsx";
 
 export const fleetRoutes: Route[] = [
   { method: "GET", path: "/", access: "fleet", permission: "readFleet", handle: overview },
+  { method: "GET", path: "/devices", access: "fleet", permission: "readFleet", handle: findPage },
   { method: "GET", path: "/customers/:customer/devices", access: "customer", permission: "readFleet", handle: devices },
   {
     method: "GET",
@@ -47,4 +50,6 @@ export const fleetRoutes: Route[] = [
     handle: releaseOne,
   },
   { method: "GET", path: "/customers/:customer/agents", access: "customer", permission: "readFleet", handle: agents },
+  { method: "POST", path: "/views", access: "signedIn", handle: saveViewForm },
+  { method: "POST", path: "/views/:view/remove", access: "signedIn", handle: removeViewForm },
 ];

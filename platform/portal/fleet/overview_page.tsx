@@ -4,6 +4,7 @@ import { emptyingCounts } from "../../devices/list_forecasts.ts";
 import { rootOf } from "../page/customer_page.tsx";
 import { type ColumnOf, pageOf, Table } from "../page/layout.tsx";
 import type { UserRequest, VisibleCustomer } from "../page/route.ts";
+import { FindForm } from "./find_page.tsx";
 import type { Key } from "../words/words.ts";
 
 interface Glance extends FleetCounts {
@@ -54,6 +55,7 @@ export async function overview(request: UserRequest) {
     title: t("overview"),
     children: glances.length === 0 ? <p>{t("noCustomers")}</p> : (
       <>
+        <FindForm request={request} />
         <ul class="cards">
           <li>
             <strong>{sum(({ devices }) => devices)}</strong> {t("devices")}

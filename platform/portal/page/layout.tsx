@@ -151,6 +151,8 @@ export interface ColumnOf<Row> {
   heading: string;
   cell(row: Row): Child;
   isNumber?: boolean;
+  /** Where the list is in the order of this column; `now`: in which it is. */
+  sort?: { href: string; now?: "ascending" | "descending" | undefined };
 }
 
 /** A table, or a sentence if there are no rows. The first column names the row. */
@@ -171,7 +173,13 @@ export function Table<Row>(
       <table>
         <caption class={isTitled ? "hidden" : undefined}>{caption}</caption>
         <thead>
-          <tr>{columns.map((column) => <th scope="col" class={kind(column)}>{column.heading}</th>)}</tr>
+          <tr>
+            {columns.map((column) => (
+              <th scope="col" class={kind(column)} aria-sort={column.sort?.now}>
+                {column.sort === undefined ? column.heading : <a href={column.sort.href}>{column.heading}</a>}
+              </th>
+            ))}
+          </tr>
         </thead>
         <tbody>
           {rows.map((row) => <tr>{columns.map((column) => <td class={kind(column)}>{column.cell(row)}</td>)}</tr>)}

@@ -4,6 +4,7 @@ import type { Language } from "../../users/users.ts";
 import { commonWords } from "./common_words.ts";
 import { fleetWords } from "./fleet_words.ts";
 import { insightWords } from "./insight_words.ts";
+import { listWords } from "./list_words.ts";
 import { peopleWords } from "./people_words.ts";
 import { providerWords } from "./provider_words.ts";
 import { signInWords } from "./sign_in_words.ts";
@@ -14,6 +15,7 @@ const texts = {
   ...signInWords,
   ...fleetWords,
   ...insightWords,
+  ...listWords,
   ...workWords,
   ...peopleWords,
   ...providerWords,

@@ -1,0 +1,21 @@
+/** A file of comma-separated values that is made while it is sent, so that a long list takes no memory. */
+import type { Context } from "hono";
+
+/** The next part is asked for only when the one before has been taken. */
+export function csvResponse(c: Context, name: string, parts: AsyncGenerator<string>): Response {
+  const encoder = new TextEncoder();
+  const stream = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const { done, value } = await parts.next();
+      if (done) controller.close();
+      else controller.enqueue(encoder.encode(value));
+    },
+    async cancel() {
+      await parts.return(undefined);
+    },
+  }, { highWaterMark: 0 });
+  return c.body(stream, 200, {
+    "content-type": "text/csv; charset=utf-8",
+    "content-disposition": `attachment; filename="${name}"`,
+  });
+}

@@ -1,0 +1,23 @@
+/** Lists as people want to see them again: filters, columns and order, as the query of an address. */
+export const views = `
+CREATE TABLE saved_views (
+  view_id TEXT PRIMARY KEY,
+  user_id TEXT NOT NULL REFERENCES users,
+  -- 'devices'.
+  list TEXT NOT NULL,
+  name TEXT NOT NULL,
+  query TEXT NOT NULL,
+  -- 1: what the list shows if nothing else is asked for.
+  is_default INTEGER NOT NULL,
+  -- 1: for all users of the dealer, or of the same customer.
+  is_shared INTEGER NOT NULL,
+  created_at INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX saved_views_by_user ON saved_views (user_id, list, lower(name));
+CREATE INDEX saved_views_shared ON saved_views (list) WHERE is_shared = 1;
+
+-- How a device is found among all customers of a dealer.
+CREATE INDEX devices_by_serial ON devices (customer_id, lower(serial));
+CREATE INDEX devices_by_hostname ON devices (customer_id, lower(hostname));
+CREATE INDEX devices_by_address ON devices (customer_id, address);
+`;
