@@ -6,7 +6,6 @@ import uplot from "uplot/dist/uPlot.iife.min.js" with { type: "text" };
 import passkey from "./scripts/passkey.js" with { type: "text" };
 import copy from "./scripts/copy.js" with { type: "text" };
 import countdown from "./scripts/countdown.js" with { type: "text" };
-import htmxSettings from "./scripts/htmx_settings.js" with { type: "text" };
 import css from "./portal.css" with { type: "text" };
 
 const icon =
@@ -19,7 +18,7 @@ const style = "text/css; charset=utf-8", script = "text/javascript; charset=utf-
 export const assets: { path: string; type: string; body: string }[] = [
   { path: "/portal.css", type: style, body: css },
   { path: "/icon.svg", type: "image/svg+xml", body: icon },
-  { path: "/htmx.js", type: script, body: `${htmx}\n${htmxSettings}` },
+  { path: "/htmx.js", type: script, body: htmx },
   { path: "/htmx-sse.js", type: script, body: htmxSse },
   { path: "/passkey.js", type: script, body: passkey },
   { path: "/copy.js", type: script, body: copy },

@@ -20,7 +20,7 @@ interface PageParts {
 /** Nothing that the content policy forbids; answers that are no pages leave a page as it is, and open details stay open. */
 const htmxConfig = JSON.stringify({
   includeIndicatorCSS: false,
-  history: false,
+  history: "reload",
   noSwap: [204, 304, "4xx", "5xx"],
   morphIgnore: ["data-htmx-powered", "open"],
 });
