@@ -305,6 +305,7 @@ export const allowed: Record<string, string[]> = {
     "platform/alerts",
     "platform/portal/words",
     "platform/portal/page",
+    "platform/users",
   ],
   "platform/portal/work": [
     "common/core",
