@@ -11,9 +11,10 @@ import { field, nextOf } from "../page/form.ts";
 import { Field, Message, pageOf } from "../page/layout.tsx";
 import type { PublicRequest, Route, UserRequest } from "../page/route.ts";
 import { leadToOidc, oidcRoutes } from "./oidc_pages.tsx";
+import { leadToSaml, samlRoutes } from "./saml_pages.tsx";
 import { afterSignIn, atProvider, type Attempt, refusedPage, type Way } from "./provider_sign_in.tsx";
 
-const ways: Partial<Record<KindName, Way>> = { oidc: leadToOidc };
+const ways: Partial<Record<KindName, Way>> = { oidc: leadToOidc, saml: leadToSaml };
 
 /** Ways to sign in without a password, for the sign-in page. */
 export async function ProviderOffer({ request, next }: { request: PublicRequest; next: string }) {
@@ -183,6 +184,7 @@ async function link(request: PublicRequest, provider: Provider): Promise<Respons
 
 export const providerSignInRoutes: Route[] = [
   ...oidcRoutes,
+  ...samlRoutes,
   { method: "POST", path: "/sign-in/company", access: "public", handle: company },
   { method: "GET", path: "/sign-in/with/:provider", access: "public", handle: begin },
   {

@@ -1,0 +1,296 @@
+/** Sign-in by SAML: the whole way through the portal, and what a provider, or somebody between, may not say. */
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { inflateRawSync } from "node:zlib";
+import { addProvider, setGroupRoles } from "../../platform/sso/manage_providers.ts";
+import { ProviderRefusal } from "../../platform/sso/provider_refusal.ts";
+import type { Provider } from "../../platform/sso/providers.ts";
+import { checkSaml, claimedRequest, mostResponseBytes } from "../../platform/sso/saml.ts";
+import { eachDatabase } from "../fixtures/each_database.ts";
+import { movedClock } from "../fixtures/platform_fixture.ts";
+import { createSamlPeer, type SamlPeer, type Wanted } from "../fixtures/saml_peer.ts";
+import { type Answered, type PortalScene, portalScene, type Visitor } from "./portal_scene.ts";
+import { operator } from "./users_fixture.ts";
+
+const minute = 60_000;
+const addresses = {
+  entityId: "https://portal.example/sign-in/saml/idp-1/metadata",
+  consumer: "https://portal.example/sign-in/saml/idp-1",
+};
+const requestId = "_request";
+const right: Wanted = { audience: addresses.entityId, recipient: addresses.consumer, requestId };
+
+function providerOf({ settings }: SamlPeer): Provider {
+  return {
+    providerId: "idp-1",
+    dealerId: "dea-1",
+    customerId: undefined,
+    kind: "saml",
+    name: "Example",
+    isActive: true,
+    needsFactor: false,
+    settings: {
+      ...settings,
+      "groups-attribute": "http://schemas.microsoft.com/ws/2008/06/identity/claims/groups",
+      "email-attribute": "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress",
+      "name-attribute": "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name",
+    },
+  };
+}
+
+const peer = await createSamlPeer(), other = await createSamlPeer();
+
+const check = (samlResponse: string, { clock = movedClock(), isFresh = false } = {}) =>
+  checkSaml({ clock }, providerOf(peer), { samlResponse, requestId, addresses, isFresh });
+
+const isRefused = (error: unknown) => {
+  assert(error instanceof ProviderRefusal, String(error instanceof Error ? error.stack : error));
+  return true;
+};
+
+Deno.test("a signed assertion counts if everything of it is right", async () => {
+  const { identity, assertion } = await check(peer.response(right), { isFresh: true });
+  assert.deepEqual([identity.subject, identity.email, identity.groups], ["mia-1", "mia@partner.example", ["techs"]]);
+  assert(Math.abs(identity.authenticatedAt! - Date.now()) < minute);
+  assert(assertion.endsAt > Date.now());
+  assert.equal(claimedRequest(peer.response(right)), requestId);
+  const many = await check(peer.response({ ...right, groups: Array.from({ length: 300 }, (_, i) => `group ${i}`) }));
+  assert.equal(many.identity.groups.length, 300);
+});
+
+const wrong: Record<string, Partial<Wanted>> = {
+  "unsigned": { isUnsigned: true },
+  "another audience": { audience: "https://other.example/metadata" },
+  "another recipient": { recipient: "https://other.example/acs" },
+  "another request": { requestId: "_another" },
+  "no request": { requestId: undefined },
+  "another issuer": { issuer: "https://other.example/saml" },
+  "an attribute changed": { change: (text) => text.replace("techs", "admins") },
+  "the subject changed": { change: (text) => text.replace("mia-1", "boss-1") },
+  "the signature cut out": { change: (text) => text.replace(/<(\w+:)?Signature[\s\S]*<\/(\w+:)?Signature>/, "") },
+  "SHA-1": { signature: "rsa-sha1", digest: "sha1" },
+  "SHA-1 as digest": { digest: "sha1" },
+  "SHA-1, its name encoded": {
+    signature: "rsa-sha1",
+    digest: "sha1",
+    change: (text) => text.replaceAll("rsa-sha1", "rsa-sh&#97;1").replaceAll("#sha1", "#sh&#97;1"),
+  },
+  "a document type": { wrap: (text) => `<!DOCTYPE x>${text}` },
+  "an entity bomb": {
+    wrap: (text) =>
+      `<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">]>${
+        text.replace("techs", "&b;")
+      }`,
+  },
+  "a file as entity": {
+    wrap: (text) => `<!DOCTYPE x [<!ENTITY f SYSTEM "file:///etc/passwd">]>${text.replace("techs", "&f;")}`,
+  },
+  "not XML": { wrap: () => "hello" },
+  "nothing": { wrap: () => "" },
+  "too long": { wrap: (text) => text + " ".repeat(mostResponseBytes) },
+  "no end": { lifetimeSeconds: 0 },
+  "a long end": { lifetimeSeconds: 7200 },
+};
+
+for (const [what, changes] of Object.entries(wrong)) {
+  Deno.test(`an answer of SAML is refused: ${what}`, async () => {
+    await assert.rejects(check(peer.response({ ...right, ...changes })), isRefused);
+  });
+}
+
+Deno.test("an answer of SAML is refused: signed by the certificate of another provider", async () => {
+  await assert.rejects(check(other.response({ ...right, issuer: peer.issuer })), isRefused);
+});
+
+Deno.test("an assertion counts by the platform's clock, from its beginning to its end", async () => {
+  const clock = movedClock(), response = peer.response(right);
+  clock.advance(5 * minute + 30_000);
+  await check(response, { clock });
+  clock.advance(40_000);
+  await assert.rejects(check(response, { clock }), /expired/);
+  clock.advance(-20 * minute);
+  await assert.rejects(check(response, { clock }), /not valid yet/);
+});
+
+/* Signature wrapping: the signed assertion stays somewhere, and another one is where it is looked for. */
+function evilOf(wanted: Wanted): string {
+  return peer.assertion({ ...wanted, isUnsigned: true, nameId: "boss-1", groups: ["admins"] });
+}
+
+const wrappings: Record<string, (signed: string, evil: string) => string> = {
+  "another one before it": (signed, evil) => evil + signed,
+  "another one behind it": (signed, evil) => signed + evil,
+  "it is within another one": (signed, evil) => evil.replace(/(<\/(?:\w+:)?Issuer>)/, `$1${signed}`),
+  "it is within another one's signature": (signed, evil) => {
+    const signature = /<(?:\w+:)?Signature[\s\S]*<\/(?:\w+:)?Signature>/.exec(signed)![0];
+    const bare = signed.replace(signature, "");
+    const around = signature.replace(/(<\/(?:\w+:)?Signature>)$/, `<Object>${bare}</Object>$1`);
+    return evil.replace(/(<\/(?:\w+:)?Issuer>)/, `$1${around}`);
+  },
+  "it is in extensions": (signed, evil) =>
+    `<samlp:Extensions xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol">${signed}</samlp:Extensions>${evil}`,
+  "another one with the same id": (signed, evil) =>
+    evil.replace(/ ID="[^"]*"/, ` ${/ID="[^"]*"/.exec(signed)![0]}`) + signed,
+  "another one with its signature": (signed, evil) => {
+    const signature = /<(?:\w+:)?Signature[\s\S]*<\/(?:\w+:)?Signature>/.exec(signed)![0];
+    return evil.replace(/(<\/(?:\w+:)?Issuer>)/, `$1${signature}`);
+  },
+  "another one in a response around the response": (signed, evil) =>
+    `${evil}<samlp:Response xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol">${signed}</samlp:Response>`,
+};
+for (const [what, wrap] of Object.entries(wrappings)) {
+  Deno.test(`a signed assertion is refused where it is not the one that is read: ${what}`, async () => {
+    const response = peer.response({ ...right, change: (signed) => wrap(signed, evilOf(right)) });
+    const found = await check(response).catch((error) => error);
+    if (found instanceof ProviderRefusal) return;
+    assert.equal(found.identity?.subject, "mia-1", `${what}: ${found}`);
+    assert.deepEqual(found.identity.groups, ["techs"]);
+  });
+}
+
+Deno.test("a comment within a name cuts nothing off", async () => {
+  const nameId = "boss@partner.example.evil.example";
+  const response = peer.response({
+    ...right,
+    nameId,
+    change: (text) => text.replace(nameId, "boss@partner.example<!---->.evil.example"),
+  });
+  const found = await check(response).catch((error) => error);
+  if (!(found instanceof ProviderRefusal)) assert.equal(found.identity.subject, nameId);
+});
+
+interface SamlScene extends AsyncDisposable {
+  scene: PortalScene;
+  providerId: string;
+  root: string;
+  /** The id of the request that the browser is sent away with, and where. */
+  begin(browser: Visitor, path?: string): Promise<{ id: string; address: URL; xml: string }>;
+  post(browser: Visitor, response: string): Promise<Answered>;
+  answer(id: string, wanted?: Partial<Wanted>): string;
+  signIn(browser: Visitor, wanted?: Partial<Wanted>, path?: string): Promise<Answered>;
+}
+
+async function samlScene(): Promise<SamlScene> {
+  const scene = await portalScene(), { platform } = scene.platform;
+  const { providerId } = await addProvider(platform, operator, {
+    kind: "saml",
+    name: "Example",
+    dealer: "Print Partner",
+    settings: peer.settings,
+  });
+  await setGroupRoles(platform, operator, { provider: providerId, group: "techs", grants: [{ role: "technician" }] });
+  await setGroupRoles(platform, operator, {
+    provider: providerId,
+    group: "admins",
+    grants: [{ role: "administrator" }],
+  });
+  const path = `/sign-in/saml/${providerId}`, root = `${scene.origin}${path}`;
+  const answer = (id: string, wanted: Partial<Wanted> = {}) =>
+    peer.response({ audience: `${root}/metadata`, recipient: root, requestId: id, ...wanted });
+  // As a browser does with a form of another origin: without the portal's cookies (SameSite=Lax).
+  const post = async (browser: Visitor, response: string) => {
+    const elsewhere = scene.visitor();
+    const consumed = await elsewhere.post(path, { SAMLResponse: response }, { origin: "https://idp.example.com" });
+    assert.equal(consumed.headers["set-cookie"], undefined);
+    return consumed.status === 303 ? await browser.get(consumed.location) : consumed;
+  };
+  const begin = async (browser: Visitor, from = `/sign-in/with/${providerId}`) => {
+    const led = await browser.get(from);
+    assert.equal(led.status, 302, led.body);
+    const address = new URL(led.location);
+    const xml = inflateRawSync(Buffer.from(address.searchParams.get("SAMLRequest")!, "base64")).toString();
+    return { id: / ID="([^"]+)"/.exec(xml)![1]!, address, xml };
+  };
+  return {
+    scene,
+    providerId,
+    root,
+    begin,
+    post,
+    answer,
+    signIn: async (browser, wanted, from) => await post(browser, answer((await begin(browser, from)).id, wanted)),
+    [Symbol.asyncDispose]: () => scene[Symbol.asyncDispose](),
+  };
+}
+
+eachDatabase("a person signs in by SAML; each answer counts once, for its request and in its browser", async () => {
+  await using saml = await samlScene();
+  const { scene, providerId, root } = saml, browser = scene.visitor();
+  const metadata = await browser.get(`/sign-in/saml/${providerId}/metadata`);
+  assert.match(
+    metadata.body,
+    new RegExp(`entityID="${root}/metadata"[\\s\\S]*WantAssertionsSigned="true"[\\s\\S]*Location="${root}"`),
+  );
+  const begun = await saml.begin(browser, `/sign-in/with/${providerId}?next=%2Faccount`);
+  assert.equal(begun.address.origin + begun.address.pathname, "https://idp.example.com/saml/login");
+  assert.match(begun.xml, new RegExp(`AssertionConsumerServiceURL="${root}"`));
+  const response = saml.answer(begun.id);
+  // A wrong answer that anybody can send uses no request up.
+  assert.equal((await saml.post(browser, saml.answer(begun.id, { isUnsigned: true }))).status, 401);
+  const done = await saml.post(browser, response);
+  assert.equal(done.location, "/account");
+  assert.match((await browser.get("/account")).body, /mia@partner\.example/);
+  assert.equal((await saml.post(browser, response)).status, 401);
+  // For another request, also by the same provider; without any; and in another browser.
+  const next = await saml.begin(browser);
+  assert.equal((await saml.post(browser, saml.answer(next.id).replace("x", "x"))).location, "/");
+  assert.equal((await saml.post(scene.visitor(), saml.answer((await saml.begin(browser)).id))).status, 401);
+  assert.equal(
+    (await saml.post(browser, peer.response({ audience: `${root}/metadata`, recipient: root, requestId: undefined })))
+      .status,
+    401,
+  );
+  const refused = await saml.signIn(scene.visitor(), { groups: ["staff"] });
+  assert.equal(refused.status, 403);
+});
+
+Deno.test("only the form of a SAML answer may come from another origin, and not too long", async () => {
+  await using saml = await samlScene();
+  const { scene, providerId } = saml, elsewhere = { origin: "https://idp.example.com" };
+  const post = (path: string, value = "x") => scene.visitor().post(path, { SAMLResponse: value }, elsewhere);
+  assert.equal((await post(`/sign-in/saml/${providerId}`)).status, 401);
+  assert.equal((await post(`/sign-in/saml/${providerId}`, "x".repeat(600_000))).status, 413);
+  assert.equal((await post(`/sign-in/saml/idp-000000000000`)).status, 401);
+  for (
+    const path of [`/sign-in/saml/${providerId}/done`, `/sign-in/saml/${providerId}/`, "/sign-in", "/sign-in/company"]
+  ) {
+    assert.equal((await post(path)).status, 403, path);
+  }
+});
+
+Deno.test("a session by SAML goes on by a sign-in without questions, and ends where the provider says", async () => {
+  await using saml = await samlScene();
+  const { scene, providerId } = saml, { clock } = scene.platform, browser = scene.visitor();
+  await saml.signIn(browser);
+  clock.advance(5 * minute);
+  const asked = await browser.get("/account");
+  assert.equal(asked.location, `/sign-in/with/${providerId}?again=1&next=%2Faccount`);
+  const begun = await saml.begin(browser, asked.location);
+  assert.match(begun.xml, /IsPassive="true"/);
+  // As of now, the machine's clock is five minutes behind the platform's.
+  const answer = saml.answer(begun.id, { lifetimeSeconds: 900 });
+  assert.equal((await saml.post(browser, answer)).location, "/account");
+  assert.equal((await browser.get("/account")).status, 200);
+  clock.advance(5 * minute);
+  const again = await saml.begin(browser, (await browser.get("/account")).location);
+  const passive = peer.response({ audience: "", recipient: saml.root, requestId: again.id, change: () => "" });
+  const text = Buffer.from(passive, "base64").toString().replace(
+    `<samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:Success"/>`,
+    `<samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:Responder"><samlp:StatusCode ` +
+      `Value="urn:oasis:names:tc:SAML:2.0:status:NoPassive"/></samlp:StatusCode>`,
+  );
+  const led = await saml.post(browser, Buffer.from(text).toString("base64"));
+  assert.match(led.body, /Sign in with Example/);
+  assert.equal((await browser.get("/account")).status, 303);
+});
+
+Deno.test("before dangerous things the provider is asked to ask (ForceAuthn)", async () => {
+  await using saml = await samlScene();
+  const { scene, providerId } = saml, browser = scene.visitor();
+  await saml.signIn(browser, { groups: ["admins"] });
+  const begun = await saml.begin(browser, `/confirm/with/${providerId}?next=%2Fusers`);
+  assert.match(begun.xml, /ForceAuthn="true"/);
+  assert.equal((await saml.post(browser, saml.answer(begun.id, { groups: ["admins"], nameId: "max-1" }))).status, 401);
+  const second = await saml.begin(browser, `/confirm/with/${providerId}?next=%2Fusers`);
+  assert.equal((await saml.post(browser, saml.answer(second.id, { groups: ["admins"] }))).location, "/users");
+});
