@@ -309,8 +309,10 @@ export const allowed: Record<string, string[]> = {
   ],
   "platform/portal/work": [
     "common/core",
+    "common/reading",
     "proto",
     "platform/agents",
+    "platform/releases",
     "platform/tasks",
     "platform/access",
     "platform/users",

@@ -21,6 +21,8 @@ export interface AgentRow {
   suspected_clone_reason: string | null;
   /** JSON list of sentences. */
   config_refusals: string;
+  /** Hash of the platform's part of its configuration that it has; null before it has said so. */
+  config_hash: string | null;
   ledger_rewound_at: number | null;
   ledger_rewound_reason: string | null;
   /** Poll interval in seconds that it was told; 0: by its own file, null before its first poll. */
@@ -138,6 +140,8 @@ export interface PollNote {
 export interface Polled extends UpdateFacts {
   /** As before the poll. */
   config_refusals: string;
+  /** As before the poll. */
+  config_hash: string | null;
   /** Whether the text of its configuration is not known: 1 or 0. */
   wants_config: number;
 }
@@ -184,7 +188,7 @@ export function notePoll(tenant: Tenant, note: PollNote): Promise<Polled | undef
          CASE WHEN effective_config_hash IS NOT DISTINCT FROM :hash THEN effective_config END),
        effective_config_hash = :hash
      WHERE customer_id = :customer AND agent_id = :agent_id
-     RETURNING config_refusals,
+     RETURNING config_refusals, config_hash,
        CASE WHEN effective_config IS NULL AND effective_config_hash <> '' THEN 1 ELSE 0 END AS wants_config,
        ${updateColumns(tenant.transaction)}`,
     {
@@ -211,6 +215,18 @@ export async function noteConfigRefusals(
      WHERE customer_id = :customer AND agent_id = :agent_id AND config_refusals <> :refusals`,
     { agent_id: options.agentId, refusals: JSON.stringify(options.refusals) },
   ) === 1;
+}
+
+/** Stores which part of the platform's configuration the agent has. */
+export async function noteConfigHash(
+  tenant: Tenant,
+  { agentId, hash }: { agentId: string; hash: string },
+): Promise<void> {
+  noteShown(tenant, "agents");
+  await tenant.run("UPDATE agents SET config_hash = :hash WHERE customer_id = :customer AND agent_id = :agent_id", {
+    agent_id: agentId,
+    hash,
+  });
 }
 
 export function configRefusalsOf(row: Pick<AgentRow, "config_refusals">): string[] {

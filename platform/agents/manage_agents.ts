@@ -1,10 +1,17 @@
 /** Agents for operators: views and changes. */
 import { UsageError } from "../../common/core/errors.ts";
-import { type ConfigDocument, PlatformConfig } from "../../proto/gen/opendca/v1/config.ts";
+import type { ConfigDocument, PlatformConfig } from "../../proto/gen/opendca/v1/config.ts";
+import { actorText } from "../audit/audit_log.ts";
 import { changeTenant, readTenant, type TenantBy } from "../audit/use_case.ts";
 import { siteOf } from "../customers/customers.ts";
 import type { Tenant } from "../store/store.ts";
-import { configDocument, keepAgentConfig, maybeAgentConfig } from "./agent_configs.ts";
+import {
+  configDocument,
+  type ConfigVersion,
+  configVersions,
+  keepAgentConfig,
+  maybeAgentConfig,
+} from "./agent_configs.ts";
 import { type AgentRow, agentRows, type ListedAgent, markRevoked, maybeAgent } from "./agents.ts";
 import { type LedgerHeadRow, ledgerHeadRows } from "./ledger_heads.ts";
 import type { Platform } from "./platform.ts";
@@ -68,16 +75,49 @@ export function revokeAgent(
   });
 }
 
-/** Sets the platform's part of the agent's configuration; returns its hash. */
+export interface ShownConfig {
+  row: AgentRow;
+  config: ConfigDocument | undefined;
+  /** Latest first. */
+  versions: ConfigVersion[];
+}
+
+/** What an agent is to do, what it says of it, and how that came about. Throws UsageError. */
+export function showAgentConfig(
+  platform: Platform,
+  by: TenantBy,
+  { agentId }: { agentId: string },
+): Promise<ShownConfig> {
+  return readTenant(platform, by, async (tenant) => ({
+    row: await agentOf(tenant, agentId),
+    config: await maybeAgentConfig(tenant, agentId),
+    versions: await configVersions(tenant, { agentId }),
+  }));
+}
+
+export interface ConfigWish {
+  agentId: string;
+  config: PlatformConfig;
+  /** Hash of what was shown when it was made; empty: none. Undefined: whatever there is is replaced. */
+  instead?: string | undefined;
+}
+
+/** Sets the platform's part of the agent's configuration; returns its hash. Throws UsageError. */
 export function setAgentConfig(
   platform: Platform,
   by: TenantBy,
-  { agentId, config }: { agentId: string; config: PlatformConfig },
+  { agentId, config, instead }: ConfigWish,
 ): Promise<string> {
   return changeTenant(platform, by, async (tenant, at) => {
     await agentOf(tenant, agentId);
     const document = configDocument(config);
-    await keepAgentConfig(tenant, { agentId, document, at });
+    if (instead !== undefined && ((await maybeAgentConfig(tenant, agentId))?.hash ?? "") !== instead) {
+      throw new UsageError(
+        `Cannot save the configuration of "${agentId}" as somebody else has changed it meanwhile`,
+        "look at it again",
+      );
+    }
+    await keepAgentConfig(tenant, { agentId, document, at, by: actorText(by.actor) });
     const { hash } = document;
     return { answer: hash, audit: { action: "agentConfigured", subject: agentId, detail: { hash } } };
   });

@@ -275,6 +275,7 @@ export function rollOut(platform: Platform, by: By, rollout: Rollout): Promise<R
     }
     const detail = { scope, from: before ?? "none", to: percent ?? "none" };
     return {
+      customerId: rollout.customer === undefined ? null : (await customerOf(tx, rollout.customer)).customer_id,
       answer: { version, scope, percent, before },
       audit: { action: "releaseRolledOut", subject: version, detail },
     };
@@ -312,14 +313,17 @@ function changeRelease<T>(
   platform: Platform,
   by: By,
   version: string,
-  work: (tx: Transaction, release: { row: ReleaseRow; at: Date }) => Promise<Change<T>>,
+  work: (
+    tx: Transaction,
+    release: { row: ReleaseRow; at: Date },
+  ) => Promise<Change<T> & { customerId?: string | null }>,
 ): Promise<T> {
   return changePlatform(platform, by, async (tx, at) => {
     await takeLock(tx, "releases");
     const row = await releaseOf(tx, version);
     const change = await work(tx, { row, at });
     await noteChange(tx);
-    return { ...change, customerId: null };
+    return { customerId: null, ...change };
   });
 }
 

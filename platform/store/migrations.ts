@@ -11,6 +11,7 @@ import { releases } from "./release_tables.ts";
 import { sso } from "./sso_tables.ts";
 import { mails, users } from "./user_tables.ts";
 import { views } from "./view_tables.ts";
+import { work } from "./work_tables.ts";
 
 /* Refusals and ledger heads of agents; devices that two agents see; indices of what each poll and upload asks. */
 const second = `
@@ -471,4 +472,5 @@ export const migrations: readonly Migration[] = [
   billing,
   passkeys,
   views,
+  work,
 ];

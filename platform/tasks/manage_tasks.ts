@@ -8,6 +8,7 @@ import type { Page } from "../store/page.ts";
 import type { Tenant } from "../store/store.ts";
 import { hasNotLeft } from "../agents/presence.ts";
 import type { Platform } from "../agents/platform.ts";
+import { actorText } from "../audit/audit_log.ts";
 import { changeTenant, readTenant, type TenantBy } from "../audit/use_case.ts";
 import { addTask, markCancelled, maybeTaskRow, type TaskRow, taskRows } from "./tasks.ts";
 
@@ -41,7 +42,9 @@ export function createTask(
     const taskId = crypto.randomUUID();
     const config = payload.$case === "setConfig" ? payload.value.config! : undefined;
     // Stored as well, as another configuration in the next poll would undo the task's.
-    if (config !== undefined) await keepAgentConfig(tenant, { agentId, document: config, at: issuedAt });
+    if (config !== undefined) {
+      await keepAgentConfig(tenant, { agentId, document: config, at: issuedAt, by: actorText(by.actor) });
+    }
     const signed = signTask(platform.signingKey, Task.create({ taskId, agentId, issuedAt, expiresAt, payload }));
     if (signed.task.length > mostTaskBytes) {
       throw new UsageError(

@@ -1,7 +1,7 @@
 import { AgentStatus, type PollRequest, type PollResponse } from "../../proto/gen/opendca/v1/agent_service.ts";
 import { type ConfigDocument, PlatformConfig } from "../../proto/gen/opendca/v1/config.ts";
 import { maybeAgentConfig } from "../agents/agent_configs.ts";
-import { noteConfigRefusals, notePoll } from "../agents/agents.ts";
+import { noteConfigHash, noteConfigRefusals, notePoll } from "../agents/agents.ts";
 import { appendAudit } from "../audit/audit_log.ts";
 import { contiguousOf } from "../agents/batches.ts";
 import { noteShown } from "../store/channels.ts";
@@ -44,6 +44,8 @@ export async function poll(platform: Platform, calling: Caller, request: PollReq
       effectiveConfig: request.effectiveConfig,
     }))!;
     if (polled.wants_config === 1 || request.effectiveConfig !== undefined) noteShown(tenant, "agents");
+    const configHash = shortText(request.configHash, 64);
+    if (polled.config_hash !== configHash) await noteConfigHash(tenant, { agentId, hash: configHash });
     if (polled.config_refusals !== JSON.stringify(request.configRefusals)) {
       await noteRefusals(platform, caller, request.configRefusals);
     }

@@ -12,6 +12,7 @@ export const permissions = {
   runTasks: "start scans, readings, pings and diagnostics",
   openWebAccess: "open the web page of a device",
   manageAgents: "make activation codes, configure and revoke agents",
+  manageUpdates: "choose which agents are offered updates, and pin or hold them",
   manageCustomers: "make, rename and close customers and sites",
   manageUsers: "invite and deactivate users, and give them roles",
   shareViews: "share saved views of lists with the other users",

@@ -16,6 +16,7 @@ const tabs: { path: string; key: Key; permission: Permission }[] = [
   { path: "alerts", key: "alerts", permission: "readFleet" },
   { path: "agents", key: "agents", permission: "readFleet" },
   { path: "tasks", key: "tasks", permission: "readFleet" },
+  { path: "updates", key: "updates", permission: "readFleet" },
   { path: "sessions", key: "webAccess", permission: "openWebAccess" },
   { path: "codes", key: "codes", permission: "manageAgents" },
 ];

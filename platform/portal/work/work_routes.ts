@@ -5,6 +5,8 @@ import type { CustomerRequest, Route } from "../page/route.ts";
 import { unlock, unlockPage } from "./unlock_page.tsx";
 import { codesPage, makeCode, newAgentFile, withdraw } from "./codes_page.tsx";
 import { endSession, linkPage, openPage, sessionPage, sessionsPage } from "./sessions_page.tsx";
+import { configurationPage, goBack, saveConfiguration, saveDocument } from "./configuration_page.tsx";
+import { setShare, setUpdatePin, updatesPage } from "./updates_page.tsx";
 import { agentPage, revoke } from "./agent_page.tsx";
 import { diagnostics, ofDevice, pingNow, scanNow } from "./start_tasks.ts";
 import { archive, cancel, taskPage } from "./task_page.tsx";
@@ -27,11 +29,18 @@ export const workRoutes: Route[] = [
   { ...ofCustomer("GET", "unlock", "manageAgents", (request) => unlockPage(request)), confirmed: true } as Route,
   { ...ofCustomer("POST", "unlock", "manageAgents", unlock), confirmed: true } as Route,
   ofCustomer("POST", "codes/:code/withdraw", "manageAgents", withdraw),
+  ofCustomer("GET", "updates", "readFleet", updatesPage),
+  { ...ofCustomer("POST", "updates/pin", "manageUpdates", setUpdatePin), confirmed: true } as Route,
+  { ...ofCustomer("POST", "updates/share", "manageUpdates", setShare), confirmed: true } as Route,
   ofCustomer("GET", "tasks", "readFleet", tasksPage),
   ofCustomer("GET", "tasks/:task", "readFleet", taskPage),
   ofCustomer("POST", "tasks/:task/cancel", "runTasks", cancel),
   ofCustomer("GET", "tasks/:task/archive", "runTasks", archive),
   ofCustomer("GET", "agents/:agent", "readFleet", agentPage),
+  ofCustomer("GET", "agents/:agent/configuration", "readFleet", configurationPage),
+  ofCustomer("POST", "agents/:agent/configuration", "manageAgents", saveConfiguration),
+  ofCustomer("POST", "agents/:agent/configuration/json", "manageAgents", saveDocument),
+  ofCustomer("POST", "agents/:agent/configuration/back", "manageAgents", goBack),
   ofCustomer("POST", "agents/:agent/scan", "runTasks", scanNow),
   ofCustomer("POST", "agents/:agent/ping", "runTasks", pingNow),
   ofCustomer("POST", "agents/:agent/diagnostics", "runTasks", diagnostics),
