@@ -10,11 +10,17 @@ import { browserSecret, flowSecret, sessionSecret } from "../page/cookies.ts";
 import { field, nextOf } from "../page/form.ts";
 import { Field, Message, pageOf } from "../page/layout.tsx";
 import type { PublicRequest, Route, UserRequest } from "../page/route.ts";
+import { directoryPage, directoryRoutes } from "./ldap_pages.tsx";
 import { leadToOidc, oidcRoutes } from "./oidc_pages.tsx";
 import { leadToSaml, samlRoutes } from "./saml_pages.tsx";
 import { afterSignIn, atProvider, type Attempt, refusedPage, type Way } from "./provider_sign_in.tsx";
 
-const ways: Partial<Record<KindName, Way>> = { oidc: leadToOidc, saml: leadToSaml };
+const ways: Partial<Record<KindName, Way>> = {
+  oidc: leadToOidc,
+  saml: leadToSaml,
+  ldap: (request, provider, { next, purpose }) =>
+    directoryPage(request, provider, { next, isConfirm: purpose === "confirm" }),
+};
 
 /** Ways to sign in without a password, for the sign-in page. */
 export async function ProviderOffer({ request, next }: { request: PublicRequest; next: string }) {
@@ -185,6 +191,7 @@ async function link(request: PublicRequest, provider: Provider): Promise<Respons
 export const providerSignInRoutes: Route[] = [
   ...oidcRoutes,
   ...samlRoutes,
+  ...directoryRoutes,
   { method: "POST", path: "/sign-in/company", access: "public", handle: company },
   { method: "GET", path: "/sign-in/with/:provider", access: "public", handle: begin },
   {

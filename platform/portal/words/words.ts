@@ -2,6 +2,7 @@
 import { IntlMessageFormat } from "intl-messageformat";
 import type { Language } from "../../users/users.ts";
 import { commonWords } from "./common_words.ts";
+import { directoryWords } from "./directory_words.ts";
 import { fleetWords } from "./fleet_words.ts";
 import { insightWords } from "./insight_words.ts";
 import { listWords } from "./list_words.ts";
@@ -19,6 +20,7 @@ const texts = {
   ...workWords,
   ...peopleWords,
   ...providerWords,
+  ...directoryWords,
 };
 
 export type Key = keyof typeof texts;
