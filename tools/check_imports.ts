@@ -298,6 +298,7 @@ export const allowed: Record<string, string[]> = {
   "platform/portal/sign_in": ["common/core", "platform/sso", "platform/users", "platform/portal/page"],
   "platform/portal/fleet": [
     "common/core",
+    "common/reading",
     "common/report",
     "proto",
     "platform/agents",

@@ -6,6 +6,7 @@ import uplot from "uplot/dist/uPlot.iife.min.js" with { type: "text" };
 import passkey from "./scripts/passkey.js" with { type: "text" };
 import copy from "./scripts/copy.js" with { type: "text" };
 import countdown from "./scripts/countdown.js" with { type: "text" };
+import charts from "./scripts/charts.js" with { type: "text" };
 import css from "./portal.css" with { type: "text" };
 
 const icon =
@@ -23,6 +24,7 @@ export const assets: { path: string; type: string; body: string }[] = [
   { path: "/passkey.js", type: script, body: passkey },
   { path: "/copy.js", type: script, body: copy },
   { path: "/countdown.js", type: script, body: countdown },
+  { path: "/charts.js", type: script, body: charts },
   { path: "/uplot.js", type: script, body: uplot },
   { path: "/uplot.css", type: style, body: uplotCss },
 ];

@@ -12,6 +12,7 @@ import {
   type Role,
   roles,
 } from "../../platform/users/permissions.ts";
+import { watchAlerts } from "../../platform/alerts/alert_watch.ts";
 import { deactivateUser } from "../../platform/users/manage_users.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
 import { readingOf } from "../fixtures/platform_uploads.ts";
@@ -269,6 +270,15 @@ Deno.test("after sign-in, nobody is led elsewhere", async () => {
   }
 });
 
+/** The id of an alert, after a look at what printers report. */
+async function raisedOf({ platform: { platform, queries }, acme }: PortalScene): Promise<string> {
+  await watchAlerts(platform, { isSlow: true });
+  const row = await queries.tenant(acme).get<{ alert_id: string }>(
+    "SELECT alert_id FROM raised_alerts WHERE customer_id = :customer AND kind = 'printer'",
+  );
+  return row!.alert_id;
+}
+
 const hostile = `"><script>alert(1)</script><img src=x onerror=alert(2)>'&#x27;`;
 
 Deno.test("texts that a printer or a person sets are texts, on every page", async () => {
@@ -301,7 +311,13 @@ Deno.test("texts that a printer or a person sets are texts, on every page", asyn
     `${root}/alerts`,
     `${root}/agents`,
     `${root}/devices/${device}`,
+    `${root}/alerts?view=reported`,
+    `${root}/supplies?view=days`,
+    `${root}/alerts?kind=printer&group=${encodeURIComponent(hostile)}`,
+    `${root}/alerts/${await raisedOf(scene)}`,
   ];
+  const history = await user.get(`${root}/devices/${device}/history.json?meter=${encodeURIComponent(hostile)}`);
+  assert.match(String(history.headers["content-type"]), /^application\/json/);
   let shown = 0;
   for (const path of [...pages, `${root}/devices?model=${encodeURIComponent(hostile)}`]) {
     const { body, status } = await user.get(path);

@@ -54,7 +54,7 @@ export async function alerts(request: CustomerRequest): Promise<Response> {
     tab: "alerts",
     children: (
       <>
-        <p>
+        <p class="switch">
           <a href={root} aria-current={isReported ? undefined : "page"}>{t("raisedAlerts")}</a>{" "}
           <a href={`${root}?view=reported`} aria-current={isReported ? "page" : undefined}>{t("reportedAlerts")}</a>
         </p>

@@ -1,19 +1,16 @@
 /** One device: supplies, meters and their history, trays, alerts, and what it is known by. */
 import { UsageError } from "../../../common/core/errors.ts";
 import { severityOf } from "../../devices/alerts.ts";
-import {
-  lowestFirst,
-  shownAlert,
-  shownProblem,
-  shownSupply,
-  shownTray,
-  supplyName,
-  words,
-} from "../../devices/device_view.ts";
-import { type DeviceDetails, meterHistory, showDevice } from "../../devices/show_device.ts";
-import { isLow } from "../../devices/device_state.ts";
-import { LevelKind, type Supply } from "../../../proto/gen/opendca/v1/reading.ts";
+import { listRaisedAlerts } from "../../alerts/list_alerts.ts";
+import { deviceHistory, supplyForecasts } from "../../devices/device_history_series.ts";
+import { shownAlert, shownProblem, shownSupply, shownTray, words } from "../../devices/device_view.ts";
+import type { Forecast } from "../../devices/forecast.ts";
+import { type DeviceDetails, showDevice } from "../../devices/show_device.ts";
 import { chosenSite, customerPage, may, rootOf } from "../page/customer_page.tsx";
+import { AlertTable } from "./alerts_page.tsx";
+import { chartScripts, chartStyles, DeviceCharts, rangeOf } from "./device_charts.tsx";
+import { SuppliesPicture, SuppliesTable } from "./device_supplies.tsx";
+import { WhyNumber } from "./device_why.tsx";
 import { modelOf, shownLevel } from "./shown.ts";
 import { Table } from "../page/layout.tsx";
 import type { CustomerRequest, Route } from "../page/route.ts";
@@ -33,16 +30,22 @@ export async function maybeDevice(request: CustomerRequest): Promise<DeviceDetai
 }
 
 async function devicePage(request: CustomerRequest): Promise<Response> {
-  const { t, formats, c } = request;
+  const { t, formats, c, platform, by, customer } = request;
   const details = await maybeDevice(request);
   if (details === undefined) return await c.notFound();
   const { view, site, meters, evidence } = details, { row, newest } = view;
   const asked = c.req.query("meter"),
     chosen = meters.find(({ name }) => name === asked) ?? meters.find(({ name }) => name === "total");
+  const raised = await listRaisedAlerts(platform, { ...by, tenant: customer.customerId }, {
+    deviceId: row.device_id,
+    explained: true,
+  });
   const readAt = (at: number | undefined) => at === undefined ? "" : `, ${t("readAt")}: ${formats.time(at)}`;
   return await customerPage(request, {
     title: modelOf(row) ?? row.address,
     tab: "devices",
+    scripts: chartScripts,
+    styles: chartStyles,
     children: (
       <>
         {view.note !== null && <p class={view.isSilent ? "bad" : "warn"}>{view.note}</p>}
@@ -56,24 +59,12 @@ async function devicePage(request: CustomerRequest): Promise<Response> {
         </dl>
         <DeviceActions request={request} id={row.device_id} />
         <h2>{t("supplies")}</h2>
-        <Table
-          rows={lowestFirst(view.supplies?.values ?? [])}
-          empty={t("noneRead")}
+        <SuppliesPicture request={request} supplies={view.supplies?.values ?? []} trays={view.trays?.values ?? []} />
+        <SuppliesTable
+          request={request}
+          supplies={view.supplies?.values ?? []}
+          forecasts={await forecastsOf(request, row.device_id)}
           caption={`${t("supplies")}${readAt(view.supplies?.at)}`}
-          columns={[
-            { heading: t("supply"), cell: supplyName },
-            {
-              heading: t("level"),
-              cell: (supply) => (
-                <>
-                  <LevelPicture supply={supply} />{" "}
-                  <span class={isLow(supply) ? "warn" : undefined}>{shownLevel(supply.level, t)}</span>
-                </>
-              ),
-            },
-            { heading: t("partNumber"), cell: ({ partNumber }) => partNumber ?? "" },
-            { heading: t("serial"), cell: ({ serial }) => serial ?? "" },
-          ]}
         />
         <h2>{t("meters")}</h2>
         <Table
@@ -93,12 +84,10 @@ async function devicePage(request: CustomerRequest): Promise<Response> {
             },
             { heading: t("unit"), cell: ({ unit }) => unit },
             { heading: t("readAt"), cell: ({ observed_at }) => formats.time(observed_at) },
-            { heading: t("why"), cell: ({ rule, oid }) => rule === null ? "" : `${rule} ${oid ?? ""}` },
+            { heading: t("why"), cell: ({ rule }) => rule === null ? "" : <a href="#why">{rule}</a> },
           ]}
         />
-        {chosen !== undefined && (
-          <History request={request} name={chosen.name} points={await pointsOf(request, chosen.name)} />
-        )}
+        <DeviceCharts request={request} deviceId={row.device_id} meter={chosen?.name} />
         {(view.trays?.values.length ?? 0) > 0 && (
           <>
             <h2>{t("trays")}</h2>
@@ -114,6 +103,8 @@ async function devicePage(request: CustomerRequest): Promise<Response> {
           </>
         )}
         <h2>{t("alerts")}</h2>
+        {raised.length > 0 && <AlertTable request={request} rows={raised} />}
+        <h3>{t("reportedAlerts")}</h3>
         <Table
           rows={newest?.reading.alerts ?? []}
           empty={t("none")}
@@ -124,6 +115,11 @@ async function devicePage(request: CustomerRequest): Promise<Response> {
             { heading: t("alert"), cell: ({ description, group }) => description || words(group) },
             { heading: t("since"), cell: ({ since }) => since === undefined ? "" : formats.time(since.getTime()) },
           ]}
+        />
+        <WhyNumber
+          request={request}
+          meters={view.meters?.values ?? []}
+          problems={newest?.reading.problems ?? []}
         />
         <h2>{t("identity")}</h2>
         <Table
@@ -143,6 +139,10 @@ async function devicePage(request: CustomerRequest): Promise<Response> {
       </>
     ),
   });
+}
+
+function forecastsOf({ platform, by, customer }: CustomerRequest, device: string): Promise<Map<string, Forecast>> {
+  return supplyForecasts(platform, { ...by, tenant: customer.customerId }, { device });
 }
 
 function DeviceActions({ request, id }: { request: CustomerRequest; id: string }) {
@@ -190,64 +190,15 @@ function factsOf({ t, formats }: CustomerRequest, { view, site }: DeviceDetails)
   return facts.flatMap(([name, value]) => value === null || value === undefined || value === "" ? [] : [[name, value]]);
 }
 
-const colours: Record<string, string> = { black: "#444", cyan: "#0aa5c2", magenta: "#c2279d", yellow: "#d6a700" };
-
-/** A bar for levels that are known in percent; empty for others. The text beside it says the same. */
-function LevelPicture({ supply: { level, colorant } }: { supply: Supply }) {
-  const percent = level?.kind === LevelKind.EMPTY ? 0 : level?.kind === LevelKind.EXACT ? level.percent : undefined;
-  if (percent === undefined) return null;
-  return (
-    <svg class="level" viewBox="0 0 100 9" preserveAspectRatio="none" aria-hidden="true">
-      <rect x="0" y="0" width={Math.min(100, Math.max(0, percent))} height="9" fill={colours[colorant] ?? "#6b7280"} />
-      <rect class="frame" x="0.5" y="0.5" width="99" height="8" />
-    </svg>
-  );
-}
-
-interface Point {
-  at: number;
-  value: number;
-}
-
-/* A year of days, and some changes within them. */
-const mostPoints = 1000;
-
-async function pointsOf({ platform, by, customer, c }: CustomerRequest, name: string): Promise<Point[]> {
-  const { rows } = await meterHistory(platform, { ...by, tenant: customer.customerId }, {
-    device: c.req.param("device")!,
-    name,
-    limit: mostPoints,
+async function historyJson(request: CustomerRequest): Promise<Response> {
+  const { platform, by, customer, c } = request, details = await maybeDevice(request);
+  if (details === undefined) return await c.notFound();
+  const history = await deviceHistory(platform, { ...by, tenant: customer.customerId }, {
+    device: details.view.row.device_id,
+    meter: c.req.query("meter"),
+    days: rangeOf(request).days,
   });
-  return rows.flatMap(({ observed_at, value }) => value === null ? [] : [{ at: observed_at, value }]).reverse();
-}
-
-/** A line through the samples; between two of them, the value is that of the first. */
-function History({ request, name, points }: { request: CustomerRequest; name: string; points: readonly Point[] }) {
-  const { t, formats } = request, first = points[0], last = points.at(-1);
-  if (first === undefined || last === undefined || last.at === first.at) return null;
-  const values = points.map(({ value }) => value), least = Math.min(...values), most = Math.max(...values);
-  const width = 720, height = 180, left = 90, bottom = 22;
-  const x = (at: number) => left + (at - first.at) / (last.at - first.at) * (width - left - 10);
-  const y = (value: number) =>
-    height - bottom - (most === least ? 0.5 : (value - least) / (most - least)) * (height - bottom - 14);
-  const steps = points.flatMap(({ at, value }, index) => [
-    ...(index === 0 ? [] : [`${x(at).toFixed(1)},${y(points[index - 1]!.value).toFixed(1)}`]),
-    `${x(at).toFixed(1)},${y(value).toFixed(1)}`,
-  ]);
-  const title = t("historyOf", { meter: name, from: formats.day(first.at), to: formats.day(last.at) });
-  return (
-    <section id="history">
-      <h2>{t("history")}</h2>
-      <svg class="history" viewBox={`0 0 ${width} ${height}`} role="img" aria-label={title}>
-        <line x1={left} y1={height - bottom} x2={width - 10} y2={height - bottom} />
-        <text x={left - 8} y={y(most) + 4} text-anchor="end">{formats.number(most)}</text>
-        {most !== least && <text x={left - 8} y={y(least) + 4} text-anchor="end">{formats.number(least)}</text>}
-        <text x={left} y={height - 6}>{formats.day(first.at)}</text>
-        <text x={width - 10} y={height - 6} text-anchor="end">{formats.day(last.at)}</text>
-        <polyline points={steps.join(" ")} />
-      </svg>
-    </section>
-  );
+  return c.json(history);
 }
 
 async function deviceJson(request: CustomerRequest): Promise<Response> {
@@ -281,6 +232,13 @@ export const deviceRoutes: Route[] = [
     access: "customer",
     permission: "readFleet",
     handle: deviceJson,
+  },
+  {
+    method: "GET",
+    path: "/customers/:customer/devices/:device/history.json",
+    access: "customer",
+    permission: "readFleet",
+    handle: historyJson,
   },
   {
     method: "GET",

@@ -16,7 +16,7 @@ export async function supplies(request: CustomerRequest) {
     tab: "supplies",
     children: (
       <>
-        <p>
+        <p class="switch">
           <a href={root} aria-current={isByDays ? undefined : "page"}>{t("lowNow")}</a>{" "}
           <a href={`${root}?view=days`} aria-current={isByDays ? "page" : undefined}>{t("byDays")}</a>
         </p>
