@@ -206,7 +206,7 @@ export const allowed: Record<string, string[]> = {
     "platform/tasks",
     "platform/devices",
   ],
-  "platform/mail": ["common/core", "platform/store", "platform/keys"],
+  "platform/mail": ["common/core", "common/host", "platform/store", "platform/keys"],
   "platform/users": [
     "common/core",
     "platform/store",

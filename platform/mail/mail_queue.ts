@@ -28,8 +28,9 @@ interface MailRow {
 }
 
 const minute = 60_000, hour = 60 * minute;
-/* A server that refuses for a moment, is restarted, or is repaired over a weekend. */
-const waitsMs = [minute, 5 * minute, 15 * minute, hour, 4 * hour, 12 * hour, 24 * hour, 24 * hour];
+/* A server that refuses for a moment, is restarted, or is repaired over a weekend: three days in all. */
+const firstWaitsMs = [minute, 5 * minute, 15 * minute, hour, 4 * hour, 12 * hour, 24 * hour, 24 * hour];
+const waitsMs = [...firstWaitsMs, 72 * hour - firstWaitsMs.reduce((sum, ms) => sum + ms)];
 /** For one try; after it, another process may try. */
 export const tryMs = 5 * minute;
 

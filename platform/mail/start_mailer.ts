@@ -1,6 +1,7 @@
 /** Sends the mails that wait, by SMTP with TLS, one after another. */
 import nodemailer from "nodemailer";
 import { messageOf } from "../../common/core/errors.ts";
+import { dial } from "../../common/host/dial.ts";
 import { mailChannel } from "../store/channels.ts";
 import type { Store } from "../store/store.ts";
 import { forgetMails, type Mail, noteFailed, noteSent, takeMail, tryMs } from "./mail_queue.ts";
@@ -24,7 +25,7 @@ export interface MailerPlatform {
   log(event: string, fields: Record<string, string | number | boolean>): void;
 }
 
-const lookMs = 15_000;
+const lookMs = 15_000, connectMs = 20_000;
 
 /** Until disposed of, which waits for the mail under way. */
 export function startMailer(platform: MailerPlatform, options: MailOptions): AsyncDisposable {
@@ -87,7 +88,14 @@ function sender({ host, port, isImplicit, user, password, from, ca }: MailOption
     tls: { minVersion: "TLSv1.2", ...(ca === undefined ? {} : { ca }) },
     // Otherwise the name of this machine, which is nobody's business.
     name: from.split("@")[1]!,
-    connectionTimeout: 20_000,
+    // Not by the library, which writes to the console where it finds no network.
+    getSocket(_, callback) {
+      dial({ host, port }, { proxy: undefined, tls: null, stepTimeoutMs: connectMs }).then(
+        (connection) => callback(null, { connection }),
+        (error) => callback(error, false),
+      );
+    },
+    connectionTimeout: connectMs,
     greetingTimeout: 20_000,
     socketTimeout: tryMs / 2,
     disableFileAccess: true,

@@ -23,7 +23,7 @@ import {
 
 const hour = 3_600_000;
 /** How long a link works. */
-export const linkMs = { invitation: 7 * 24 * hour, password: hour, firstUser: 24 * hour };
+export const linkMs = { invitation: 7 * 24 * hour, password: hour };
 
 type LinkKind = keyof typeof linkMs;
 
