@@ -9,7 +9,7 @@ import { interfaces } from "./interface_tables.ts";
 import { passkeys } from "./passkey_tables.ts";
 import { releases } from "./release_tables.ts";
 import { sso } from "./sso_tables.ts";
-import { mails, users } from "./user_tables.ts";
+import { mails, spraying, users } from "./user_tables.ts";
 import { views } from "./view_tables.ts";
 import { work } from "./work_tables.ts";
 
@@ -473,4 +473,5 @@ export const migrations: readonly Migration[] = [
   passkeys,
   views,
   work,
+  spraying,
 ];

@@ -123,3 +123,12 @@ CREATE INDEX mails_waiting ON mails (next_at) WHERE state = 'waiting';
 -- When the user was last warned of a deactivation by inactivity.
 ALTER TABLE users ADD COLUMN warned_at INTEGER NOT NULL DEFAULT 0;
 `;
+
+/** What shows that somebody tries a few passwords with many users. */
+export const spraying = `
+-- The last failed attempt, whether it was followed by a success or not.
+ALTER TABLE users ADD COLUMN failed_at INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX users_by_failure ON users (dealer_id, failed_at) WHERE failed_at > 0;
+-- When it was last noted of a dealer.
+ALTER TABLE dealers ADD COLUMN spraying_at INTEGER NOT NULL DEFAULT 0;
+`;

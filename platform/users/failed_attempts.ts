@@ -10,6 +10,7 @@
 import { appendAudit } from "../audit/audit_log.ts";
 import type { Transaction } from "../store/store.ts";
 import { deactivateRow } from "./manage_users.ts";
+import { allSources, noteFailures, noteTriedUser } from "./spraying.ts";
 import { tellUser, userMail } from "./user_mails.ts";
 import { isLastAdministrator, type UserRow, type UsersPlatform } from "./users.ts";
 
@@ -34,15 +35,16 @@ export async function sourceWaitMs(
   return leftMs > sourceLimit.withinMs ? 0 : Math.max(0, leftMs);
 }
 
-/** Counts a failure of the source, from the first one within the time. */
-export async function countSource(tx: Transaction, source: string, now: Date): Promise<void> {
+/** Counts a failure of the source, from the first one within the time. Returns how many there are. */
+export async function countSource(tx: Transaction, source: string, now: Date): Promise<number> {
   const isRecent = "s.since BETWEEN :from AND :now";
-  await tx.run(
+  const row = await tx.get<{ failures: number }>(
     `INSERT INTO sign_in_sources AS s (source, failures, since) VALUES (:source, 1, :now)
      ON CONFLICT (source) DO UPDATE SET failures = CASE WHEN ${isRecent} THEN s.failures + 1 ELSE 1 END,
-       since = CASE WHEN ${isRecent} THEN s.since ELSE :now END`,
+       since = CASE WHEN ${isRecent} THEN s.since ELSE :now END RETURNING failures`,
     { source, now: now.getTime(), from: now.getTime() - sourceLimit.withinMs },
   );
+  return row!.failures;
 }
 
 /** Forgets sources whose time is over. */
@@ -62,12 +64,15 @@ export interface Attempt {
 
 /** Counts a failed attempt, of an active user if there is one, who is told of a deactivation. */
 export async function countFailure(
-  { pepper }: Pick<UsersPlatform, "pepper">,
+  { pepper, log }: Pick<UsersPlatform, "pepper" | "log">,
   tx: Transaction,
   { user, at, source, browser }: { user: UserRow | undefined } & Attempt,
 ): Promise<void> {
   await countSource(tx, source, at);
+  const failures = await countSource(tx, allSources, at);
+  await noteFailures({ log }, tx, { failures, minutes: sourceLimit.withinMs / 60_000, at });
   if (user?.state !== "active") return;
+  await noteTriedUser({ log }, tx, { user, at, source });
   const isLast = await isLastAdministrator(tx, user);
   const ofBrowser = isLast && browser !== undefined;
   const counted = await tx.get<{ failed_attempts: number }>(

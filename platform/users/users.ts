@@ -34,6 +34,7 @@ export interface UserRow {
   totp_step: number;
   passkey_handle: Uint8Array | null;
   failed_attempts: number;
+  failed_at: number;
   unknown_browsers_until: number;
   created_at: number;
   signed_in_at: number | null;
