@@ -42,6 +42,23 @@ export function maybeTotpStep(
   return step > usedStep ? step : undefined;
 }
 
+/* Steps, in each direction, that a code is looked for in to say what is wrong with it: ten minutes. */
+const wideWindow = 20;
+
+/**
+ * Seconds that the app's clock is ahead of this one, to 30 seconds, by a code that is of another time; undefined for one
+ * that is of none near. It is for whoever runs the server: a wrong clock there makes every code wrong.
+ */
+export function maybeClockDifference(
+  secret: Uint8Array,
+  { code, now }: { code: string; now: Date },
+): number | undefined {
+  const token = code.replace(/[\s-]/g, "");
+  if (!/^\d{6}$/.test(token)) return undefined;
+  const delta = totpOf(secret, "").validate({ token, timestamp: now.getTime(), window: wideWindow });
+  return delta === null || Math.abs(delta) <= window ? undefined : delta * periodSeconds;
+}
+
 /** The code of now: what an app would show. For tests and the demo. */
 export function totpCode(secret: Uint8Array, now: Date): string {
   return totpOf(secret, "").generate({ timestamp: now.getTime() });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import {
+  maybeClockDifference,
   maybeRecoveryDigest,
   maybeTotpStep,
   newRecoveryCodes,
@@ -41,6 +42,16 @@ for (const seconds of [-60, 60]) {
     assert.equal(maybeTotpStep(secret, { code: codeAt(seconds), now, usedStep: 0 }), undefined);
   });
 }
+
+Deno.test("maybeClockDifference() tells how far away the time of a code is, within ten minutes", () => {
+  for (const seconds of [-600, -60, 60, 90, 600]) {
+    assert.equal(maybeClockDifference(secret, { code: codeAt(seconds), now }), seconds);
+  }
+  for (const seconds of [-630, -30, 0, 30, 630]) {
+    assert.equal(maybeClockDifference(secret, { code: codeAt(seconds), now }), undefined);
+  }
+  assert.equal(maybeClockDifference(secret, { code: "x", now }), undefined);
+});
 
 Deno.test("maybeTotpStep() refuses a step that was used, and those before it", () => {
   assert.equal(maybeTotpStep(secret, { code: codeAt(0), now, usedStep: step }), undefined);

@@ -8,6 +8,7 @@ import type { Transaction } from "../store/store.ts";
 import { countFailure, sourceWaitMs } from "./failed_attempts.ts";
 import { checkedEmail, firstUserEmail } from "./manage_users.ts";
 import {
+  maybeClockDifference,
   maybeRecoveryDigest,
   maybeTotpStep,
   newRecoveryCodes,
@@ -118,7 +119,7 @@ export function firstFactor({ provider_id }: SessionRow): "password" | "provider
 
 /** Uses up a right code, for one of two processes that get it at the same time. */
 async function usedFactor(
-  { pepper }: UsersPlatform,
+  { pepper, log }: UsersPlatform,
   tx: Transaction,
   { user, code, at }: { user: UserRow; code: string; at: Date },
 ): Promise<"app" | "recovery code" | undefined> {
@@ -133,6 +134,7 @@ async function usedFactor(
     );
     return used === 1 ? "app" : undefined;
   }
+  if (secret !== null) noteClock({ log }, tx, { secret, code, at, userId });
   const digest = maybeRecoveryDigest(userId, code);
   if (digest === undefined) return undefined;
   const used = await tx.run("DELETE FROM user_recovery_codes WHERE user_id = :id AND digest = :digest", {
@@ -140,6 +142,16 @@ async function usedFactor(
     digest,
   });
   return used === 1 ? "recovery code" : undefined;
+}
+
+/** Says in the log that a code would be right at another time: that the clock here is wrong, if it is so for many. */
+function noteClock(
+  { log }: Pick<UsersPlatform, "log">,
+  tx: Transaction,
+  { secret, code, at, userId }: { secret: Uint8Array; code: string; at: Date; userId: string },
+): void {
+  const seconds = maybeClockDifference(secret, { code, now: at });
+  if (seconds !== undefined) tx.afterCommit(() => log("codeOfAnotherTime", { user: userId, seconds }));
 }
 
 /** What the app must be given; the same again until it is confirmed. Undefined if the session is over. */
@@ -176,10 +188,15 @@ export function confirmEnrolment(
     const known = await maybeSession(tx, secret, { step: ["enrolment"], at });
     const { session, user } = known ?? {};
     if (session?.totp_secret == null || user === undefined) return { kind: "over" };
+    // Somebody else who has the password must not replace what was set up in the meantime.
+    if (await hasSecondFactor(tx, user)) return { kind: "over" };
     const userId = user.user_id;
     const ofApp = openSecret(session.totp_secret, { pepper, userId });
     const step = maybeTotpStep(ofApp, { code, now: at, usedStep: 0 });
-    if (step === undefined) return { kind: "refused" };
+    if (step === undefined) {
+      noteClock(platform, tx, { secret: ofApp, code, at, userId });
+      return { kind: "refused" };
+    }
     await tx.run("UPDATE users SET totp_secret = :sealed, totp_step = :step WHERE user_id = :id", {
       id: userId,
       sealed: session.totp_secret,

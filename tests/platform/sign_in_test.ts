@@ -21,7 +21,9 @@ import {
   signInBySecondFactor,
   usePasswordLink,
 } from "../../platform/users/sign_in.ts";
+import { totpCode } from "../../platform/users/second_factor.ts";
 import { listUsers } from "../../platform/users/users.ts";
+import { base32 } from "./base32.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
 import { client, operator, password, type UsersScene, usersScene } from "./users_fixture.ts";
 
@@ -84,6 +86,43 @@ eachDatabase("a code counts once, for one of two processes, and a recovery code 
   const recovery = ` ${recoveryCodes[3]!.toUpperCase()} `;
   assert.equal((await signInBySecondFactor(platform, { secret: third, code: recovery, ...client })).kind, "full");
   assert.equal((await signInBySecondFactor(platform, { secret: fourth, code: recovery, ...client })).kind, "refused");
+});
+
+eachDatabase("a code of another time is refused, and the log says by how much the clocks differ", async () => {
+  await using scene = await usersScene();
+  const logged: Record<string, unknown>[] = [];
+  scene.platform.log = (event, fields) => void logged.push({ event, ...fields });
+  const { userId } = await scene.user(eva), { platform, clock } = scene;
+  const first = await signInByPassword(platform, { email: eva, password, ...client });
+  assert(first.kind === "secondFactor");
+  const code = await scene.code(userId);
+  clock.advance(5 * 60_000);
+  assert.equal((await signInBySecondFactor(platform, { secret: first.secret, code, ...client })).kind, "refused");
+  assert.deepEqual(logged, [{ event: "codeOfAnotherTime", user: userId, seconds: -300 }]);
+});
+
+eachDatabase("whoever began to set up a second factor cannot replace one that was set up meanwhile", async () => {
+  await using scene = await usersScene();
+  const { platform, clock } = scene;
+  const { token } = await inviteUser(platform, operator, {
+    email: eva,
+    name: "Eva",
+    dealer: "Print Partner",
+    grants: [{ role: "administrator" }],
+  });
+  const [own, thief] = [
+    await usePasswordLink(platform, { token, password, ...client }),
+    await signInByPassword(platform, { email: eva, password, ...client }),
+  ];
+  assert(own.kind === "enrolment" && thief.kind === "enrolment");
+  const codeOf = async (secret: string) => {
+    const { address } = (await enrolmentOf(platform, secret))!;
+    return totpCode(base32(new URL(address).searchParams.get("secret")!), clock.now());
+  };
+  const late = { secret: thief.secret, code: await codeOf(thief.secret), ...client };
+  const first = { secret: own.secret, code: await codeOf(own.secret), ...client };
+  assert.equal((await confirmEnrolment(platform, first)).kind, "full");
+  assert.equal((await confirmEnrolment(platform, late)).kind, "over");
 });
 
 eachDatabase("the session after the second factor has another secret than before it", async () => {

@@ -51,9 +51,9 @@ export const signInWords = {
     "Le sei cifre della vostra app, oppure uno dei codici di recupero.",
   ],
   wrongCode: [
-    "The code is wrong, or was used before. Each code works once.",
-    "Der Code ist falsch oder wurde schon benutzt. Jeder Code gilt einmal.",
-    "Il codice è errato o è già stato usato. Ogni codice vale una volta.",
+    "The code is wrong, or was used before. Each code works once. The clock of your telephone must be right.",
+    "Der Code ist falsch oder wurde schon benutzt. Jeder Code gilt einmal. Die Uhr Ihres Telefons muss stimmen.",
+    "Il codice è errato o è già stato usato. Ogni codice vale una volta. L'ora del telefono deve essere esatta.",
   ],
   over: [
     "This took too long. Sign in again.",
