@@ -85,6 +85,10 @@ export async function serve(platform: OpenPlatform, options: PlatformServeOption
     (sshd && built.use(await startSshd(platform, { ...sshd, web: webAt })));
   if (gateway !== undefined) at.gateway = gateway;
   const portal = options.portal && built.use(await openPortal(platform, { ...options, portal: options.portal }));
+  const metrics = options.metrics && built.use(
+    await (await import("./edge/metrics/start_metrics.ts")).startMetrics(platform, options.metrics),
+  );
+  await startTelling(platform, built, options.webhooks);
   const retention = startRetention(platform, { retention: options.retention });
   const alerts = startAlertWatch(platform, options.alertLookMs);
   const truncate = idleJournals(platform.store.engine === "sqlite" ? [directory.path(storeName)] : []);
@@ -100,6 +104,7 @@ export async function serve(platform: OpenPlatform, options: PlatformServeOption
     port: server.port,
     mqttPorts: mqtt?.ports,
     ...(web === undefined ? {} : { webPort: web.port }),
+    ...(metrics && { metricsPort: metrics.port }),
     ...(portal && { portal: placeOf(portal) }),
     ...(gateway && { [ssh === undefined ? "sshdKeysPort" : "sshPort"]: gateway.port, tunnels: gateway.tunnels }),
     async [Symbol.asyncDispose]() {
@@ -109,6 +114,17 @@ export async function serve(platform: OpenPlatform, options: PlatformServeOption
       await edges.disposeAsync();
     },
   };
+}
+
+async function startTelling(
+  platform: OpenPlatform,
+  built: AsyncDisposableStack,
+  options: PlatformServeOptions["webhooks"],
+): Promise<void> {
+  const { startWebhooks } = await import("./interfaces/deliver_webhooks.ts");
+  const { watchSilent } = await import("./interfaces/silent_watch.ts");
+  built.use(startWebhooks(platform, options));
+  built.use(watchSilent(platform));
 }
 
 function placeOf({ port, origin, firstUser, frontPort }: Portal & { firstUser: string | undefined }) {

@@ -18,6 +18,8 @@ const machinePlaces = [
   /[\\/]platform[\\/]edge[\\/]http[\\/](?:start_web_access|printer_link|legacy_tls|forward_session)\.ts$/,
   // HTTP on connections that were accepted there, for the portal.
   /[\\/]platform[\\/]portal[\\/]start_portal\.ts$/,
+  // Where Prometheus asks.
+  /[\\/]platform[\\/]edge[\\/]metrics[\\/]start_metrics\.ts$/,
   // HTTPS towards identity providers.
   /[\\/]platform[\\/]sso[\\/]provider_fetch\.ts$/,
   // HTTP/2 on a connection that `dial()` has made.

@@ -24,6 +24,7 @@ import { addAgent, maybeAgent } from "./agents.ts";
 import { type Actor, appendAudit } from "../audit/audit_log.ts";
 import { addCertificate, latestCertificate } from "./certificates.ts";
 import { maybeCustomer, maybeSite } from "../customers/customers.ts";
+import { queueEvents } from "../events/queue_events.ts";
 import { countFailedKey, failedAttemptsOf, forgetFailedKey } from "./failed_keys.ts";
 import type { Transaction } from "../store/store.ts";
 import { CallError } from "./call_error.ts";
@@ -105,6 +106,8 @@ async function accept(
     at: now,
   });
   await useCode(tenant, { codeId: row.code_id, agentId, attemptId, at: now });
+  const data = { agentId, siteId: row.site_id, hostname: request.machine?.hostname ?? "" };
+  await queueEvents(tenant, [{ type: "agent.activated", at: now, data }], now);
   await forgetFailedKey(tx, keyDigest);
   await appendAudit(tx, {
     at: now,

@@ -4,6 +4,7 @@ import type { ConfigDocument, PlatformConfig } from "../../proto/gen/opendca/v1/
 import { actorText } from "../audit/audit_log.ts";
 import { changeTenant, readTenant, type TenantBy } from "../audit/use_case.ts";
 import { siteOf } from "../customers/customers.ts";
+import { queueEvents } from "../events/queue_events.ts";
 import type { Tenant } from "../store/store.ts";
 import {
   configDocument,
@@ -71,6 +72,7 @@ export function revokeAgent(
     if (!await markRevoked(tenant, { agentId, reason, at })) {
       throw new UsageError(`Cannot revoke "${agentId}" as it is revoked`, `opendca-platform agent show ${agentId}`);
     }
+    await queueEvents(tenant, [{ type: "agent.revoked", at, data: { agentId, reason } }], at);
     return { answer: undefined, audit: { action: "agentRevoked", subject: agentId, detail: { reason } } };
   });
 }

@@ -1,6 +1,7 @@
 /** Applies a reading to the stored data of its device: latest state, samples, alerts, and what changed at once. */
 import { noteAlerts } from "./alerts.ts";
-import { type ArrivedReading, metersOf, nextState, suppliesOf } from "./device_state.ts";
+import { type ArrivedReading, isLow, metersOf, nextState, suppliesOf } from "./device_state.ts";
+import { supplyName } from "./device_view.ts";
 import type { KnownDevices } from "./known_devices.ts";
 import { fallenMeter, replacedSupplies } from "./reading_changes.ts";
 import { newSamples, samplesOf } from "./samples.ts";
@@ -25,6 +26,10 @@ export function keepReading(known: KnownDevices, arrived: ArrivedReading): void 
     for (const entry of replacedSupplies(was.supplies(), reading.supplies, at)) {
       known.addHistory({ ...entry, deviceId });
     }
+  }
+  if (after.low > (before?.low ?? 0)) {
+    const low = reading.supplies.filter(isLow).map(supplyName).join(", ").slice(0, 500);
+    known.addEvent({ type: "supply.low", deviceId, at: arrived.observedAt, data: { supplies: low, low: after.low } });
   }
   noteAlerts(known, arrived);
 }

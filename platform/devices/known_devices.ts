@@ -3,6 +3,7 @@
  * queries, regardless of the number of readings; changes are made in memory, visible to later reads, and written by
  * flush().
  */
+import { type PlatformEvent, queueEvents } from "../events/queue_events.ts";
 import { newId } from "../store/new_id.ts";
 import type { RowsOf, Tenant } from "../store/store.ts";
 import { type Split, splitsOf } from "./device_changes.ts";
@@ -63,6 +64,11 @@ const byDevice = ({ device_id }: { device_id: string }) => device_id;
 const evidenceKey = ({ kind, value }: EvidenceKey) => `${kind} ${value}`;
 const placeKey = ({ scope, place }: Place) => `${scope}\0${place}`;
 
+/** Something that happened to a device. */
+export interface DeviceEventNote extends PlatformEvent {
+  deviceId: string;
+}
+
 export class KnownDevices {
   readonly #tenant: Tenant;
   readonly #devices = new RowCache<DeviceRow>(deviceTable, byDevice);
@@ -76,6 +82,9 @@ export class KnownDevices {
   #history: EventRow[] = [];
   #samples: ReadSamples[] = [];
   #records: NewRecord[] = [];
+  #events: DeviceEventNote[] = [];
+  /** When the newest record came. */
+  #now = new Date(0);
 
   private constructor(tenant: Tenant) {
     this.#tenant = tenant;
@@ -166,6 +175,12 @@ export class KnownDevices {
 
   addRecord(record: NewRecord): void {
     this.#records.push(record);
+    this.#now = record.receivedAt;
+  }
+
+  /** About a device, for webhooks. */
+  addEvent(event: DeviceEventNote): void {
+    this.#events.push(event);
   }
 
   /** Merges two devices that are one. */
@@ -186,17 +201,46 @@ export class KnownDevices {
     // A table is written before those that refer to it.
     for (const rows of [this.#devices, this.#evidence, this.#places, this.#states]) {
       const { added, changed } = rows.takeChanges();
+      if (rows === this.#devices) {
+        for (const { device_id, first_seen_at } of added as DeviceRow[]) {
+          this.addEvent({ type: "device.new", deviceId: device_id, at: new Date(first_seen_at), data: {} });
+        }
+      }
       if (added.length > 0) await this.#tenant.insertMany(rows.table, added);
       if (changed.length > 0) await this.#tenant.updateMany(rows.table, changed);
     }
     const { added, changed } = this.#alerts.takeChanges();
     if (added.length > 0) await this.#tenant.insertMany(alertTable, added, shownAgain);
     if (changed.length > 0) await this.#tenant.updateMany(alertTable, changed);
+    for (const alert of [...added, ...changed]) {
+      if (added.includes(alert)) this.#noteAlert("alert.raised", alert, alert.first_seen_at);
+      if (alert.ended_at !== null) this.#noteAlert("alert.ended", alert, alert.ended_at);
+    }
     const [history, samples, records] = [this.#history, this.#samples, this.#records];
     [this.#history, this.#samples, this.#records] = [[], [], []];
     if (history.length > 0) await this.#tenant.insertMany(historyTable, history);
+    for (const { kind, at, before, after, device_id: deviceId } of history) {
+      if (kind === "meterFell") {
+        this.addEvent({ type: "meter.reset", deviceId, at: new Date(at), data: { before, after } });
+      }
+    }
+    await this.#queueEvents();
     await addSamples(this.#tenant, samples);
     await addRecords(this.#tenant, records);
+  }
+
+  #noteAlert(type: "alert.raised" | "alert.ended", alert: KnownAlert, at: number): void {
+    const { device_id: deviceId, severity, code, alert_group: group, description } = alert;
+    this.addEvent({ type, deviceId, at: new Date(at), data: { severity, code, group, description } });
+  }
+
+  async #queueEvents(): Promise<void> {
+    const events = this.#events.splice(0).map(({ type, deviceId, at, data }): PlatformEvent => {
+      const { serial = null, manufacturer = null, model = null, address = null } = this.#devices.in(0, deviceId)[0] ??
+        {};
+      return { type, at, data: { deviceId, serial, manufacturer, model, address, ...data } };
+    });
+    await queueEvents(this.#tenant, events, this.#now);
   }
 
   async #load({ evidence = [], places = [], deviceIds = [] }: Wanted): Promise<void> {

@@ -1,10 +1,13 @@
 import { RefusalReason, type TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
 import { appendAudit } from "../audit/audit_log.ts";
+import { queueEvents } from "../events/queue_events.ts";
 import { shortText, validTime } from "../store/storable.ts";
 import { noteTaskResult } from "./tasks.ts";
 import type { TenantAgent } from "../agents/caller.ts";
 import type { Platform } from "../agents/platform.ts";
 import { isShortId } from "../agents/request_checks.ts";
+
+const endedStates = new Set([TaskState.SUCCEEDED, TaskState.FAILED, TaskState.REFUSED, TaskState.CANCELLED]);
 
 /**
  * Stores the result of a task; a refusal goes into the audit log. An unknown task was not created by this platform, or
@@ -18,6 +21,10 @@ export async function takeTaskResult(
   const at = platform.clock.now();
   const result = { ...told, at: validTime(told.at) };
   const noted = await noteTaskResult(tenant, { agentId, result, at });
+  if (noted === "taken" && endedStates.has(result.state)) {
+    const state = TaskState[result.state]!.toLowerCase(), data = { taskId: result.taskId, agentId, state };
+    await queueEvents(tenant, [{ type: "task.ended", at, data }], at);
+  }
   if (noted === "taken" && result.output?.$case === "webAccess" && result.output.value.approvedBy !== "") {
     await appendAudit(tenant.transaction, {
       at,

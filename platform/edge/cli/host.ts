@@ -4,6 +4,7 @@ import type { MqttPorts, MqttServeOptions } from "../mqtt/start_mqtt.ts";
 import type { WebServeOptions } from "../http/start_web_access.ts";
 import type { SshServeOptions, SshServer } from "../ssh/ssh_gateway.ts";
 import type { SshdServeOptions } from "../ssh/sshd_gateway.ts";
+import type { DeliveryOptions } from "../../interfaces/deliver_webhooks.ts";
 import type { PortalServeOptions } from "../../portal/start_portal.ts";
 import type { Clock } from "../../../common/core/clock.ts";
 
@@ -13,12 +14,21 @@ export type PlatformServeOptions =
   & SshServeOptions
   & SshdServeOptions
   & WebServeOptions
-  & PortalServeOptions;
+  & PortalServeOptions
+  & InterfaceServeOptions;
+
+export interface InterfaceServeOptions {
+  /** Who may be called, and how. */
+  webhooks?: DeliveryOptions | undefined;
+  /** Where Prometheus asks. */
+  metrics?: { host: string; port: number } | undefined;
+}
 
 export interface RunningPlatform extends RunningServer, Partial<SshServer> {
   /** Undefined without MQTT. */
   mqttPorts: MqttPorts | undefined;
   webPort?: number;
+  metricsPort?: number;
   /** `firstUser`: the link for the first administrator, while there is no user. */
   portal?: { port: number; origin: string; firstUser: string | undefined; frontPort?: number };
 }

@@ -32,6 +32,7 @@ import { addTokenCommands } from "./token_commands.ts";
 import { addUnlockCommand } from "./unlock_command.ts";
 import { addUserCommands } from "./user_commands.ts";
 import { addVerifyCommand } from "./verify_command.ts";
+import { addWebhookCommands } from "./webhook_commands.ts";
 import { oneLine } from "./table.ts";
 
 /**
@@ -101,6 +102,7 @@ function createProgram(context: CommandContext, show: (text: string) => void): C
   addUserCommands(program, context);
   addSignInCommands(program, context);
   addTokenCommands(program, context);
+  addWebhookCommands(program, context);
   addDeviceCommands(program, context);
   addMeterCommands(program, context);
   addBillingCommands(program, context);

@@ -14,10 +14,11 @@ import type { GatewayHost } from "../../access/gateways.ts";
 import type { SshServeOptions } from "../ssh/ssh_gateway.ts";
 import type { SshdServeOptions } from "../ssh/sshd_gateway.ts";
 import type { PlatformHost } from "./host.ts";
+import { addInterfaceOptions, type InterfaceFlags, interfacesOf } from "./interface_options.ts";
 import { addPortalOptions, maybePortal, type PortalFlags } from "./portal_options.ts";
 import { refuseAltered } from "./verify_command.ts";
 
-interface ServeFlags extends GlobalOptions, PortalFlags {
+interface ServeFlags extends GlobalOptions, PortalFlags, InterfaceFlags {
   listen: string;
   hostName?: string[];
   tlsCertificate?: string;
@@ -106,7 +107,7 @@ export function addServeCommand(program: Command, { host }: CommandContext): voi
       "--legacy-tls-helper <program>",
       "socat, or its path: for printers with TLS that is not safe, where access legacy-tls allows it (default: none)",
     );
-  addLimits(addPortalOptions(serve)).action((_, command: Command) =>
+  addLimits(addInterfaceOptions(addPortalOptions(serve))).action((_, command: Command) =>
     runServe(host, command.optsWithGlobals<ServeFlags>())
   );
 }
@@ -165,7 +166,7 @@ async function runServe(host: PlatformHost, flags: ServeFlags): Promise<void> {
     certificate: { option: "--tls-certificate", file: flags.tlsCertificate },
     key: { option: "--tls-key", file: flags.tlsKey },
   });
-  const web = await maybeWeb(host, flags), portal = await maybePortal(host, flags);
+  const web = await maybeWeb(host, flags), portal = await maybePortal(host, flags), interfaces = interfacesOf(flags);
   await using platform = await host.openPlatform({
     ...storeOptions(host, flags),
     clock: host.clock,
@@ -184,6 +185,7 @@ async function runServe(host: PlatformHost, flags: ServeFlags): Promise<void> {
     sshd,
     web,
     portal,
+    ...interfaces,
     ...(proxies === undefined ? {} : { proxies }),
     updates: { bytesPerSecond: flags.updateRate * 1024 * 1024 },
     retention: {
@@ -202,6 +204,7 @@ async function runServe(host: PlatformHost, flags: ServeFlags): Promise<void> {
       ...(server.sshPort === undefined ? {} : { sshPort: server.sshPort }),
       ...(server.sshdKeysPort === undefined ? {} : { sshdKeysPort: server.sshdKeysPort }),
       ...(server.webPort === undefined ? {} : { accessPort: server.webPort }),
+      ...(server.metricsPort === undefined ? {} : { metricsPort: server.metricsPort }),
       ...(server.portal === undefined ? {} : { portal: server.portal }),
       ...(certificate === undefined ? { ca: platform.directory.path("server-authority.pem") } : {}),
     })
