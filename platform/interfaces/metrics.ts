@@ -101,8 +101,13 @@ async function metricsOf(tx: Transaction, now: number, store: Store): Promise<Me
         ["waiting", "sent", "dead"],
       ),
     ),
-    gauge("opendca_store_bytes", "Size of the database.", [{ value: await store.usedBytes(tx) }]),
+    gauge("opendca_store_bytes", "Size of the database.", [{ value: await storedBytes(tx, store) }]),
   ];
+}
+
+async function storedBytes(tx: Transaction, store: Store): Promise<number> {
+  if (tx.engine === "sqlite") return await store.usedBytes(tx);
+  return (await tx.get<{ n: number }>("SELECT pg_database_size(current_database()) AS n"))!.n;
 }
 
 /** Of this process. */

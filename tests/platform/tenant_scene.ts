@@ -115,8 +115,8 @@ export async function customerWithEverything(platform: TestPlatform, name: strin
   );
   await agent.tenant.run(
     `INSERT INTO webhook_deliveries (customer_id, delivery_id, webhook_id, type, body, state, next_at, created_at)
-     VALUES (:customer, :id, 'hok-000000000000', 'alert.raised', '{}', 'waiting', 0, 0)`,
-    { id: newId("msg") },
+     VALUES (:customer, :id, 'hok-000000000000', 'alert.raised', '{}', 'sent', 0, :now)`,
+    { id: newId("msg"), now: Date.now() },
   );
   await agent.tenant.run("INSERT INTO silent_told (customer_id, subject, at) VALUES (:customer, :subject, 0)", {
     subject: agent.agentId,

@@ -1,0 +1,114 @@
+/** Numbers for Prometheus: its own tool and its own server read them. */
+import assert from "node:assert/strict";
+import { UnavailableError } from "../../common/core/errors.ts";
+import { startMetrics } from "../../platform/edge/metrics/start_metrics.ts";
+import { AlertSeverity, type Reading } from "../../proto/gen/opendca/v1/reading.ts";
+import { eachDatabase } from "../fixtures/each_database.ts";
+import { peerTest } from "../fixtures/peers.ts";
+import { activatedAgent, call, connect, startTestPlatform } from "../fixtures/platform_fixture.ts";
+import { batchOf, readingOf, recordOf } from "../fixtures/platform_uploads.ts";
+import { startPeer } from "../fixtures/started_peer.ts";
+import { until } from "../fixtures/until.ts";
+
+const metrics = { host: "127.0.0.1", port: 0 };
+
+async function withFleet() {
+  const test = await startTestPlatform({ metrics });
+  const agent = await activatedAgent(test, await test.customer("Acme"));
+  using client = connect(test, agent.identity);
+  const alerts = [{
+    severity: AlertSeverity.CRITICAL,
+    code: 8,
+    group: "input",
+    description: 'Jam "1"',
+    since: undefined,
+  }];
+  const reading = { ...readingOf(), alerts } as unknown as Reading;
+  await call(client, { method: client.upload, request: batchOf(agent, { sequence: 1, records: [recordOf(reading)] }) });
+  return test;
+}
+
+const read = (port: number, path = "/metrics", init: RequestInit = {}) =>
+  fetch(`http://127.0.0.1:${port}${path}`, init);
+
+eachDatabase("/metrics has the fleet's numbers, and no more lines with more customers", async () => {
+  await using test = await withFleet();
+  const first = await (await read(test.metricsPort!)).text();
+  for (
+    const line of [
+      "opendca_customers 1",
+      'opendca_agents{state="active"} 1',
+      'opendca_agents{state="revoked"} 0',
+      "opendca_devices 1",
+      "opendca_devices_silent 0",
+      'opendca_alerts_open{severity="critical"} 1',
+      'opendca_webhook_deliveries{state="dead"} 0',
+    ]
+  ) assert(first.split("\n").includes(line), `${line} in\n${first}`);
+  assert.match(first, /^opendca_build_info\{version="[^"]+"\} 1$/m);
+  assert.match(first, /^opendca_store_bytes [1-9]\d+$/m);
+  for (let i = 0; i < 5; i++) await test.customer(`Customer ${i}`);
+  await using other = await startMetrics(test.platform, metrics);
+  const second = await (await read(other.port)).text();
+  assert.match(second, /^opendca_customers 6$/m);
+  assert.equal(second.split("\n").length, first.split("\n").length);
+});
+
+Deno.test("the port of metrics has nothing else, and a port in use is named", async () => {
+  await using test = await withFleet();
+  const port = test.metricsPort!;
+  for (
+    const [path, method, status] of [["/", "GET", 404], ["/metrics", "POST", 405], [
+      "/api/v1/customers",
+      "GET",
+      404,
+    ]] as const
+  ) {
+    const answer = await read(port, path, { method });
+    await answer.body?.cancel();
+    assert.equal(answer.status, status, path);
+  }
+  await assert.rejects(startMetrics(test.platform, { host: "127.0.0.1", port }), UnavailableError);
+});
+
+peerTest("promtool finds nothing to say against the metrics", ["promtool"], async () => {
+  await using test = await withFleet();
+  const text = await (await read(test.metricsPort!)).text();
+  const child = new Deno.Command("promtool", {
+    args: ["check", "metrics"],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  })
+    .spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(text));
+  await writer.close();
+  const { code, stdout, stderr } = await child.output();
+  assert.deepEqual([code, new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr)], [0, ""]);
+});
+
+peerTest("a Prometheus reads them, and answers questions about the fleet", ["prometheus"], async () => {
+  await using test = await withFleet();
+  await using peer = await startPeer("prometheus", "Server is ready to receive web requests", async (folder, port) => {
+    await Deno.writeTextFile(
+      `${folder}/prometheus.yml`,
+      `global: {scrape_interval: 1s, scrape_timeout: 1s}
+scrape_configs: [{job_name: opendca, static_configs: [{targets: ["127.0.0.1:${test.metricsPort}"]}]}]
+`,
+    );
+    return [
+      `--config.file=${folder}/prometheus.yml`,
+      `--storage.tsdb.path=${folder}/data`,
+      `--web.listen-address=127.0.0.1:${port}`,
+    ];
+  });
+  const ask = async (query: string) => {
+    const url = `http://127.0.0.1:${peer.port}/api/v1/query?query=${encodeURIComponent(query)}`;
+    const { data } = await (await fetch(url)).json();
+    return data.result[0]?.value[1];
+  };
+  await until("Prometheus has read the metrics", async () => await ask("opendca_devices") === "1");
+  assert.equal(await ask("up"), "1");
+  assert.equal(await ask('opendca_alerts_open{severity="critical"}'), "1");
+});
