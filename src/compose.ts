@@ -17,6 +17,7 @@ import type { WebAccess } from "./access/web_access.ts";
 import type { AgentConfig } from "./config/agent_config.ts";
 import type { ConfigWatch } from "./config/watch_config.ts";
 import type { AgentApi } from "./link/agent_api.ts";
+import { createBatchSigner } from "./link/batch_signer.ts";
 import { createGrpcAgentApi } from "./link/grpc_agent_api.ts";
 import { identityFiles } from "./link/identity_files.ts";
 import { ledgeredApi } from "./link/ledgered_api.ts";
@@ -241,6 +242,11 @@ function openLink(run: Run, stores: Stores) {
     clock,
     installationId: state.installationId,
     runId,
+    sign: createBatchSigner({
+      disk: store.disk,
+      stateDirectory: config.stateDirectory,
+      identity: () => certificate,
+    }),
     report: reports.uplink,
     time,
   }));

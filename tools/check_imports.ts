@@ -28,6 +28,7 @@ export const allowed: Record<string, string[]> = {
   "src/store": [...shared, "common/host", "proto"],
   "src/link": [...shared, "common/protocol", "common/host", "proto", "src/store"],
   "src/activation": ["common/core", "common/protocol", "common/host", "proto", "src/link"],
+  "src/statement": ["common/core", "common/protocol", "common/reading", "proto"],
   "src/tasks": [
     "common/core",
     "common/protocol",
@@ -120,6 +121,7 @@ export const allowed: Record<string, string[]> = {
     "src/store",
     "src/link",
     "src/activation",
+    "src/statement",
     "src/tasks",
     "src/access",
     "src/update",

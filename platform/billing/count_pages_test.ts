@@ -33,6 +33,7 @@ Deno.test("a counter that falls counts what it counts before and after, never le
   assert.equal(counted, 130);
   assert.deepEqual(marks.find(({ kind }) => kind === "reset"), {
     kind: "reset",
+    beforeAt: at(2),
     at: at(3),
     before: 1100,
     after: 20,

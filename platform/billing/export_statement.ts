@@ -6,7 +6,7 @@ import { cellOf, headingOf } from "./columns.ts";
 import { csvLine } from "./csv_line.ts";
 import { type BillingSettings, type FileForm, separatorsOf, settingsOf } from "./settings.ts";
 import { lineOf, type StatementRecord, type StatementRow } from "./statement.ts";
-import { linesOf, type PartKind, statementOf, statementRows } from "./statements.ts";
+import { linesOf, partKinds, statementOf, statementRows } from "./statements.ts";
 
 export interface StatementFile {
   name: string;
@@ -140,7 +140,7 @@ async function* jsonTexts({ signingKey, ...base }: ExportPlatform, by: TenantBy,
   },`;
   yield `"publicKey":"${Buffer.from(signingKey.publicKey).toString("base64")}",`;
   yield `"value":"${Buffer.from(signature).toString("base64")}"}`;
-  for (const kind of ["rows", "readings", "batches", "certificates"] satisfies PartKind[]) {
+  for (const kind of partKinds) {
     yield `,\n"${kind}":[`;
     let separator = "\n";
     for await (const lines of linesOf(base, by, { number, kind })) {

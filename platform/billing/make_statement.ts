@@ -14,7 +14,7 @@ import { type DayPeriod, periodText, timesOf } from "./period.ts";
 import { type BillingSettings, settingsOf } from "./settings.ts";
 import { basisOf } from "./series.ts";
 import { lineOf, type StatementHead, type StatementRecord, type StatementRow, statementRow } from "./statement.ts";
-import { addLines, addStatement, statementOf, statementRecords } from "./statements.ts";
+import { addLines, addStatement, partKinds, statementOf, statementRecords } from "./statements.ts";
 import { proofLines } from "./proofs.ts";
 
 export interface StatementWanted extends DayPeriod {
@@ -32,7 +32,11 @@ export interface Preview {
   rows: StatementRow[];
 }
 
-type BillingPlatform = Base & { signingKey: SigningKey };
+export type BillingPlatform = Base & {
+  signingKey: SigningKey;
+  /** Of the certificates of agents. */
+  agentAuthority: { certificate: { rawData: ArrayBuffer } };
+};
 
 /** What a statement of now would say; nothing is stored. Throws UsageError. */
 export function previewStatement(platform: Base, by: TenantBy, wanted: StatementWanted): Promise<Preview> {
@@ -66,9 +70,10 @@ export function makeStatement(
     refuseOverlap(all, { ...period, ...scope, supersedes });
     const number = (all[0]?.number ?? 0) + 1;
     const head: StatementHead = { ...draft.head, number };
-    const lines = rows.map(lineOf), hash = createStatementHash();
+    const lines = { rows: rows.map(lineOf), ...await proofLines(tenant, rows, platform.agentAuthority) };
+    const hash = createStatementHash();
     hash.add(lineOf(head));
-    for (const line of lines) hash.add(line);
+    for (const kind of partKinds) for (const line of lines[kind]) hash.add(line);
     const hex = hash.hex();
     const record: StatementRecord = {
       number,
@@ -84,11 +89,7 @@ export function makeStatement(
       keyId: platform.signingKey.keyId,
     };
     await addStatement(tenant, record, await basisOf(tenant, { ...period, deviceIds: draft.parts }));
-    await addLines(tenant, { number, kind: "rows", lines });
-    const proofs = await proofLines(tenant, rows);
-    for (const [kind, lines] of Object.entries(proofs)) {
-      await addLines(tenant, { number, kind: kind as keyof typeof proofs, lines });
-    }
+    for (const kind of partKinds) await addLines(tenant, { number, kind, lines: lines[kind] });
     return {
       answer: record,
       audit: {

@@ -42,7 +42,9 @@ export async function statementOf(tenant: Tenant, number: number): Promise<State
   throw new UsageError(`Cannot find statement ${number}`, "opendca-platform billing list shows them");
 }
 
-export type PartKind = "rows" | "readings" | "batches" | "certificates";
+/** In the order in which they are hashed. */
+export const partKinds = ["rows", "readings", "batches", "certificates"] as const;
+export type PartKind = typeof partKinds[number];
 
 const partTable: RowsOf = {
   table: "statement_parts",

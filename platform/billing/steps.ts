@@ -16,18 +16,18 @@ export interface Point {
 /** Why a step does not count what lies between its two values. */
 export type StepMark =
   /** The counter began again at 0 after its largest number. */
-  | { kind: "wrap"; at: number; before: number; after: number; modulus: number; counted: number }
+  | { kind: "wrap"; beforeAt: number; at: number; before: number; after: number; modulus: number; counted: number }
   /** It fell: a reset, or another board. */
-  | { kind: "reset"; at: number; before: number; after: number }
+  | { kind: "reset"; beforeAt: number; at: number; before: number; after: number }
   /** After a fall, it is where it would be without one: the low values were false. */
-  | { kind: "dip"; at: number; before: number; after: number; peak: number; counted: number }
+  | { kind: "dip"; beforeAt: number; at: number; before: number; after: number; peak: number; counted: number }
   /** It rose faster than any printer prints. */
-  | { kind: "jump"; at: number; before: number; after: number }
+  | { kind: "jump"; beforeAt: number; at: number; before: number; after: number }
   /** After such a jump, it is where it would be without one. */
-  | { kind: "spike"; at: number; before: number; after: number; base: number; counted: number }
+  | { kind: "spike"; beforeAt: number; at: number; before: number; after: number; base: number; counted: number }
   /** Another part of a merged device, such as a new board, goes on with another value. */
-  | { kind: "board"; at: number; before: number; after: number }
-  | { kind: "unit"; at: number; before: string; after: string };
+  | { kind: "board"; beforeAt: number; at: number; before: number; after: number }
+  | { kind: "unit"; beforeAt: number; at: number; before: string; after: string };
 
 /** From `before` to `point`. */
 export interface Step {
@@ -85,10 +85,20 @@ export function stepsOf(
 
 function otherCounter(before: Point, point: Point, isOtherBoard: (a: Point, b: Point) => boolean): Step | undefined {
   if (before.unit !== point.unit) {
-    return { before, point, counted: 0, mark: { kind: "unit", at: point.at, before: before.unit, after: point.unit } };
+    return {
+      before,
+      point,
+      counted: 0,
+      mark: { kind: "unit", beforeAt: before.at, at: point.at, before: before.unit, after: point.unit },
+    };
   }
   if (before.part === point.part || before.value === point.value || !isOtherBoard(before, point)) return undefined;
-  return { before, point, counted: 0, mark: { kind: "board", at: point.at, before: before.value, after: point.value } };
+  return {
+    before,
+    point,
+    counted: 0,
+    mark: { kind: "board", beforeAt: before.at, at: point.at, before: before.value, after: point.value },
+  };
 }
 
 interface Judged {
@@ -107,13 +117,26 @@ function risen({ before, point, falls, jumps }: Judged): Step {
     const counted = Math.max(0, value - back.peak - back.gained);
     falls.splice(0);
     if (counted <= mostIn(at - back.at)) {
-      const mark: StepMark = { kind: "dip", at, before: before.value, after: value, peak: back.peak, counted };
+      const mark: StepMark = {
+        kind: "dip",
+        beforeAt: before.at,
+        at,
+        before: before.value,
+        after: value,
+        peak: back.peak,
+        counted,
+      };
       return { before, point, counted, mark };
     }
   }
   if (gain > mostIn(at - before.at)) {
     jumps.push({ base: before.value, at });
-    return { before, point, counted: 0, mark: { kind: "jump", at, before: before.value, after: value } };
+    return {
+      before,
+      point,
+      counted: 0,
+      mark: { kind: "jump", beforeAt: before.at, at, before: before.value, after: value },
+    };
   }
   for (const fall of falls) fall.gained += gain;
   return { before, point, counted: gain };
@@ -129,7 +152,7 @@ function fallen({ before, point, falls, jumps }: Judged): Step {
       before,
       point,
       counted,
-      mark: { kind: "spike", at, before: before.value, after: value, base: over.base, counted },
+      mark: { kind: "spike", beforeAt: before.at, at, before: before.value, after: value, base: over.base, counted },
     };
   }
   const modulus = moduli.find((most) =>
@@ -138,11 +161,21 @@ function fallen({ before, point, falls, jumps }: Judged): Step {
   );
   if (modulus !== undefined) {
     const counted = modulus - before.value + value;
-    return { before, point, counted, mark: { kind: "wrap", at, before: before.value, after: value, modulus, counted } };
+    return {
+      before,
+      point,
+      counted,
+      mark: { kind: "wrap", beforeAt: before.at, at, before: before.value, after: value, modulus, counted },
+    };
   }
   for (const fall of falls) fall.low = Math.min(fall.low, value);
   falls.push({ peak: before.value, at, low: value, gained: 0 });
-  return { before, point, counted: 0, mark: { kind: "reset", at, before: before.value, after: value } };
+  return {
+    before,
+    point,
+    counted: 0,
+    mark: { kind: "reset", beforeAt: before.at, at, before: before.value, after: value },
+  };
 }
 
 function mostIn(ms: number): number {

@@ -20,6 +20,8 @@ export interface DecodedRecord {
 
 export interface DecodedBatch {
   records: DecodedRecord[];
+  /** All of them as they were uploaded, those that are refused included. */
+  parts: Uint8Array[];
   /** Ids of records that can never be stored, and the reasons. */
   refused: { recordId: string; why: string }[];
 }
@@ -48,7 +50,7 @@ export function decodeBatch(batch: Batch): DecodedBatch {
       RejectionReason.MALFORMED,
     );
   }
-  const decoded: DecodedBatch = { records: [], refused: [] };
+  const decoded: DecodedBatch = { records: [], parts, refused: [] };
   for (const bytes of parts) {
     const record = decodeRecord(bytes);
     const why = bytes.length > maxRecordBytes ? `it has ${bytes.length} bytes` : whyRefused(record);

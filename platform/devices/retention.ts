@@ -73,6 +73,7 @@ export async function dropOld(
     }
   }
   dropped += await dropRows(store, { table: "records", column: "received_at", before: cutoffs.records, signal });
+  dropped += await dropRows(store, { table: "batch_seals", column: "received_at", before: cutoffs.records, signal });
   dropped += store.engine === "sqlite"
     ? await dropSamples(store, { before: cutoffs.samples, signal })
     : await dropRows(store, { table: "samples", column: "observed_at", before: cutoffs.samples, signal });
@@ -128,6 +129,7 @@ async function dropRows(
 
 const tableKeys = {
   records: "customer_id, agent_id, record_id, received_at",
+  batch_seals: "customer_id, agent_id, received_at, epoch, sequence",
   samples: "customer_id, device_id, kind, name, observed_at, origin",
   alerts: "customer_id, device_id, alert_key, first_seen_at, origin",
   raised_alerts: "customer_id, alert_id",

@@ -14,6 +14,7 @@ import {
   RejectionReason,
   type UploadResponse,
 } from "../../proto/gen/opendca/v1/batch.ts";
+import { keepSeal } from "./batch_seals.ts";
 import { BatchRefusedError, decodeBatch, type DecodedRecord } from "./decode_batch.ts";
 import { recordTime } from "./record_time.ts";
 import type { Observed } from "./find_device.ts";
@@ -99,7 +100,8 @@ async function storeBatch(
 ): Promise<Rejection | undefined> {
   const { tenant } = caller;
   const at = platform.clock.now();
-  const rejection = await storeRecords(platform, caller, { batch, at });
+  const { rejection, parts } = await storeRecords(platform, caller, { batch, at });
+  await sealOrTell(platform, caller, { batch, at, records: parts });
   await addBatch(tenant, { key, batchId: batch.batchId, digest, at, records: batch.recordCount, rejection });
   if (rejection === undefined) return undefined;
   await appendAudit(tenant.transaction, {
@@ -119,21 +121,44 @@ async function storeRecords(
   platform: Platform,
   caller: TenantAgent,
   { batch, at }: Arrived,
-): Promise<Rejection | undefined> {
+): Promise<{ rejection?: Rejection; parts?: Uint8Array[] }> {
   try {
-    const { records, refused } = decodeBatch(batch);
+    const { records, parts, refused } = decodeBatch(batch);
     await storeDecoded(platform, caller, { records, at });
-    if (refused.length === 0) return undefined;
-    return {
+    if (refused.length === 0) return { parts };
+    const rejection = {
       sequence: batch.sequence,
       reason: RejectionReason.INVALID_RECORD,
       message: `${refused.length} of ${batch.recordCount} records refused; the first because ${refused[0]!.why}`,
       recordIds: refused.map(({ recordId }) => recordId),
     };
+    return { rejection, parts };
   } catch (error) {
     if (!(error instanceof BatchRefusedError)) throw error;
-    return { sequence: batch.sequence, reason: error.reason, message: error.message, recordIds: [] };
+    return {
+      rejection: { sequence: batch.sequence, reason: error.reason, message: error.message, recordIds: [] },
+    };
   }
+}
+
+/* The records are stored in any case: what is billed by them says that it is not proved. */
+async function sealOrTell(
+  platform: Platform,
+  caller: TenantAgent,
+  { batch, at, records }: Arrived & { records: readonly Uint8Array[] | undefined },
+): Promise<void> {
+  const fault = await keepSeal(caller, { batch, at, records });
+  if (fault === "" || fault === "refused") return;
+  const { tenant, agentId } = caller, sequence = Number(batch.sequence);
+  await appendAudit(tenant.transaction, {
+    at,
+    customerId: tenant.customerId,
+    actor: { kind: "agent", name: agentId },
+    action: fault === "gap" ? "batchChainBroken" : "batchNotProved",
+    subject: agentId,
+    detail: { sequence, fault },
+  });
+  tenant.transaction.afterCommit(() => platform.log("batchNotProved", { agentId, sequence, fault }));
 }
 
 /** Reads the data for all records before the first one, and writes all changes after the last one. */

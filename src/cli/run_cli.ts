@@ -34,6 +34,7 @@ const commands: Record<string, () => Promise<AddCommand>> = {
   doctor: async () => (await import("./doctor_command.ts")).addDoctorCommand,
   update: async () => (await import("./update_command.ts")).addUpdateCommand,
   verify: async () => (await import("./verify_command.ts")).addVerifyCommand,
+  "verify-statement": async () => (await import("./verify_statement_command.ts")).addVerifyStatementCommand,
   ping: async () => (await import("./ping_command.ts")).addPingCommand,
   completions: async () => (await import("./completions_command.ts")).addCompletionsCommand,
 };

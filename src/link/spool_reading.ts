@@ -12,6 +12,7 @@ import { maxPayloadBytes, maxPlainBytes } from "../../common/protocol/limits.ts"
 import type { MaskableField } from "../../common/reading/maskable_fields.ts";
 import type { UptimeMark } from "../store/clock_book.ts";
 import type { EncodedBatch } from "./agent_api.ts";
+import type { BatchSigner } from "./batch_signer.ts";
 import { RejectedError } from "../../common/core/errors.ts";
 import type { Reading } from "../../common/reading/reading.ts";
 import type { Batch, SpoolRecord } from "../store/spool_record.ts";
@@ -76,8 +77,11 @@ export function recordOfTaskResult(
  * The message for a batch: the encoded records joined, compressed with gzip. Throws `RejectedError` if it is larger
  * than the platform accepts.
  */
-export function encodeBatch(batch: Batch, sender: { installationId: string; runId: string }): EncodedBatch {
-  const plain = recordList(batch.records.map(sentBytes));
+export function encodeBatch(
+  batch: Batch,
+  { sign, ...sender }: { installationId: string; runId: string; sign?: BatchSigner | undefined },
+): EncodedBatch {
+  const records = batch.records.map(sentBytes), plain = recordList(records);
   const payload = plain.length <= maxPlainBytes ? gzipSync(plain) : undefined;
   if (payload === undefined || payload.length > maxPayloadBytes) {
     throw new RejectedError(
@@ -92,8 +96,9 @@ export function encodeBatch(batch: Batch, sender: { installationId: string; runI
     agentEpoch: batch.epoch,
     compression: Compression.GZIP,
     payload: asBuffer(payload),
-    recordCount: batch.records.length,
+    recordCount: records.length,
     ...sender,
+    seal: sign?.(batch, records),
   });
 }
 

@@ -10,6 +10,7 @@ import { createWake } from "../../common/core/wake.ts";
 import type { Batch } from "../store/spool_record.ts";
 import type { Spool } from "../store/spool.ts";
 import type { AgentApi, EncodedBatch } from "./agent_api.ts";
+import type { BatchSigner } from "./batch_signer.ts";
 import { jitteredBackoff, withRetry, withTimeout } from "./retry.ts";
 import { encodeBatch } from "./spool_reading.ts";
 
@@ -33,6 +34,8 @@ export interface UplinkOptions {
   clock: Clock;
   installationId: string;
   runId: string;
+  /** Default: batches are not signed. */
+  sign?: BatchSigner | undefined;
   report(event: UplinkEvent): void;
   /** Difference between the machine's clock and the platform's; without it nothing is corrected. */
   time?: Pick<ClockBook, "beginMeasure" | "correct"> & {
@@ -130,11 +133,11 @@ export function startUplink(options: UplinkOptions): Uplink {
 }
 
 /** Sends one batch, and measures the machine's clock with the response. */
-function createBatchSender({ api, installationId, runId, time }: UplinkOptions) {
+function createBatchSender({ api, installationId, runId, time, sign }: UplinkOptions) {
   /** The last sent batch, so that a repetition has the same bytes. */
   let encoded: EncodedBatch | undefined;
   return async (batch: Batch, signal: AbortSignal): Promise<{ answer: UploadResponse; bytes: number }> => {
-    if (encoded?.message.batchId !== batch.batchId) encoded = encodeBatch(batch, { installationId, runId });
+    if (encoded?.message.batchId !== batch.batchId) encoded = encodeBatch(batch, { installationId, runId, sign });
     const { message } = encoded;
     const measure = time?.beginMeasure();
     const answer = await api.upload(encoded, signal);

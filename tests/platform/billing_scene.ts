@@ -11,7 +11,12 @@ import { addTestCustomer, looseTenant } from "../fixtures/loose_queries.ts";
 import { type MovedClock, movedClock } from "../fixtures/platform_fixture.ts";
 
 export interface BillingScene extends AsyncDisposable {
-  platform: { store: Store; clock: MovedClock; signingKey: SigningKey };
+  platform: {
+    store: Store;
+    clock: MovedClock;
+    signingKey: SigningKey;
+    agentAuthority: { certificate: { rawData: ArrayBuffer } };
+  };
   by: TenantBy;
   tenant: Tenant;
   agents: [berlin: string, munich: string];
@@ -38,7 +43,12 @@ export async function billingScene(store?: Store, name = "Acme"): Promise<Billin
   });
   const tenant = looseTenant(own, customerId);
   return {
-    platform: { store: own, clock: movedClock(new Date(madeAt)), signingKey: loadSigningKey(createSigningKeyPem()) },
+    platform: {
+      store: own,
+      clock: movedClock(new Date(madeAt)),
+      signingKey: loadSigningKey(createSigningKeyPem()),
+      agentAuthority: { certificate: { rawData: new ArrayBuffer(8) } },
+    },
     by: { actor: { kind: "operator", name: "eva" }, tenant: customerId },
     tenant,
     agents,

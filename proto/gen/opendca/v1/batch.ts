@@ -248,6 +248,26 @@ export interface Batch {
   installationId: string;
   /** Of this process: see AgentStatus.run_id. */
   runId: string;
+  /** What proves that the agent made the records. Not set by agents before 0.2, and where the agent has no key. */
+  seal: BatchSeal | undefined;
+}
+
+/**
+ * The agent's signature of a batch. The head is the SHA-256 of the ASCII text
+ *
+ *   opendca.batch.v1 LF agent_epoch LF sequence LF batch_id LF record_count LF hex(root) LF hex(previous) LF
+ *
+ * and is what is signed. Each head holds the one before, so that a batch that was removed or put in is seen.
+ */
+export interface BatchSeal {
+  /** Root of the Merkle tree (RFC 9162, section 2.1) over the records as they are in the payload: SHA-256, 32 bytes. */
+  root: Buffer;
+  /** The head of the batch that the agent signed before, of any epoch; empty for its first one. */
+  previous: Buffer;
+  /** ECDSA with P-256 and SHA-256 over the text, by the key of the certificate: r and s, 32 bytes each. */
+  signature: Buffer;
+  /** SHA-256 of the agent's certificate in DER. */
+  certificateDigest: Buffer;
 }
 
 export interface RecordList {
@@ -354,6 +374,7 @@ function createBaseBatch(): Batch {
     recordCount: 0,
     installationId: "",
     runId: "",
+    seal: undefined,
   };
 }
 
@@ -385,6 +406,9 @@ export const Batch: MessageFns<Batch> = {
     }
     if (message.runId !== "") {
       writer.uint32(66).string(message.runId);
+    }
+    if (message.seal !== undefined) {
+      BatchSeal.encode(message.seal, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -466,6 +490,14 @@ export const Batch: MessageFns<Batch> = {
             message.runId = reader.string();
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.seal = BatchSeal.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -508,6 +540,7 @@ export const Batch: MessageFns<Batch> = {
         : isSet(object.run_id)
         ? globalThis.String(object.run_id)
         : "",
+      seal: isSet(object.seal) ? BatchSeal.fromJSON(object.seal) : undefined,
     };
   },
 
@@ -537,6 +570,9 @@ export const Batch: MessageFns<Batch> = {
     if (message.runId !== "") {
       obj.runId = message.runId;
     }
+    if (message.seal !== undefined) {
+      obj.seal = BatchSeal.toJSON(message.seal);
+    }
     return obj;
   },
 
@@ -553,6 +589,133 @@ export const Batch: MessageFns<Batch> = {
     message.recordCount = object.recordCount ?? 0;
     message.installationId = object.installationId ?? "";
     message.runId = object.runId ?? "";
+    message.seal = (object.seal !== undefined && object.seal !== null) ? BatchSeal.fromPartial(object.seal) : undefined;
+    return message;
+  },
+};
+
+function createBaseBatchSeal(): BatchSeal {
+  return {
+    root: Buffer.alloc(0),
+    previous: Buffer.alloc(0),
+    signature: Buffer.alloc(0),
+    certificateDigest: Buffer.alloc(0),
+  };
+}
+
+export const BatchSeal: MessageFns<BatchSeal> = {
+  encode(message: BatchSeal, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.root.length !== 0) {
+      writer.uint32(10).bytes(message.root);
+    }
+    if (message.previous.length !== 0) {
+      writer.uint32(18).bytes(message.previous);
+    }
+    if (message.signature.length !== 0) {
+      writer.uint32(26).bytes(message.signature);
+    }
+    if (message.certificateDigest.length !== 0) {
+      writer.uint32(34).bytes(message.certificateDigest);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BatchSeal {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBatchSeal();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.root = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.previous = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.signature = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.certificateDigest = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): BatchSeal {
+    return {
+      root: isSet(object.root) ? Buffer.from(bytesFromBase64(object.root)) : Buffer.alloc(0),
+      previous: isSet(object.previous) ? Buffer.from(bytesFromBase64(object.previous)) : Buffer.alloc(0),
+      signature: isSet(object.signature) ? Buffer.from(bytesFromBase64(object.signature)) : Buffer.alloc(0),
+      certificateDigest: isSet(object.certificateDigest)
+        ? Buffer.from(bytesFromBase64(object.certificateDigest))
+        : isSet(object.certificate_digest)
+        ? Buffer.from(bytesFromBase64(object.certificate_digest))
+        : Buffer.alloc(0),
+    };
+  },
+
+  toJSON(message: BatchSeal): unknown {
+    const obj: any = {};
+    if (message.root.length !== 0) {
+      obj.root = base64FromBytes(message.root);
+    }
+    if (message.previous.length !== 0) {
+      obj.previous = base64FromBytes(message.previous);
+    }
+    if (message.signature.length !== 0) {
+      obj.signature = base64FromBytes(message.signature);
+    }
+    if (message.certificateDigest.length !== 0) {
+      obj.certificateDigest = base64FromBytes(message.certificateDigest);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<BatchSeal>): BatchSeal {
+    return BatchSeal.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BatchSeal>): BatchSeal {
+    const message = createBaseBatchSeal();
+    message.root = object.root ?? Buffer.alloc(0);
+    message.previous = object.previous ?? Buffer.alloc(0);
+    message.signature = object.signature ?? Buffer.alloc(0);
+    message.certificateDigest = object.certificateDigest ?? Buffer.alloc(0);
     return message;
   },
 };

@@ -1,0 +1,214 @@
+/** Whether the numbers of a statement are those that the agents read. Needs nothing but the file. Pure. */
+import { Buffer } from "node:buffer";
+import { isSignedBy, keyIdOf } from "../../common/protocol/signature.ts";
+import { canonicalJson, createStatementHash, signedHash } from "../../common/protocol/statement_lines.ts";
+import { maybeDeviceSerial } from "../../common/reading/device_evidence.ts";
+import {
+  type Evidence,
+  type Pins,
+  readEvidence,
+  readingKey,
+  type ReadingVerdict,
+  type SigningAgent,
+} from "./proved_readings.ts";
+import type { Reading, Row, StatementFile, StepMark } from "./statement_file.ts";
+
+export interface RowVerdict {
+  row: number;
+  serial: string | null;
+  meter: string;
+  billed: number;
+  kind: "proved" | "unproved" | "wrong";
+  /** Empty for a proved one. */
+  why: string;
+}
+
+export interface StatementVerdict {
+  /** What is wrong apart from single rows. */
+  problems: string[];
+  notes: string[];
+  rows: RowVerdict[];
+  agents: SigningAgent[];
+  authorities: string[];
+  platformKey: string;
+}
+
+export interface VerifyPins extends Pins {
+  /** Id of the platform's signing key. */
+  platformKey?: string | undefined;
+}
+
+export function verifyStatement(file: StatementFile, pins: VerifyPins = {}): StatementVerdict {
+  const problems = headProblems(file, pins);
+  const evidence = readEvidence(file, pins);
+  const rows = file.rows.map((row, i): RowVerdict => {
+    const { meter, billed, device } = row;
+    const verdict = row.row === i + 1 ? rowVerdict(row, file, evidence) : wrong("it has another number");
+    return { row: i + 1, serial: device.serial, meter, billed, ...verdict };
+  });
+  return {
+    problems: [...problems, ...evidence.problems],
+    notes: evidence.notes,
+    rows,
+    agents: evidence.agents,
+    authorities: evidence.authorities,
+    platformKey: file.signature.keyId,
+  };
+}
+
+function headProblems(file: StatementFile, pins: VerifyPins): string[] {
+  const { statement, hash, signature, rows, readings, batches, certificates } = file;
+  const problems: string[] = [];
+  const own = createStatementHash();
+  for (const line of [statement, ...rows, ...readings, ...batches, ...certificates]) own.add(canonicalJson(line));
+  if (own.hex() !== hash) problems.push("the file is not what the platform made: its hash is another one");
+  if (statement.rows !== rows.length) {
+    problems.push(`it has ${rows.length} rows, and says that it has ${statement.rows}`);
+  }
+  if (!isPeriod(statement.period)) problems.push("its days are not the times of its period in the time zone");
+  const publicKey = Buffer.from(String(signature.publicKey), "base64"),
+    value = Buffer.from(String(signature.value), "base64");
+  const isExact = publicKey.toString("base64") === signature.publicKey && value.toString("base64") === signature.value;
+  const isSigned = isExact && keyIdOf(publicKey) === signature.keyId &&
+    isSignedBy(publicKey, { context: "opendca.statement.v1", message: signedHash(hash), signature: value });
+  if (!isSigned) problems.push("the platform's signature of the statement is wrong");
+  if (pins.platformKey !== undefined && pins.platformKey !== signature.keyId) {
+    problems.push("it is signed by another platform than the one that you trust");
+  }
+  return problems;
+}
+
+function isPeriod({ fromDay, toDay, zone, from, until }: StatementFile["statement"]["period"]): boolean {
+  const begin = (day: Temporal.PlainDate) => day.toZonedDateTime({ timeZone: zone }).epochMilliseconds;
+  try {
+    return begin(Temporal.PlainDate.from(fromDay)) === Date.parse(from) &&
+      begin(Temporal.PlainDate.from(toDay).add({ days: 1 })) === Date.parse(until);
+  } catch {
+    return false; // Neither days nor a zone.
+  }
+}
+
+type Verdict = Pick<RowVerdict, "kind" | "why">;
+
+const wrong = (why: string): Verdict => ({ kind: "wrong", why });
+const unproved = (why: string): Verdict => ({ kind: "unproved", why });
+/* Meters may count metres with decimals. */
+const isNear = (a: number, b: number) => Math.abs(a - b) < 1e-6;
+
+function rowVerdict(row: Row, file: StatementFile, evidence: Evidence): Verdict {
+  const { first, last, counted, estimated, corrected, adjusted, billed } = row;
+  const numbers = [counted, estimated, corrected, adjusted, billed];
+  if (!numbers.every(Number.isFinite) || !isNear(counted + estimated + corrected + adjusted, billed)) {
+    return wrong("its parts do not add up to what is billed");
+  }
+  const found = evidence.readings;
+  const ends = [first, last].map((reading) => reading === null ? undefined : endVerdict(row, reading, found));
+  const bad = ends.find((end) => end?.kind === "wrong");
+  if (bad !== undefined) return bad;
+  const order = orderFault(row, file);
+  if (order !== undefined) return wrong(order);
+  const isCorrected = row.marks.some(({ kind }) => kind === "corrected");
+  if (first === null || last === null) {
+    if (counted !== 0) return wrong("it counts without readings");
+  } else if (!isCorrected) {
+    const steps = countedVerdict(row, first, last, found);
+    if (steps.kind !== "proved") return steps;
+  }
+  const open = ends.find((end) => end?.kind === "unproved");
+  if (open !== undefined) return open;
+  if (isCorrected) return unproved("a person corrected some of it");
+  if (adjusted !== 0) return unproved(`${adjusted} came late to an earlier statement`);
+  if (estimated !== 0) return unproved(`${estimated} are estimated`);
+  if (first !== null && last !== null && !isOneDevice(first, last, found)) {
+    return unproved("its readings have no serial number");
+  }
+  return { kind: "proved", why: "" };
+}
+
+function verdictAt(device: string, at: number, readings: Evidence["readings"]): ReadingVerdict {
+  return readings.get(readingKey(device, at)) ?? { kind: "wrong", why: "its proof is not in the file" };
+}
+
+function endVerdict(row: Row, reading: Reading, readings: Evidence["readings"]): Verdict {
+  const verdict = verdictAt(reading.device, Date.parse(reading.at), readings);
+  const name = `the reading of ${reading.at}`;
+  if (verdict.kind !== "proved") return { kind: verdict.kind, why: `${name}: ${verdict.why}` };
+  const meter = verdict.meters.get(row.meter);
+  if (meter === undefined) return wrong(`${name} has no meter ${row.meter}`);
+  if (meter.value !== reading.value) {
+    return wrong(`${name}: the agent read ${meter.value}, and the statement says ${reading.value}`);
+  }
+  if (meter.unit !== row.unit && !row.marks.some(({ kind }) => kind === "unit")) {
+    return wrong(`${name} has another unit`);
+  }
+  const [told, read] = [row.device.serial, verdict.serial].map((serial) => maybeDeviceSerial(serial));
+  if (told != null && read != null && told !== read) {
+    return wrong(`${name} is of a device with the serial number ${verdict.serial}`);
+  }
+  return { kind: "proved", why: "" };
+}
+
+/* By its serial number, or else by the agent's own id of it. */
+function isOneDevice(first: Reading, last: Reading, readings: Evidence["readings"]): boolean {
+  const [a, b] = [first, last].map(({ device, at }) => verdictAt(device, Date.parse(at), readings));
+  if (a?.kind !== "proved" || b?.kind !== "proved") return false;
+  if (a.serial !== null && b.serial !== null) return true;
+  return a.agent === b.agent && a.deviceKey !== "" && a.deviceKey === b.deviceKey;
+}
+
+function orderFault({ first, last, marks }: Row, { statement: { period } }: StatementFile): string | undefined {
+  const [from, until] = [Date.parse(period.from), Date.parse(period.until)];
+  if (first === null || last === null) return undefined;
+  const [begin, end] = [Date.parse(first.at), Date.parse(last.at)];
+  if (!(begin <= end) || !(end <= until)) return "its readings are not in the order of the period";
+  const isWhole = !marks.some(({ kind }) => kind === "moved");
+  const minutes = (ms: number) => Math.round(ms / 60_000);
+  if (
+    isWhole && (first.minutesAfterBegin !== minutes(begin - from) || last.minutesBeforeEnd !== minutes(until - end))
+  ) {
+    return "its readings are not as far from the ends of the period as it says";
+  }
+  if (begin > from && isWhole && end > from && !marks.some(({ kind }) => kind === "noneBefore")) {
+    return "its first reading is not from before the period";
+  }
+  return undefined;
+}
+
+const steps = ["wrap", "reset", "dip", "jump", "spike", "board", "unit"];
+
+/** Whether what it counts follows from its readings, and from those around the steps that count otherwise. */
+function countedVerdict(row: Row, first: Reading, last: Reading, readings: Evidence["readings"]): Verdict {
+  let counted = last.value - first.value, open: Verdict | undefined;
+  for (const mark of row.marks) {
+    if (!steps.includes(mark.kind)) continue;
+    if (mark.kind === "unit" || mark.kind === "board") return unproved("another counter goes on in the period");
+    const { before, after, counted: own = 0 } = mark;
+    if (typeof before !== "number" || typeof after !== "number" || !Number.isFinite(own)) {
+      return wrong("a step is damaged");
+    }
+    if (own < 0 || own > mostOf(mark, before, after)) return wrong(`a step of ${mark.kind} counts ${own}`);
+    counted += own - (after - before);
+    const verdict = stepVerdict(row, mark, first.device, readings);
+    if (verdict.kind === "wrong") return verdict;
+    if (verdict.kind === "unproved") open = verdict;
+  }
+  if (!isNear(counted, row.counted)) return wrong(`by its readings it counts ${counted}, and it says ${row.counted}`);
+  return open ?? { kind: "proved", why: "" };
+}
+
+/** What a step may count at most. */
+function mostOf({ kind, ...mark }: StepMark, before: number, after: number): number {
+  const { modulus, base, peak } = mark as { modulus?: number; base?: number; peak?: number };
+  if (kind === "wrap") return (modulus ?? 0) - before + after;
+  if (kind === "dip") return after - (peak ?? Infinity);
+  return kind === "spike" ? after - (base ?? Infinity) : 0;
+}
+
+function stepVerdict(row: Row, mark: StepMark, device: string, readings: Evidence["readings"]): Verdict {
+  for (const [at, value] of [[mark.beforeAt, mark.before], [mark.at, mark.after]] as const) {
+    const verdict = verdictAt(device, Number(at), readings);
+    if (verdict.kind !== "proved") return { kind: verdict.kind, why: `a reading at a step: ${verdict.why}` };
+    if (verdict.meters.get(row.meter)?.value !== value) return wrong("a reading at a step is not what the agent read");
+  }
+  return { kind: "proved", why: "" };
+}

@@ -1,0 +1,266 @@
+/** Statements with proofs: what the agent signed is what is billed, and each alteration is found. */
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { UsageError } from "../../common/core/errors.ts";
+import { denoDisk } from "../../common/host/disk.ts";
+import type { SigningKey } from "../../common/protocol/signature.ts";
+import { canonicalJson, createStatementHash, signedHash } from "../../common/protocol/statement_lines.ts";
+import { changeBillingSettings } from "../../platform/billing/settings.ts";
+import { exportStatement } from "../../platform/billing/export_statement.ts";
+import { makeStatement } from "../../platform/billing/make_statement.ts";
+import { dropOld } from "../../platform/devices/retention.ts";
+import { Batch, Record as UploadedRecord } from "../../proto/gen/opendca/v1/batch.ts";
+import { createBatchSigner } from "../../src/link/batch_signer.ts";
+import { parseStatement, type StatementFile } from "../../src/statement/statement_file.ts";
+import { type StatementVerdict, type VerifyPins, verifyStatement } from "../../src/statement/verify_statement.ts";
+import { eachDatabase } from "../fixtures/each_database.ts";
+import { batchOf, type Bench, readingOf, recordOf, startBench } from "../fixtures/platform_uploads.ts";
+
+const day = 86_400_000;
+const today = Math.floor(Date.now() / day) * day;
+const ago = (days: number) => new Date(today - days * day + day / 2);
+const dayText = (days: number) => ago(days).toISOString().slice(0, 10);
+const period = { fromDay: dayText(20), toDay: dayText(5) };
+
+interface Scene extends Bench {
+  by: { actor: "platform"; tenant: string };
+  /** Uploads readings of `total` as one signed batch. */
+  send(values: Record<number, number>, alter?: (batch: Batch) => Batch): Promise<void>;
+  /** A statement of the period, as it is exported. */
+  statement(): Promise<string>;
+}
+
+async function signedScene(): Promise<Scene> {
+  const bench = await startBench();
+  const folder = await Deno.makeTempDir();
+  const { agent, platform } = bench;
+  const identity = () => ({ keyPem: agent.identity.privateKeyPem, certificatePem: agent.identity.chain });
+  let sequence = 0;
+  const by = { actor: "platform" as const, tenant: agent.tenant.customerId };
+  return {
+    ...bench,
+    by,
+    async send(values, alter = (batch) => batch) {
+      // A new one each time, as after a restart of the agent.
+      const sign = createBatchSigner({ disk: denoDisk, stateDirectory: folder, identity });
+      const records = Object.entries(values).map(([days, total]) => {
+        const observedAt = ago(Number(days));
+        return recordOf(readingOf({ total, observedAt }), { observedAt });
+      });
+      const batch = batchOf(agent, { sequence: ++sequence, records });
+      const { agentEpoch: epoch, batchId } = batch;
+      const seal = sign(
+        { epoch, sequence, batchId, formedAt: new Date(), records: [] },
+        records.map((record) => UploadedRecord.encode(record).finish()),
+      );
+      await bench.upload(alter({ ...batch, seal }));
+    },
+    async statement() {
+      await changeBillingSettings(platform.platform, by, { meters: ["total"] });
+      const { number } = await makeStatement(platform.platform, by, period);
+      const { parts } = await exportStatement(platform.platform, by, { number, form: "json" });
+      return await new Response(ReadableStream.from(parts)).text();
+    },
+    async [Symbol.asyncDispose]() {
+      await bench[Symbol.asyncDispose]();
+      await Deno.remove(folder, { recursive: true });
+    },
+  };
+}
+
+const verify = (text: string, pins?: VerifyPins) => verifyStatement(parseStatement(text), pins);
+const kinds = ({ rows }: StatementVerdict) => rows.map(({ kind }) => kind);
+
+/** With the false value of a reset in the period, so that the proof has a step. */
+const values = { 21: 1000, 18: 1100, 12: 40, 9: 90, 6: 160 };
+
+eachDatabase("a statement of signed readings is proved without the platform", async () => {
+  await using scene = await signedScene();
+  await scene.send({ 21: 1000, 18: 1100 });
+  await scene.send({ 12: 40, 9: 90 });
+  await scene.send({ 6: 160 });
+  const verdict = verify(await scene.statement());
+  assert.deepEqual(verdict.problems, []);
+  assert.deepEqual(verdict.notes, []);
+  assert.deepEqual(verdict.rows, [
+    { row: 1, serial: "ABC12345", meter: "total", billed: 220, kind: "proved", why: "" },
+  ]);
+  assert.equal(verdict.agents[0]!.agent, scene.agent.agentId);
+});
+
+eachDatabase("what is not signed is told, and is no error", async () => {
+  await using scene = await signedScene();
+  await scene.send({ 21: 1000 });
+  // An agent of an earlier version.
+  await scene.send({ 6: 1200 }, ({ seal: _, ...batch }) => Batch.create(batch));
+  const verdict = verify(await scene.statement());
+  assert.deepEqual([verdict.problems, kinds(verdict)], [[], ["unproved"]]);
+  assert.match(verdict.rows[0]!.why, /the agent did not sign it/);
+});
+
+eachDatabase(
+  "a seal of other records, by another key or of a damaged form proves nothing, and is audited",
+  async () => {
+    const alterations: [RegExp, (batch: Batch) => Batch][] = [
+      [/not what the agent signed/, (batch) => ({ ...batch, seal: { ...batch.seal!, root: Buffer.alloc(32, 7) } })],
+      [/signature of its batch was wrong/, (batch) => ({
+        ...batch,
+        seal: { ...batch.seal!, signature: Buffer.alloc(64, 7) },
+      })],
+      [/unknown key/, (batch) => ({ ...batch, seal: { ...batch.seal!, certificateDigest: Buffer.alloc(32, 7) } })],
+      [/did not sign it/, (batch) => ({ ...batch, seal: { ...batch.seal!, signature: Buffer.alloc(3) } })],
+    ];
+    for (const [why, alter] of alterations) {
+      await using scene = await signedScene();
+      await scene.send({ 21: 1000 });
+      await scene.send({ 6: 1200 }, alter);
+      const verdict = verify(await scene.statement());
+      assert.deepEqual([verdict.problems, kinds(verdict)], [[], ["unproved"]]);
+      assert.match(verdict.rows[0]!.why, why);
+      const audit = await scene.platform.queries.all<{ action: string }>("SELECT action FROM audit_log");
+      assert.ok(audit.some(({ action }) => action === "batchNotProved"));
+    }
+  },
+);
+
+eachDatabase("a batch that is missing in the chain is told", async () => {
+  await using scene = await signedScene();
+  await scene.send({ 21: 1000 });
+  await scene.send({ 12: 1100 }, (batch) => ({ ...batch, seal: { ...batch.seal!, previous: Buffer.alloc(32, 7) } }));
+  await scene.send({ 6: 1200 });
+  const verdict = verify(await scene.statement());
+  assert.ok(verdict.notes.length > 0 || verdict.problems.length > 0);
+});
+
+eachDatabase("a statement keeps its proof when the readings are gone", async () => {
+  await using scene = await signedScene();
+  await scene.send(values);
+  const text = await scene.statement();
+  await dropOld(scene.platform.platform.store, {
+    now: new Date(today + 400 * day),
+    retention: { recordDays: 35, sampleDays: 1096 },
+  });
+  const { parts } = await exportStatement(scene.platform.platform, scene.by, { number: 1, form: "json" });
+  assert.equal(await new Response(ReadableStream.from(parts)).text(), text);
+  assert.deepEqual(kinds(verify(text)), ["proved"]);
+});
+
+Deno.test("what the reader trusts is asked for: the authority, the agents, the platform", async () => {
+  await using scene = await signedScene();
+  await scene.send(values);
+  const text = await scene.statement(), { agents, authorities, platformKey } = verify(text);
+  const sound: VerifyPins = { authority: authorities[0], agents: [agents[0]!.key], platformKey };
+  assert.deepEqual([verify(text, sound).problems, kinds(verify(text, sound))], [[], ["proved"]]);
+  for (const name of ["authority", "agents", "platformKey"] as const) {
+    const other = name === "agents" ? ["0".repeat(64)] : "0".repeat(name === "authority" ? 64 : 16);
+    const verdict = verify(text, { ...sound, [name]: other });
+    assert.ok(verdict.problems.length > 0, name);
+  }
+});
+
+type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
+
+/** Each value in turn: altered in several ways, left out, and where it is a list, with one element more and less. */
+function* alterations(value: Json, path: string[] = []): Generator<{ path: string[]; altered: Json | undefined }> {
+  if (typeof value === "number") {
+    for (const other of [value + 1, value - 0.5, -value - 1]) yield { path, altered: other };
+  }
+  if (typeof value === "boolean") yield { path, altered: !value };
+  if (value === null) { for (const other of ["x", 0]) yield { path, altered: other }; }
+  if (typeof value === "string") {
+    for (const at of new Set([0, Math.floor(value.length / 2), value.length - 1])) {
+      if (at < 0 || at >= value.length) continue;
+      const other = /[0-9]/.test(value[at]!) ? String((Number(value[at]) + 1) % 10) : value[at] === "b" ? "c" : "b";
+      yield { path, altered: `${value.slice(0, at)}${other}${value.slice(at + 1)}` };
+    }
+    yield { path, altered: `${value}0` };
+  }
+  if (Array.isArray(value)) {
+    if (value.length > 0) yield { path, altered: [...value, value[0]!] };
+    for (const i of value.keys()) yield { path, altered: value.toSpliced(i, 1) };
+    if (value.length > 1) yield { path, altered: value.toReversed() };
+    for (const [i, each] of value.entries()) yield* alterations(each, [...path, String(i)]);
+  } else if (typeof value === "object" && value !== null) {
+    for (const [name, each] of Object.entries(value)) {
+      yield { path: [...path, name], altered: undefined };
+      yield* alterations(each, [...path, name]);
+    }
+    yield { path: [...path, "more"], altered: 1 };
+  }
+}
+
+function withAltered(value: Json, [name, ...rest]: string[], altered: Json | undefined): Json {
+  if (name === undefined) return altered!;
+  if (Array.isArray(value)) {
+    return value.flatMap((each, i) => {
+      if (String(i) !== name) return [each];
+      return rest.length === 0 && altered === undefined ? [] : [withAltered(each, rest, altered)];
+    });
+  }
+  const object = value as { [name: string]: Json };
+  if (rest.length > 0) return { ...object, [name]: withAltered(object[name]!, rest, altered) };
+  const { [name]: _, ...others } = object;
+  return altered === undefined ? others : { ...others, [name]: altered };
+}
+
+function isClean(value: Json, pins?: VerifyPins): boolean {
+  try {
+    const { problems, rows } = verifyStatement(parseStatement(JSON.stringify(value)), pins);
+    return problems.length === 0 && rows.every(({ kind }) => kind !== "wrong");
+  } catch (error) {
+    assert.ok(error instanceof UsageError, String(error));
+    return false;
+  }
+}
+
+/** As a platform would that bills something else: the hash and its signature are right again. */
+function resigned(value: Json, key: SigningKey): Json {
+  const file = value as unknown as StatementFile, hash = createStatementHash();
+  hash.add(canonicalJson(file.statement));
+  for (const list of [file.rows, file.readings, file.batches, file.certificates]) {
+    if (Array.isArray(list)) { for (const line of list) hash.add(canonicalJson(line)); }
+  }
+  const hex = hash.hex(), { signature } = file;
+  const signed = Buffer.from(key.sign("opendca.statement.v1", signedHash(hex))).toString("base64");
+  return { ...value as object, hash: hex, signature: { ...signature, value: signed } } as Json;
+}
+
+Deno.test("each alteration of a statement is found", async (t) => {
+  await using scene = await signedScene();
+  await scene.send({ 21: 1000, 18: 1100 });
+  await scene.send({ 12: 40, 9: 90 });
+  await scene.send({ 6: 160 });
+  const original = JSON.parse(await scene.statement()) as Json;
+  assert.ok(isClean(original));
+  const all = [...alterations(original)].filter(({ path, altered }) =>
+    canonicalJson(withAltered(original, path, altered)) !== canonicalJson(original)
+  );
+  assert.ok(all.length > 500, `${all.length}`);
+
+  await t.step("by anybody", () => {
+    const missed = all.filter(({ path, altered }) => isClean(withAltered(original, path, altered)));
+    assert.deepEqual(missed.map(({ path, altered }) => `${path.join(".")} = ${JSON.stringify(altered)}`), []);
+  });
+
+  await t.step("by the platform itself, where it says what an agent read", () => {
+    const key = scene.platform.platform.signingKey;
+    const missed = all.filter(({ path, altered }) => isClean(resigned(withAltered(original, path, altered), key)));
+    const fields = new Set(missed.map(({ path }) => path.map((name) => /^\d+$/.test(name) ? "*" : name).join(".")));
+    assert.deepEqual([...fields].filter((field) => !vouchedFor.some((known) => known.test(field))), []);
+  });
+});
+
+/* What only the platform vouches for: see docs/billing.md. */
+const vouchedFor: RegExp[] = [
+  /^statement\.(form|number|customer\.(id|name)|meters(\.\*)?|estimate|madeAt|madeBy)$/,
+  // The days stay the same ones in a zone with the same offset.
+  /^statement\.period\.zone$/,
+  /^rows\.\*\.device\.(id|manufacturer|model|siteId|site|network|address)$/,
+  // What is said of gaps and moves, and the sentences. Steps that count otherwise are proved.
+  /^rows\.\*\.marks(\.\*\.(from|until|kind|more))?$/,
+  /^rows\.\*\.notes(\.\*)?$/,
+  // Of which there may be more than needed, in any order.
+  /^certificates$/,
+  // They were made anew.
+  /^(hash|signature\.value)$/,
+];
