@@ -2,8 +2,9 @@
  * What an upload would be, made by the parts that make it: intake, spool, batches and message are the agent's own, over
  * databases in memory. Nothing of it is sent or kept.
  */
+import { Buffer } from "node:buffer";
 import { gunzipSync } from "node:zlib";
-import { Record as RecordMessage, RecordList } from "../../proto/gen/opendca/v1/batch.ts";
+import { BatchSeal, Record as RecordMessage, RecordList } from "../../proto/gen/opendca/v1/batch.ts";
 import type { MaskableField } from "../../common/reading/maskable_fields.ts";
 import type { Clock } from "../../common/core/clock.ts";
 import { openClockBook } from "../store/clock_book.ts";
@@ -11,6 +12,7 @@ import { openDatabase } from "../../common/host/sqlite.ts";
 import type { Inventory } from "../store/inventory.ts";
 import { sha256Hex } from "../store/ledger_entry.ts";
 import type { Reading } from "../../common/reading/reading.ts";
+import type { Batch } from "../store/spool_record.ts";
 import { openSpool } from "../store/spool.ts";
 import type { SpoolFiles } from "../store/spool_files.ts";
 import { encodeBatch } from "../link/spool_reading.ts";
@@ -84,7 +86,7 @@ export function openUploadPreview({ inventory, clock, uptimeMs, mask }: PreviewO
     onSpooled: () => {},
     onLost: (error) => failure ??= error,
   });
-  const sender = { installationId: crypto.randomUUID(), runId: crypto.randomUUID() };
+  const sender = { installationId: crypto.randomUUID(), runId: crypto.randomUUID(), sign: blankSeal };
   return {
     take: (reading, { site }) => void intake.take(reading, { site, scope: "full" }),
     async batches() {
@@ -112,4 +114,14 @@ export function openUploadPreview({ inventory, clock, uptimeMs, mask }: PreviewO
       inventory[Symbol.dispose]();
     },
   };
+}
+
+/** As long as a signature: a machine that is not activated has no key. */
+function blankSeal({ sequence }: Batch): BatchSeal {
+  return BatchSeal.create({
+    root: Buffer.alloc(32),
+    previous: Buffer.alloc(sequence === 1 ? 0 : 32),
+    signature: Buffer.alloc(64),
+    certificateDigest: Buffer.alloc(32),
+  });
 }
