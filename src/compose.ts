@@ -245,6 +245,7 @@ function openLink(run: Run, stores: Stores) {
     sign: createBatchSigner({
       disk: store.disk,
       stateDirectory: config.stateDirectory,
+      agentId: state.agentId,
       identity: () => certificate,
     }),
     report: reports.uplink,

@@ -16,6 +16,8 @@ export type BatchSigner = (batch: Batch, records: readonly Uint8Array[]) => Batc
 export const chainFileName = "readings.chain";
 
 interface Link {
+  /** Another activation begins another chain. */
+  agentId: string;
   epoch: string;
   sequence: number;
   batchId: string;
@@ -25,9 +27,10 @@ interface Link {
 }
 
 export function createBatchSigner(
-  { disk, stateDirectory, identity }: {
+  { disk, stateDirectory, agentId, identity }: {
     disk: Disk;
     stateDirectory: string;
+    agentId: string;
     /** Changes with each renewal; the key stays. */
     identity: () => { keyPem: string; certificatePem: string };
   },
@@ -35,7 +38,7 @@ export function createBatchSigner(
   const path = `${stateDirectory}/${chainFileName}`;
   let last: Link | undefined;
   return (batch, records) => {
-    last ??= linkOf(disk.read(path));
+    last ??= linkOf(disk.read(path), agentId);
     const { epoch, sequence, batchId } = batch;
     const isAgain = last?.epoch === epoch && last.sequence === sequence && last.batchId === batchId;
     const previous = Buffer.from((isAgain ? last?.previous : last?.head) ?? "", "hex");
@@ -47,6 +50,7 @@ export function createBatchSigner(
     const seal = sealBatch(head, { keyPem, certificateDer });
     if (!isAgain) {
       last = {
+        agentId,
         epoch,
         sequence,
         batchId,
@@ -63,13 +67,15 @@ export function createBatchSigner(
   };
 }
 
-/** Undefined for a file that is missing or damaged: a new chain begins, and the platform sees that. */
-function linkOf(text: string | undefined): Link | undefined {
+/** Undefined for a file that is missing, damaged or of another activation: a new chain begins. */
+function linkOf(text: string | undefined, agentId: string): Link | undefined {
   try {
-    const { epoch, sequence, batchId, previous, head } = JSON.parse(text ?? "");
-    const isLink = [epoch, batchId, previous, head].every((each) => typeof each === "string") &&
+    const own = JSON.parse(text ?? ""), { epoch, sequence, batchId, previous, head } = own;
+    const isLink = own.agentId === agentId && [epoch, batchId, previous, head].every((each) =>
+      typeof each === "string"
+    ) &&
       Number.isSafeInteger(sequence) && /^([0-9a-f]{64})?$/.test(previous) && /^[0-9a-f]{64}$/.test(head);
-    return isLink ? { epoch, sequence, batchId, previous, head } : undefined;
+    return isLink ? { agentId, epoch, sequence, batchId, previous, head } : undefined;
   } catch {
     return undefined;
   }

@@ -166,7 +166,10 @@ export function parseStatement(text: string): StatementFile {
 function misfit(value: unknown, wanted: Shape, name: string): string | undefined {
   if (wanted === "any") return undefined;
   if (wanted === "string or null") return value === null || typeof value === "string" ? undefined : name;
-  if (typeof wanted === "string") return typeof value === wanted ? undefined : name;
+  if (typeof wanted === "string") {
+    const kind: string = typeof value;
+    return kind === wanted ? undefined : name;
+  }
   if (isList(wanted)) {
     if (!Array.isArray(value)) return name;
     for (const [i, each] of value.entries()) {

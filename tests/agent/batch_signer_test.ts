@@ -39,8 +39,8 @@ async function scene() {
   let certificatePem = await certificate();
   return {
     folder,
-    start: (disk = denoDisk) =>
-      createBatchSigner({ disk, stateDirectory: folder, identity: () => ({ keyPem, certificatePem }) }),
+    start: (disk = denoDisk, agentId = "agt-1") =>
+      createBatchSigner({ disk, stateDirectory: folder, agentId, identity: () => ({ keyPem, certificatePem }) }),
     async renew() {
       certificatePem = await certificate();
     },
@@ -93,6 +93,8 @@ Deno.test("a chain that cannot be read begins anew, and one that cannot be writt
     await Deno.writeTextFile(`${agent.folder}/${chainFileName}`, text);
     assert.equal(agent.start()(batch(2), records)!.previous.length, 0);
   }
+  // After another activation.
+  assert.equal(agent.start(denoDisk, "agt-2")(batch(2), records)!.previous.length, 0);
   const full = { ...denoDisk, create: () => assert.fail("the disk is full") };
   const sign = agent.start(full);
   const first = sign(batch(3), records)!, second = sign(batch(4), records)!;

@@ -42,7 +42,7 @@ async function signedScene(): Promise<Scene> {
     by,
     async send(values, alter = (batch) => batch) {
       // A new one each time, as after a restart of the agent.
-      const sign = createBatchSigner({ disk: denoDisk, stateDirectory: folder, identity });
+      const sign = createBatchSigner({ disk: denoDisk, stateDirectory: folder, agentId: agent.agentId, identity });
       const records = Object.entries(values).map(([days, total]) => {
         const observedAt = ago(Number(days));
         return recordOf(readingOf({ total, observedAt }), { observedAt });
