@@ -1,6 +1,6 @@
 /** `opendca verify-statement`: whether a statement's numbers are those that the agents read. */
 import type { Command } from "commander";
-import { UsageError } from "../../common/core/errors.ts";
+import { messageOf, UsageError } from "../../common/core/errors.ts";
 import { safeText } from "../../common/core/safe_text.ts";
 import { decodePem } from "../../common/core/pem.ts";
 import { certificateDigest } from "../statement/proved_readings.ts";
@@ -42,12 +42,12 @@ export function addVerifyStatementCommand(program: Command, host: Host, setExitC
     .action(async (path: string, options: Options) => {
       const { authority, agent, platformKey, strict = false, json = false } = options;
       const digestOf = async (file: string) => {
-        const [der] = decodePem("CERTIFICATE", await host.readTextFile(file));
+        const [der] = decodePem("CERTIFICATE", await readFile(host, file));
         if (der === undefined) throw new UsageError(`Cannot use "${file}" as a certificate: it has none as PEM`);
         return certificateDigest(der);
       };
       const agents = agent === undefined ? undefined : (await Promise.all(agent.map(digestOf))).map(({ key }) => key);
-      const verdict = verifyStatement(parseStatement(await host.readTextFile(path)), {
+      const verdict = verifyStatement(parseStatement(await readFile(host, path)), {
         authority: authority === undefined ? undefined : (await digestOf(authority)).certificate,
         agents,
         platformKey,
@@ -56,6 +56,14 @@ export function addVerifyStatementCommand(program: Command, host: Host, setExitC
       const isWrong = verdict.problems.length > 0 || verdict.rows.some(({ kind }) => kind === "wrong");
       if (isWrong || (strict && verdict.rows.some(({ kind }) => kind !== "proved"))) setExitCode(77);
     });
+}
+
+async function readFile(host: Host, path: string): Promise<string> {
+  try {
+    return await host.readTextFile(path);
+  } catch (cause) {
+    throw new UsageError(`Cannot read "${path}": ${messageOf(cause)}`, "name a file that you may read", { cause });
+  }
 }
 
 /* Of rows with the same verdict. */

@@ -1,5 +1,6 @@
 /** Statements: what is billed, what comes late, and that none ever changes. On both databases. */
 import assert from "node:assert/strict";
+import ExcelJS from "exceljs";
 import { UsageError } from "../../common/core/errors.ts";
 import { canonicalJson, createStatementHash } from "../../common/protocol/statement_lines.ts";
 import { listAudit } from "../../platform/audit/read_audit.ts";
@@ -12,6 +13,7 @@ import type { StatementRow } from "../../platform/billing/statement.ts";
 import { statementRows } from "../../platform/billing/statements.ts";
 import { mergeDevice } from "../../platform/devices/merge_device.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
+import { peerTest } from "../fixtures/peers.ts";
 import { type BillingScene, billingScene } from "./billing_scene.ts";
 
 const march = daysOfMonth("2026-03"), april = daysOfMonth("2026-04");
@@ -285,4 +287,51 @@ eachDatabase("the hash is that of the rows, and each file has all of them", asyn
   const erp = (await textOf(scene, 1, "erp")).split("\r\n");
   assert.equal(erp[0]!.split(";")[14], "pages");
   assert.match(erp[1]!, /;499\.5;0;0;0$/);
+});
+
+async function bytesOf({ platform, by }: BillingScene, form: FileForm): Promise<Uint8Array> {
+  const { parts } = await exportStatement(platform, by, { number: 1, form });
+  return await new Response(ReadableStream.from(parts)).bytes();
+}
+
+async function statementWithFormulas(scene: BillingScene): Promise<void> {
+  const device = await scene.device({ serial: "=1+1" });
+  await scene.read(device, { "2026-02-28": 1000, "2026-03-05": 900, "2026-03-31": 1500 });
+  await changeBillingSettings(scene.platform, scene.by, { language: "de", zone: "Europe/Berlin" });
+  await makeStatement(scene.platform, scene.by, march);
+}
+
+Deno.test("a workbook has numbers as numbers, and no text that is a formula", async () => {
+  await using scene = await billingScene();
+  await statementWithFormulas(scene);
+  const workbook = new ExcelJS.Workbook();
+  await workbook.xlsx.load((await bytesOf(scene, "xlsx")).buffer as ArrayBuffer);
+  const [sheet] = workbook.worksheets;
+  assert.equal(sheet!.name, "Abrechnung 1");
+  const heading = (sheet!.getRow(1).values as string[]).slice(1), row = (sheet!.getRow(2).values as unknown[]).slice(1);
+  const cell = (name: string) => row[heading.indexOf(name)];
+  assert.deepEqual(heading.slice(0, 5), ["Standort", "Gerät", "Hersteller", "Modell", "Seriennummer"]);
+  assert.deepEqual([cell("Seriennummer"), cell("Berechnet"), cell("Erste Ablesung")], [
+    "'=1+1",
+    600,
+    "2026-02-28 13:00",
+  ]);
+  assert.match(String(cell("Hinweise")), /Der Zähler fiel am/);
+});
+
+peerTest("a PDF has all rows and sentences as text, with fonts of its own", ["pdftotext", "pdffonts"], async () => {
+  await using scene = await billingScene();
+  await statementWithFormulas(scene);
+  const path = await Deno.makeTempFile({ suffix: ".pdf" });
+  await Deno.writeFile(path, await bytesOf(scene, "pdf"));
+  const run = async (program: string, ...args: string[]) =>
+    new TextDecoder().decode((await new Deno.Command(program, { args }).output()).stdout);
+  const text = await run("pdftotext", "-layout", path, "-");
+  for (const part of ["Abrechnung 1", "Acme", "2026-03 (Europe/Berlin)", "=1+1", "600", "Der Zähler fiel am"]) {
+    assert.ok(text.includes(part), `${part} in ${text}`);
+  }
+  for (const line of (await run("pdffonts", path)).split("\n").slice(2).filter((line) => line !== "")) {
+    assert.match(line, /Roboto.*\byes\b/);
+  }
+  await Deno.remove(path);
 });

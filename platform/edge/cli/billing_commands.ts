@@ -6,6 +6,7 @@ import { openReplacement } from "../../../common/host/disk.ts";
 import { writeAllSync } from "../../../common/host/own_file.ts";
 import { type ExportPlatform, exportStatement, type StatementFile } from "../../billing/export_statement.ts";
 import { makeStatement, previewStatement, type StatementWanted } from "../../billing/make_statement.ts";
+import { localTime } from "../../billing/columns.ts";
 import { daysOfMonth, periodText } from "../../billing/period.ts";
 import { type FileForm, fileForms } from "../../billing/settings.ts";
 import { type StatementRow, totalsOf } from "../../billing/statement.ts";
@@ -13,7 +14,7 @@ import { listStatements, showStatement, statementRows } from "../../billing/stat
 import type { TenantBy } from "../../audit/use_case.ts";
 import { addBillingSettingCommands } from "./billing_setting_commands.ts";
 import { type CommandContext, customerOption, wholeNumber } from "./command_context.ts";
-import { minuteText, renderTable, type Screen, timeText } from "./table.ts";
+import { renderTable, type Screen, timeText } from "./table.ts";
 
 interface PeriodOptions {
   period?: string;
@@ -36,7 +37,9 @@ export function addBillingCommands(program: Command, context: CommandContext): v
         return {
           json: rows,
           text: (screen) =>
-            rows.length === 0 ? `no meters were read up to the end of ${what}\n` : rowsTable(rows, screen),
+            rows.length === 0
+              ? `no meters were read up to the end of ${what}\n`
+              : rowsTable(rows, screen, head.period.zone),
         };
       })
     );
@@ -84,7 +87,7 @@ function wantedBy({ period, from, to, site, device, meter, estimate }: PeriodOpt
   return { ...days, site, device, meters: meter, estimate };
 }
 
-function rowsTable(rows: readonly StatementRow[], screen: Screen): string {
+function rowsTable(rows: readonly StatementRow[], screen: Screen, zone: string): string {
   const columns = [
     { heading: "ROW" },
     { heading: "SITE", optional: true as const },
@@ -104,9 +107,9 @@ function rowsTable(rows: readonly StatementRow[], screen: Screen): string {
     device.model,
     device.serial,
     meter,
-    first === null ? null : minuteText(Date.parse(first.at)),
+    first === null ? null : localTime(first.at, zone),
     first?.value ?? null,
-    last === null ? null : minuteText(Date.parse(last.at)),
+    last === null ? null : localTime(last.at, zone),
     last?.value ?? null,
     billed,
     notes.length === 0 ? null : notes.join(" "),
@@ -151,7 +154,7 @@ function addReading(billing: Command, context: CommandContext): void {
             const instead = supersededBy === null ? "" : `; superseded by statement ${supersededBy}`;
             const made = `made ${timeText(madeAt)} by ${madeBy}`;
             return `statement ${number} of ${periodText(period)} in ${period.zone}, ${made}${instead}\n` +
-              `hash ${hash}\n${rows.length === 0 ? "no rows\n" : rowsTable(rows, screen)}`;
+              `hash ${hash}\n${rows.length === 0 ? "no rows\n" : rowsTable(rows, screen, period.zone)}`;
           },
         };
       })
