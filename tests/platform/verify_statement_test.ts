@@ -8,6 +8,8 @@ import { canonicalJson, createStatementHash, signedHash } from "../../common/pro
 import { changeBillingSettings } from "../../platform/billing/settings.ts";
 import { exportStatement } from "../../platform/billing/export_statement.ts";
 import { makeStatement } from "../../platform/billing/make_statement.ts";
+import { runCli } from "../../src/cli/run_cli.ts";
+import { testHost } from "../fixtures/test_host.ts";
 import { dropOld } from "../../platform/devices/retention.ts";
 import { Batch, Record as UploadedRecord } from "../../proto/gen/opendca/v1/batch.ts";
 import { createBatchSigner } from "../../src/link/batch_signer.ts";
@@ -156,6 +158,30 @@ Deno.test("what the reader trusts is asked for: the authority, the agents, the p
     const verdict = verify(text, { ...sound, [name]: other });
     assert.ok(verdict.problems.length > 0, name);
   }
+});
+
+Deno.test("opendca verify-statement tells what is proved, and ends with 77 where something is wrong", async () => {
+  await using scene = await signedScene();
+  await scene.send(values);
+  const text = await scene.statement();
+  const verified = async (file: string, ...options: string[]) => {
+    const host = testHost();
+    host.readTextFile = (path) => path === "s.json" ? Promise.resolve(file) : Promise.reject(new Error("no such file"));
+    return { code: await runCli(["verify-statement", "s.json", ...options], host), out: host.out, err: host.err };
+  };
+  const sound = await verified(text, "--strict");
+  assert.equal(sound.code, 0);
+  assert.match(sound.out, /^1 row: 1 proved, 0 not proved, 0 wrong$/m);
+  const altered = await verified(text.replace('"value":160', '"value":170'));
+  assert.equal(altered.code, 77);
+  assert.match(altered.out, /^wrong: row 1, ABC12345, total 220: .* the agent read 160, and the statement says 170$/m);
+  const json = await verified(text, "--json");
+  assert.equal(JSON.parse(json.out).rows[0].kind, "proved");
+  for (const bad of ["", "[]", "{}", "null", text.slice(0, -9)]) {
+    const refused = await verified(bad);
+    assert.deepEqual([refused.code, /Cannot read the file as a statement/.test(refused.err)], [64, true]);
+  }
+  assert.equal((await verified(text, "--agent", "other.pem")).code, 64);
 });
 
 type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
