@@ -85,7 +85,9 @@ function textOf({ problems, notes, rows, agents, authorities, platformKey }: Sta
   lines.push(`statement signed by the platform's key ${platformKey}`);
   const count = (kind: string) => rows.filter((row) => row.kind === kind).length;
   lines.push(
-    `${rows.length} rows: ${count("proved")} proved, ${count("unproved")} not proved, ${count("wrong")} wrong`,
+    `${rows.length === 1 ? "1 row" : `${rows.length} rows`}: ${count("proved")} proved, ${
+      count("unproved")
+    } not proved, ${count("wrong")} wrong`,
   );
   return lines.map((line) => `${safeText(line)}\n`).join("");
 }
