@@ -336,6 +336,7 @@ export const allowed: Record<string, string[]> = {
     "common/report",
     "platform/store",
     "platform/audit",
+    "platform/sso",
     "platform/users",
     "platform/portal/words",
     "platform/portal/page",

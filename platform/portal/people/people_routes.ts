@@ -6,10 +6,12 @@ import { field } from "../page/form.ts";
 import type { Route } from "../page/route.ts";
 import { accountPage } from "./account_page.tsx";
 import { auditPage } from "./audit_page.tsx";
+import { providerRoutes } from "./providers_page.tsx";
 import { passkeyAccountRoutes } from "./passkeys_page.tsx";
 import { invite, manageable, usersPage, withUsers } from "./users_page.tsx";
 
 export const peopleRoutes: Route[] = [
+  ...providerRoutes,
   {
     method: "GET",
     path: "/users",

@@ -63,6 +63,9 @@ export async function usersPage(request: UserRequest, { message, link, typed }: 
             { heading: t("action"), cell: (user) => <UserActions request={request} user={user} /> },
           ]}
         />
+        <p>
+          <a href="/identity-providers">{t("identityProviders")}</a>
+        </p>
         <h2>{t("inviteTitle")}</h2>
         <form method="post" action="/users">
           <Field name="email" type="email" label={t("email")} value={typed?.email ?? ""} autocomplete="off" />
