@@ -3,15 +3,17 @@
  * authentication). Wrong passwords count here as those of the platform's own users do: the fifth deactivates the user, and
  * the directory is not asked any more. Whoever is no user yet has five in a quarter of an hour.
  */
-import { messageOf, UnavailableError } from "../../common/core/errors.ts";
+import { messageOf, UnavailableError, UsageError } from "../../common/core/errors.ts";
+import { type By, readPlatform } from "../audit/use_case.ts";
 import { countFailure, countSource, mostFailedAttempts, sourceWaitMs } from "../users/failed_attempts.ts";
+import type { Grant } from "../users/permissions.ts";
 import type { Client } from "../users/sessions.ts";
 import { isOfOpen } from "../users/users.ts";
 import type { DirectoryPerson } from "./directory_entry.ts";
 import type { Identity, Rechecked } from "./identity.ts";
 import { type Directory, type DirectoryAnswer, type PasswordGuard, withDirectory } from "./ldap.ts";
 import { directoryConfig } from "./ldap_settings.ts";
-import type { Provider, SsoPlatform } from "./providers.ts";
+import { grantsOfGroups, groupRoles, type Provider, providerNamed, providerOf, type SsoPlatform } from "./providers.ts";
 import { parseRemoteUser } from "./remote_user.ts";
 import { type KeptOfSession, userOfSubject } from "./sign_in_by_provider.ts";
 import { wordsOf } from "./setting.ts";
@@ -107,6 +109,38 @@ async function asked(
   } finally {
     clearTimeout(timer);
   }
+}
+
+export interface LookedUp {
+  provider: string;
+  /** What the directory says; undefined if it lets nobody in by this name. */
+  identity: Identity | undefined;
+  /** Why not: `unknown`, `disabled`, `expired`. */
+  reason: string | undefined;
+  /** The roles of the groups. */
+  grants: Grant[];
+}
+
+/**
+ * For whoever sets up a provider: what it knows of an account, without a password. Throws UsageError for a provider of
+ * another kind, and UnavailableError with the directory's words.
+ */
+export async function lookUpAccount(
+  platform: SsoPlatform,
+  by: By,
+  { provider: named, account }: { provider: string; account: string },
+): Promise<LookedUp> {
+  const { provider, roles } = await readPlatform(platform, by, async (tx) => {
+    const row = await providerNamed(tx, named);
+    return { provider: providerOf(row, platform.pepper), roles: await groupRoles(tx, row.provider_id) };
+  });
+  const { name, kind, settings } = provider;
+  if (kind !== "ldap") throw new UsageError(`Cannot look anybody up at "${name}" as it is no directory`);
+  const config = directoryConfig(settings);
+  const answer = await withDirectory(config, platform.clock.now(), (directory) => directory.byAccount(account));
+  if (answer.kind === "refused") return { provider: name, identity: undefined, reason: answer.reason, grants: [] };
+  const identity = identityOf(answer.person);
+  return { provider: name, identity, reason: undefined, grants: grantsOfGroups(kind, roles, identity.groups) };
 }
 
 /** Groups by the name of their entry, and by the short one where no two groups can have the same. */

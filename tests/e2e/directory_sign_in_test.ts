@@ -1,9 +1,14 @@
 /** Sessions of people whom a directory vouches for: roles, counted attempts, and what ends a session. */
 import assert from "node:assert/strict";
-import { addProvider, setGroupRoles } from "../../platform/sso/manage_providers.ts";
+import { addProvider, changeProvider, setGroupRoles } from "../../platform/sso/manage_providers.ts";
 import { maybeActiveProvider, type Provider } from "../../platform/sso/providers.ts";
 import { recheckSessions } from "../../platform/sso/recheck.ts";
-import { type DirectoryVouch, vouchByPassword, vouchByRemoteUser } from "../../platform/sso/sign_in_by_directory.ts";
+import {
+  type DirectoryVouch,
+  lookUpAccount,
+  vouchByPassword,
+  vouchByRemoteUser,
+} from "../../platform/sso/sign_in_by_directory.ts";
 import { signInByProvider } from "../../platform/sso/sign_in_by_provider.ts";
 import { maybeViewer } from "../../platform/users/sessions.ts";
 import { client, operator, type UsersScene, usersScene } from "../platform/users_fixture.ts";
@@ -209,3 +214,19 @@ domainTest("vouchByRemoteUser() asks the directory about a name of one of its re
   ];
   for (const values of refused) assert.equal((await of(...values)).kind, "refused", values.join());
 });
+
+domainTest(
+  "lookUpAccount() says what an account would get, and what the directory says where it is wrong",
+  async () => {
+    await using scene = await directoryScene();
+    const of = (account: string) => lookUpAccount(scene.platform, operator, { provider: "Example", account });
+    const eva = await of("eva");
+    assert.deepEqual(eva.grants.map(({ role }) => role), ["technician"]);
+    assert.equal(eva.identity?.name, "Eva Müller");
+    assert.deepEqual((await of("nina")).grants, []);
+    assert.equal((await of("dora")).reason, "disabled");
+    assert.equal((await of("nobody")).reason, "unknown");
+    await changeProvider(scene.platform, operator, { provider: "Example", settings: { password: "wrong" } });
+    await assert.rejects(of("eva"), /Cannot sign in to the directory at ldaps:\/\/.* as "opendca@example\.test"/);
+  },
+);

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { request } from "node:https";
 import { addProvider, setGroupRoles } from "../../platform/sso/manage_providers.ts";
 import { apachePrograms, curl, type Curled, startApacheFront } from "../fixtures/apache_front.ts";
+import { docBlock } from "../fixtures/doc_block.ts";
 import { freePort } from "../fixtures/free_port.ts";
 import {
   addUser,
@@ -42,11 +43,9 @@ async function windowsScene(settings: Record<string, string> = {}): Promise<Wind
   const folder = await Deno.makeTempDir();
   built.defer(() => Deno.remove(folder, { recursive: true }));
   await exportKeytab(domain, `${folder}/portal.keytab`);
-  // As docs/active-directory.md makes it.
-  const made = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj /CN=portal-front " +
-    "-addext basicConstraints=critical,CA:FALSE -addext extendedKeyUsage=clientAuth";
-  await toolOutput("openssl", [...made.split(" "), "-keyout", `${folder}/key.pem`, "-out", `${folder}/front.pem`]);
-  const front = await Deno.readTextFile(`${folder}/front.pem`), port = freePort();
+  const document = await Deno.readTextFile(new URL("../../docs/sso.md", import.meta.url));
+  await toolOutput("sh", ["-c", `cd ${folder} && ${docBlock(document, "umask 077")}`]);
+  const front = await Deno.readTextFile(`${folder}/front.crt`), port = freePort();
   const origin = `https://${host}:${port}`;
   const scene = built.use(
     await portalScene({
@@ -79,7 +78,7 @@ async function windowsScene(settings: Record<string, string> = {}): Promise<Wind
     grants: [{ role: "technician" }],
   });
   const authority = await createTestAuthority(), certificate = await authority.issue({ names: [host] });
-  const clientPem = front + await Deno.readTextFile(`${folder}/key.pem`);
+  const clientPem = await Deno.readTextFile(`${folder}/opendca-front.pem`);
   built.use(
     await startApacheFront({
       host,

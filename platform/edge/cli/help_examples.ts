@@ -27,6 +27,7 @@ const examples: Record<string, string[]> = {
   "user link": ["user link eva@example.com --provider Entra --subject 8f2c1d7e-eva"],
   "user unlink": ["user unlink eva@example.com"],
   "sign-in add": [
+    "sign-in add ldap Example --setting servers=ldaps://dc1.example.com base=DC=example,DC=com account=opendca@example.com password=@password.txt ca=@ca.pem",
     "sign-in add oidc Entra --setting issuer=https://login.microsoftonline.com/TENANT-ID/v2.0 client-id=ID client-secret=@secret.txt --domain example.com",
     "sign-in add saml 'AD FS' --setting idp-issuer=http://fs.example.com/adfs/services/trust sign-in-address=https://fs.example.com/adfs/ls/ certificate=@signing.pem",
   ],
@@ -34,6 +35,7 @@ const examples: Record<string, string[]> = {
   "sign-in show": ["sign-in show Entra"],
   "sign-in set": ["sign-in set Entra --setting client-secret=@secret.txt", "sign-in set Entra --active no"],
   "sign-in roles": ["sign-in roles Entra 5b1d7e0c-technicians technician", "sign-in roles Entra Managers viewer:Acme"],
+  "sign-in check": ["sign-in check Example eva", "sign-in check Example eva --json"],
   "sign-in remove": ["sign-in remove Entra"],
   "user deactivate": ["user deactivate eva@example.com"],
   "user reactivate": ["user reactivate eva@example.com", "user reactivate eva@example.com --reset-second-factor"],

@@ -13,6 +13,7 @@ import {
 import { type ListedProvider, listProviders, providerNamed } from "../../sso/providers.ts";
 import { providerAddresses } from "../../sso/provider_addresses.ts";
 import type { Setting } from "../../sso/setting.ts";
+import type { LookedUp } from "../../sso/sign_in_by_directory.ts";
 import { portalOrigin } from "../../users/manage_users.ts";
 import { type Answer, type CommandContext } from "./command_context.ts";
 import type { PlatformHost } from "./host.ts";
@@ -28,7 +29,7 @@ interface PartFlags {
   active?: boolean;
 }
 
-/** `sign-in add|list|show|set|roles|remove`: identity providers of dealers. */
+/** `sign-in add|list|show|set|roles|check|remove`: identity providers of dealers. */
 export function addSignInCommands(program: Command, context: CommandContext): void {
   const signIn = program.command("sign-in").description("identity providers that people sign in to the portal by");
   addAdd(signIn, context);
@@ -80,6 +81,14 @@ export function addSignInCommands(program: Command, context: CommandContext): vo
         const row = await setGroupRoles(platform, by, { provider, group, grants: roles.map(grantOf) });
         const given = row.roles.filter((one) => one.group === group).map(grantText).join(" ");
         return { json: row, text: `${group}: ${given === "" ? "no role" : given}\n` };
+      })
+    );
+  signIn.command("check <provider> <account>")
+    .description("ask a directory about an account: its groups, and the roles that they give")
+    .action((provider: string, account: string, _, command: Command) =>
+      context.run(command, async (platform, by) => {
+        const { lookUpAccount } = await import("../../sso/sign_in_by_directory.ts");
+        return lookedUp(account, await lookUpAccount(platform, by, { provider, account }));
       })
     );
   signIn.command("remove <provider>").description("remove an identity provider, and deactivate its users")
@@ -210,6 +219,21 @@ function shownProvider(row: ListedProvider, origin: string | undefined): Answer 
     json: { ...row, addresses },
     text: lines.map(([name, value]) => `${name!.padEnd(width)}  ${value}\n`).join(""),
   };
+}
+
+function lookedUp(account: string, { provider, identity, reason, grants }: LookedUp): Answer {
+  const json = { provider, identity: identity ?? null, reason: reason ?? null, grants };
+  if (identity === undefined) return { json, text: `${provider} does not let "${account}" in: ${reason}\n` };
+  const { name = "", email = "", subject, groups } = identity;
+  const roles = grants.map(grantText).join(" ");
+  const lines = [
+    ["name", name],
+    ["e-mail address", email],
+    ["id", subject],
+    ...groups.map((group) => ["group", group]),
+    ["roles", roles === "" ? "none, so that nobody is let in by this account" : roles],
+  ].filter(([, value]) => value !== "");
+  return { json, text: lines.map(([name, value]) => `${name!.padEnd(14)}  ${value}\n`).join("") };
 }
 
 function yesNo(option: string): (text: string) => boolean {
