@@ -385,6 +385,7 @@ export const allowed: Record<string, string[]> = {
     "platform/releases",
     "platform/tasks",
     "platform/devices",
+    "platform/alerts",
     "platform/access",
     "platform/interfaces",
     "platform/edge/grpc",

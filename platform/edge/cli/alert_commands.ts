@@ -4,13 +4,15 @@ import { type AlertFilters, listAlerts } from "../../devices/alerts.ts";
 import type { CommandContext } from "./command_context.ts";
 import { addDeviceFilters, filtersText, maybeNoDevices } from "./device_filters.ts";
 import { addPaging, oneMore, partFrom } from "./list_part.ts";
+import { addRaisedAlertCommands } from "./raised_alert_commands.ts";
 import { ageText, hasRoom, minuteText, renderTable } from "./table.ts";
 
-/** `alert list`. */
+/** `alert list`, and the commands for raised alerts. */
 export function addAlertCommands(program: Command, context: CommandContext): void {
-  const alert = program.command("alert").description("what printers complain of");
+  const alert = program.command("alert").description("what printers complain of, and what the platform found out");
+  addRaisedAlertCommands(alert, context);
   addPaging(
-    addDeviceFilters(alert.command("list").description("alerts that last, the most severe and the latest first")),
+    addDeviceFilters(alert.command("list").description("what printers report, the most severe and the latest first")),
     1000,
   )
     .option("--severity <severity>", "critical, warning, other or unknown", severityOption)

@@ -151,8 +151,16 @@ const examples: Record<string, string[]> = {
   "billing corrections": ["billing corrections"],
   "billing undo": ["billing undo cor-7k4mq2zd9xta --reason 'was right'"],
   "reading list": ["reading list", "reading list --low", "reading list --json | jq '.[].record.reading.serial'"],
-  "supply list": ["supply list --low", "supply list --model LaserJet --format csv > supplies.csv"],
+  "supply list": [
+    "supply list --low",
+    "supply list --model LaserJet --format csv > supplies.csv",
+    "supply list --low --forecast",
+  ],
   "alert list": ["alert list", "alert list --severity critical --site Berlin", "alert list --ended --format csv"],
+  "alert raised": ["alert raised", "alert raised --state open --severity critical"],
+  "alert show": ["alert show alr-7k4mq2zd9xta"],
+  "alert acknowledge": ['alert acknowledge alr-7k4mq2zd9xta --note "technician comes on Monday" --for 3d'],
+  "alert release": ["alert release alr-7k4mq2zd9xta"],
   "meter export": [
     "meter export --from 2026-03-01 --to 2026-03-31 --name total",
     "meter export --from 2026-03-01 --to 2026-03-31 --format csv > march.csv",
