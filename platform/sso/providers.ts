@@ -5,8 +5,8 @@ import type { By } from "../audit/use_case.ts";
 import { readPlatform } from "../audit/use_case.ts";
 import { openSealed, seal } from "../keys/sealed.ts";
 import type { Transaction } from "../store/store.ts";
-import type { Grant, Role } from "../users/permissions.ts";
-import { isRole } from "../users/permissions.ts";
+import { isOwnRoleId } from "../users/own_roles.ts";
+import { type Grant, isRole } from "../users/permissions.ts";
 import type { UsersPlatform } from "../users/users.ts";
 import { type KindName, kinds } from "./kinds.ts";
 import type { Setting } from "./setting.ts";
@@ -187,8 +187,8 @@ export async function groupRoles(tx: Transaction, providerId: string): Promise<G
     { id: providerId },
   );
   return rows.flatMap(({ group_name: group, role, of_customer, of_site }) =>
-    isRole(role)
-      ? [{ group, role: role as Role, customerId: of_customer || undefined, siteId: of_site || undefined }]
+    isRole(role) || isOwnRoleId(role)
+      ? [{ group, role, customerId: of_customer || undefined, siteId: of_site || undefined }]
       : []
   );
 }

@@ -21,3 +21,16 @@ CREATE INDEX devices_by_serial ON devices (customer_id, lower(serial));
 CREATE INDEX devices_by_hostname ON devices (customer_id, lower(hostname));
 CREATE INDEX devices_by_address ON devices (customer_id, address);
 `;
+
+/** Roles that a dealer makes of permissions; `user_roles` and `provider_roles` have their ids. */
+export const ownRoles = `
+CREATE TABLE own_roles (
+  role_id TEXT PRIMARY KEY,
+  dealer_id TEXT NOT NULL REFERENCES dealers,
+  name TEXT NOT NULL,
+  -- Separated by spaces: see users/permissions.ts.
+  permissions TEXT NOT NULL,
+  created_at INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX own_roles_by_name ON own_roles (dealer_id, lower(name));
+`;

@@ -6,7 +6,8 @@ import { customerOf, siteOf } from "../customers/customers.ts";
 import { dealerOf } from "../customers/dealers.ts";
 import { newId } from "../store/new_id.ts";
 import { takeLock, type Transaction } from "../store/store.ts";
-import type { Grant } from "./permissions.ts";
+import { roleNamed } from "./own_roles.ts";
+import { type Grant, isPermitted } from "./permissions.ts";
 import { newSecret, secretDigest } from "./second_factor.ts";
 import { hasMail, tellUser, userMail } from "./user_mails.ts";
 import {
@@ -124,7 +125,7 @@ export function setUserGrants(
     const of = { dealerId: row.dealer_id, customerId: row.of_customer ?? undefined };
     const grants = await checkedGrants(tx, wanted, of);
     await takeLock(tx, "users");
-    if (!grants.some(isOfDealerAdministrator)) await keepAdministrator(tx, row, "change the roles of");
+    if (!isPermitted(grants, "manageUsers", {})) await keepAdministrator(tx, row, "change the roles of");
     await setGrants(tx, userId, grants);
     return {
       answer: await listedUser(tx, row),
@@ -302,10 +303,6 @@ export async function endAccess(tx: Transaction, userId: string): Promise<void> 
   }
 }
 
-function isOfDealerAdministrator({ role, customerId }: Grant): boolean {
-  return role === "administrator" && customerId === undefined;
-}
-
 /** Throws UsageError if `row` is the last one who can let people in. */
 export async function keepAdministrator(tx: Transaction, row: UserRow, what: string): Promise<void> {
   if (!await isLastAdministrator(tx, row)) return;
@@ -323,12 +320,13 @@ export async function checkedGrants(
 ): Promise<Grant[]> {
   if (grants.length === 0) throw new UsageError("Cannot make a user without a role", "such as viewer");
   const checked: Grant[] = [];
-  for (const { role, customerId = of.customerId, siteId } of grants) {
+  for (const { role: named, customerId = of.customerId, siteId } of grants) {
+    const role = await roleNamed(tx, { dealerId: of.dealerId, role: named });
     if (customerId === undefined) {
       if (siteId !== undefined) {
         throw new UsageError(`Cannot limit a role to the site "${siteId}" without its customer`);
       }
-      checked.push({ role });
+      checked.push(role);
       continue;
     }
     const customer = await customerOf(tx, customerId);
@@ -336,7 +334,7 @@ export async function checkedGrants(
       throw new UsageError(`Cannot give a role at "${customerId}" as the user does not belong there`);
     }
     const site = siteId === undefined ? undefined : await siteOf(tx.tenant(customer.customer_id), siteId);
-    checked.push({ role, customerId: customer.customer_id, siteId: site?.site_id });
+    checked.push({ ...role, customerId: customer.customer_id, siteId: site?.site_id });
   }
   return checked;
 }

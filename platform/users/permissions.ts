@@ -33,7 +33,10 @@ export type Role = keyof typeof roles;
 
 /** A role of a user, and where it counts. */
 export interface Grant {
-  role: Role;
+  /** One of `roles`, or the id of a role that a dealer has made. */
+  role: string;
+  /** Of a role that a dealer has made. */
+  ownRole?: { name: string; permissions: readonly Permission[] } | undefined;
   /** Undefined: all customers of the user's dealer. */
   customerId?: string | undefined;
   /** Undefined: all sites of the customer. */
@@ -50,10 +53,23 @@ export function isRole(text: string): text is Role {
   return Object.hasOwn(roles, text);
 }
 
+export function isPermission(text: string): text is Permission {
+  return Object.hasOwn(permissions, text);
+}
+
+/** Undefined for a role that is not known: it permits nothing, and nobody may give it. */
+function maybePermissions({ role, ownRole }: Grant): readonly Permission[] | undefined {
+  return isRole(role) ? roles[role] : ownRole?.permissions;
+}
+
+function hasPermission(grant: Grant, permission: Permission): boolean {
+  return maybePermissions(grant)?.includes(permission) ?? false;
+}
+
 /** Whether one of the grants is wide enough. That the customer is one of the dealer's must have been checked. */
 export function isPermitted(grants: readonly Grant[], permission: Permission, place: Place): boolean {
   return grants.some((grant) =>
-    (roles[grant.role] as readonly Permission[]).includes(permission) &&
+    hasPermission(grant, permission) &&
     (grant.customerId === undefined || grant.customerId === place.customerId) &&
     (grant.siteId === undefined || grant.siteId === place.siteId)
   );
@@ -66,15 +82,15 @@ export function permittedSites(
   customerId: string,
 ): "all" | readonly string[] {
   if (isPermitted(grants, permission, { customerId })) return "all";
-  const ofCustomer = grants.filter((grant) =>
-    grant.customerId === customerId && (roles[grant.role] as readonly Permission[]).includes(permission)
-  );
+  const ofCustomer = grants.filter((grant) => grant.customerId === customerId && hasPermission(grant, permission));
   return [...new Set(ofCustomer.flatMap(({ siteId }) => siteId ?? []))];
 }
 
 /** Whether somebody may give these grants, which is less than or the same as what the person has. */
 export function mayGive(own: readonly Grant[], given: readonly Grant[]): boolean {
-  return given.every((grant) =>
-    (["manageUsers", ...roles[grant.role]] as Permission[]).every((permission) => isPermitted(own, permission, grant))
-  );
+  return given.every((grant) => {
+    const wanted = maybePermissions(grant);
+    return wanted !== undefined &&
+      (["manageUsers", ...wanted] as const).every((permission) => isPermitted(own, permission, grant));
+  });
 }

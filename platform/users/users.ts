@@ -8,7 +8,7 @@ import { customerOf } from "../customers/customers.ts";
 import { type Page, pageParameters, pageSql } from "../store/page.ts";
 import type { Transaction } from "../store/store.ts";
 import type { PasswordHasher } from "./password_hasher.ts";
-import { type Grant, isPermitted, isRole } from "./permissions.ts";
+import { type Grant, isPermission, isPermitted, isRole, type Permission } from "./permissions.ts";
 
 /** What the use cases of this folder need. */
 export interface UsersPlatform extends Pick<Platform, "store" | "clock" | "pepper" | "log"> {
@@ -73,15 +73,27 @@ export async function userNamed(tx: Transaction, user: string, dealerId?: string
   throw new UsageError(`Cannot find the user "${user}"`, "opendca-platform user list shows them");
 }
 
-/** A role that this version does not know counts for nothing. */
+/** A role that this version does not know counts for nothing, and so does one of another dealer. */
 export async function grantsOf(tx: Transaction, userId: string): Promise<Grant[]> {
-  const rows = await tx.all<{ role: string; of_customer: string; of_site: string }>(
-    "SELECT role, of_customer, of_site FROM user_roles WHERE user_id = :id ORDER BY role, of_customer, of_site",
+  const rows = await tx.all<
+    { role: string; of_customer: string; of_site: string; name: string | null; permissions: string | null }
+  >(
+    `SELECT r.role, r.of_customer, r.of_site, o.name, o.permissions FROM user_roles r
+     JOIN users u ON u.user_id = r.user_id
+     LEFT JOIN own_roles o ON o.role_id = r.role AND o.dealer_id = u.dealer_id
+     WHERE r.user_id = :id ORDER BY r.role, r.of_customer, r.of_site`,
     { id: userId },
   );
-  return rows.flatMap(({ role, of_customer, of_site }) =>
-    isRole(role) ? [{ role, customerId: of_customer || undefined, siteId: of_site || undefined }] : []
-  );
+  return rows.flatMap(({ role, of_customer, of_site, name, permissions }): Grant[] => {
+    const place = { customerId: of_customer || undefined, siteId: of_site || undefined };
+    if (isRole(role)) return [{ role, ...place }];
+    return name === null ? [] : [{ role, ownRole: { name, permissions: permissionsIn(permissions!) }, ...place }];
+  });
+}
+
+/** Those that this version knows. */
+export function permissionsIn(text: string): Permission[] {
+  return text.split(" ").filter(isPermission);
 }
 
 /** An app, or a passkey; recovery codes only stand for one of them. */

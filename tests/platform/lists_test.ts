@@ -35,11 +35,12 @@ const lists: Record<string, (ids: { agentId: string; deviceId: string }) => stri
   "alert list": () => ["--ended"],
   "audit list": () => [],
   "release list": () => [],
+  "role list": () => ["--dealer", "default"],
   "user list": () => [],
 };
 
 /* Of no single customer. */
-const isOfAll = (path: string) => /^(dealer|customer|release|user) /.test(path);
+const isOfAll = (path: string) => /^(dealer|customer|release|role|user) /.test(path);
 
 Deno.test("every command that lists something has pages", () => {
   const listing = allCommands(denoMachine()).commands.flatMap((group) =>

@@ -9,11 +9,11 @@ import {
   type Permission,
   permissions,
   permittedSites,
-  type Role,
   roles,
 } from "../../platform/users/permissions.ts";
 import { watchAlerts } from "../../platform/alerts/alert_watch.ts";
-import { deactivateUser } from "../../platform/users/manage_users.ts";
+import { deactivateUser, inviteUser } from "../../platform/users/manage_users.ts";
+import { saveOwnRole } from "../../platform/users/own_roles.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
 import { readingOf } from "../fixtures/platform_uploads.ts";
 import { type PortalScene, portalScene, type Visitor } from "./portal_scene.ts";
@@ -88,32 +88,49 @@ const widths: { name: string; grant: (scene: PortalScene) => Omit<Grant, "role">
   { name: "site", grant: ({ acme, berlin }) => ({ customerId: acme, siteId: berlin }) },
 ];
 
-function pathOf(path: string, ids: { customer: string; device: string; agent: string }): string {
+function pathOf(path: string, ids: { customer: string; device: string; agent: string; role?: string }): string {
   return path.replace(":customer", ids.customer).replace(
     /:device(\{[^}]*\})?/,
     (_, json) => `${ids.device}${json ? ".json" : ""}`,
   )
     .replace(":user", "usr-000000000000").replace("sessions/:session/", "sessions/ses-000000000001/")
     .replace(/sessions\/:session$/, "sessions/ses-000000000001").replace(":task", "tsk-1").replace(":token", "x")
-    .replace(":alert", "alr-000000000001").replace(":agent", ids.agent).replace(":code", "cod-000000000000");
+    .replace(":alert", "alr-000000000001").replace(":agent", ids.agent).replace(":code", "cod-000000000000")
+    .replace(":role", ids.role ?? "rol-000000000000");
 }
 
 const opens = ({ status, location }: { status: number; location: string }) =>
   status !== 404 && !location.startsWith("/sign-in");
 
-for (const { name, grant } of widths) {
+/** A role of its own for each permission, each in one of the tests. */
+async function rolesOf({ platform: { platform } }: PortalScene, width: number): Promise<Omit<Grant, "siteId">[]> {
+  const own: Grant[] = [];
+  for (const permission of Object.keys(permissions).filter((_, i) => i % widths.length === width)) {
+    const role = { name: `only ${permission}`, permissions: [permission], dealer: "Print Partner" };
+    const made = await saveOwnRole(platform, operator, role);
+    own.push({ role: made.roleId, ownRole: made });
+  }
+  return [...Object.keys(roles).map((role) => ({ role })), ...own];
+}
+
+for (const [width, { name, grant }] of widths.entries()) {
   Deno.test(`each route is open to those roles of a ${name} that have its permission, and to nobody else`, async () => {
     await using scene = await portalScene();
     const [device] = await scene.devices(scene.acme, scene.berlin, [readingOf()]);
     const agent = await withWork(scene, device!);
     const [foreignDevice] = await scene.devices(scene.foreign, await siteOf(scene, scene.foreign), [readingOf()]);
-    for (const role of Object.keys(roles) as Role[]) {
-      const grants = [{ role, ...grant(scene) }];
+    const { platform } = scene.platform;
+    const used = { name: "used", permissions: ["readFleet"], dealer: "Print Partner" };
+    const { roleId } = await saveOwnRole(platform, operator, used);
+    const grantOfUsed = { dealer: "Print Partner", name: "U", grants: [{ role: "Used" }] };
+    await inviteUser(platform, operator, { ...grantOfUsed, email: "used@partner.example" });
+    for (const each of await rolesOf(scene, width)) {
+      const grants = [{ ...each, ...grant(scene) }], role = each.ownRole?.name.replace(" ", ".") ?? each.role;
       const user = await scene.signedIn(`${role}@partner.example`, { grants });
       for (const route of routes) {
         if (route.access === "public" || route.path === "/account/sessions/end-others") continue;
         const try_ = (customer: string, id: string) =>
-          send(user, route.method, pathOf(route.path, { customer, device: id, agent }));
+          send(user, route.method, pathOf(route.path, { customer, device: id, agent, role: roleId }));
         const what = `${role} of a ${name}: ${route.method} ${route.path}`;
         const may = mayUse(route, grants, scene.acme);
         assert.equal(opens(await try_(scene.acme, device!)), may, what);

@@ -197,6 +197,7 @@ export const ofNobody = [
   "kept_forms",
   "mails",
   "mqtt_brokers",
+  "own_roles",
   "portal",
   "provider_domains",
   "provider_flows",

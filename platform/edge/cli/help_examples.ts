@@ -37,6 +37,10 @@ const examples: Record<string, string[]> = {
   "sign-in roles": ["sign-in roles Entra 5b1d7e0c-technicians technician", "sign-in roles Entra Managers viewer:Acme"],
   "sign-in check": ["sign-in check Example eva", "sign-in check Example eva --json"],
   "sign-in remove": ["sign-in remove Entra"],
+  "role list": ["role list"],
+  "role create": ['role create "Help desk" readFleet runTasks openWebAccess'],
+  "role change": ['role change "Help desk" readFleet runTasks'],
+  "role remove": ['role remove "Help desk" --replacement viewer'],
   "user deactivate": ["user deactivate eva@example.com"],
   "user reactivate": ["user reactivate eva@example.com", "user reactivate eva@example.com --reset-second-factor"],
   "token create": [

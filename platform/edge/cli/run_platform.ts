@@ -30,6 +30,7 @@ import { addStatusCommand } from "./status_command.ts";
 import { addTaskCommands } from "./task_commands.ts";
 import { addTokenCommands } from "./token_commands.ts";
 import { addUnlockCommand } from "./unlock_command.ts";
+import { addRoleCommands } from "./role_commands.ts";
 import { addUserCommands } from "./user_commands.ts";
 import { addVerifyCommand } from "./verify_command.ts";
 import { addWebhookCommands } from "./webhook_commands.ts";
@@ -100,6 +101,7 @@ function createProgram(context: CommandContext, show: (text: string) => void): C
   addForwardCommand(program, context);
   addUnlockCommand(program, context);
   addUserCommands(program, context);
+  addRoleCommands(program, context);
   addSignInCommands(program, context);
   addTokenCommands(program, context);
   addWebhookCommands(program, context);

@@ -3,14 +3,16 @@ import { UsageError } from "../../../common/core/errors.ts";
 import type { Page } from "../../store/page.ts";
 import { setSignInPolicy, type SignInPolicy } from "../../users/inactivity.ts";
 import { deactivateUser, inviteUser, reactivateUser, setUserGrants, type UserLink } from "../../users/manage_users.ts";
-import { type Grant, isRole, roles } from "../../users/permissions.ts";
+import { type Grant, roles } from "../../users/permissions.ts";
 import { type Language, languages, listUsers } from "../../users/users.ts";
 import { type Answer, checkedName, type CommandContext, wholeNumber } from "./command_context.ts";
 import { addPaging, partAnswer, partOf } from "./list_part.ts";
 import { addLinkCommands } from "./sign_in_commands.ts";
 import { minuteText, renderTable } from "./table.ts";
 
-export const roleHelp = `ROLE, ROLE:CUSTOMER or ROLE:CUSTOMER/SITE; roles: ${Object.keys(roles).join(", ")}`;
+export const roleHelp = `ROLE, ROLE:CUSTOMER or ROLE:CUSTOMER/SITE; roles: ${
+  Object.keys(roles).join(", ")
+}, and those of role list`;
 
 /** `user invite|list|roles|deactivate|reactivate`: people who sign in to the portal. */
 export function addUserCommands(program: Command, context: CommandContext): void {
@@ -126,12 +128,14 @@ export function linkAnswer({ token: _, endsAt, ...link }: UserLink): Answer {
 /** `viewer`, `viewer:Acme`, `viewer:Acme/Berlin`. Throws UsageError. */
 export function grantOf(text: string): Grant {
   const [, role = "", customerId, siteId] = /^([^:]*)(?::([^/]*)(?:\/(.*))?)?$/.exec(text) ?? [];
-  if (isRole(role) && customerId !== "" && siteId !== "") return { role, customerId, siteId };
+  if (role !== "" && customerId !== "" && siteId !== "") return { role, customerId, siteId };
   throw new UsageError(`Cannot use "${text}" as a role`, roleHelp);
 }
 
-export function grantText({ role, customerId, siteId }: Grant): string {
-  return `${role}${customerId === undefined ? "" : `:${customerId}`}${siteId === undefined ? "" : `/${siteId}`}`;
+export function grantText({ role, ownRole, customerId, siteId }: Grant): string {
+  return `${ownRole?.name ?? role}${customerId === undefined ? "" : `:${customerId}`}${
+    siteId === undefined ? "" : `/${siteId}`
+  }`;
 }
 
 function languageOption(text: string): Language {

@@ -8,6 +8,7 @@ import { accountPage } from "./account_page.tsx";
 import { auditPage } from "./audit_page.tsx";
 import { providerRoutes } from "./providers_page.tsx";
 import { passkeyAccountRoutes } from "./passkeys_page.tsx";
+import { editRole, makeRole, removeRole, rolePage, rolesPage } from "./roles_page.tsx";
 import { invite, manageable, usersPage, withUsers } from "./users_page.tsx";
 
 export const peopleRoutes: Route[] = [
@@ -46,6 +47,37 @@ export const peopleRoutes: Route[] = [
           return link.isOfProvider ? undefined : link;
         },
       ),
+  },
+  {
+    method: "GET",
+    path: "/roles",
+    access: "dealer",
+    permission: "manageUsers",
+    handle: (request) => rolesPage(request),
+  },
+  { method: "POST", path: "/roles", access: "dealer", permission: "manageUsers", confirmed: true, handle: makeRole },
+  {
+    method: "GET",
+    path: "/roles/:role",
+    access: "dealer",
+    permission: "manageUsers",
+    handle: (request) => rolePage(request),
+  },
+  {
+    method: "POST",
+    path: "/roles/:role",
+    access: "dealer",
+    permission: "manageUsers",
+    confirmed: true,
+    handle: editRole,
+  },
+  {
+    method: "POST",
+    path: "/roles/:role/remove",
+    access: "dealer",
+    permission: "manageUsers",
+    confirmed: true,
+    handle: removeRole,
   },
   { method: "GET", path: "/audit", access: "dealer", permission: "readAudit", handle: auditPage },
   { method: "GET", path: "/account", access: "signedIn", handle: (request) => accountPage(request) },

@@ -2,6 +2,7 @@
 import { UsageError } from "../../../common/core/errors.ts";
 import { inviteUser, type UserLink } from "../../users/manage_users.ts";
 import { type Grant, isRole, mayGive, roles } from "../../users/permissions.ts";
+import { listOwnRoles } from "../../users/own_roles.ts";
 import { type ListedUser, listUsers } from "../../users/users.ts";
 import { field } from "../page/form.ts";
 import { Field, Message, pageOf, Table } from "../page/layout.tsx";
@@ -30,8 +31,11 @@ export async function usersPage(request: UserRequest, { message, link, typed }: 
   const { t, formats, viewer, customers } = request;
   const users = await visibleUsers(request);
   const names = new Map(customers.map(({ customerId, name }) => [customerId, name]));
-  const grantText = ({ role, customerId }: Grant) =>
-    customerId === undefined ? role : `${role}: ${names.get(customerId) ?? customerId}`;
+  const grantText = ({ role, ownRole, customerId }: Grant) => {
+    const name = ownRole?.name ?? role;
+    return customerId === undefined ? name : `${name}: ${names.get(customerId) ?? customerId}`;
+  };
+  const ownRoles = await listOwnRoles(request.platform, request.by, { dealer: viewer.dealerId });
   return await pageOf(request, {
     title: t("users"),
     ...(message === undefined ? {} : { status: 422 }),
@@ -74,7 +78,9 @@ export async function usersPage(request: UserRequest, { message, link, typed }: 
             <label for="role">{t("role")}</label>
             <select id="role" name="role">
               {Object.keys(roles).map((role) => <option value={role} selected={role === "viewer"}>{role}</option>)}
+              {ownRoles.map(({ roleId, name }) => <option value={roleId}>{name}</option>)}
             </select>
+            {viewer.customerId === undefined && <a href="/roles">{t("ownRoles")}</a>}
           </div>
           <div class="field">
             <label for="customer">{t("customer")}</label>
@@ -141,22 +147,32 @@ export async function withUsers(
   }
 }
 
+/* By the value of its option. */
+async function chosenRole(
+  { platform, by, viewer }: UserRequest,
+  role: string,
+): Promise<Pick<Grant, "role" | "ownRole">> {
+  if (isRole(role)) return { role };
+  const own = (await listOwnRoles(platform, by, { dealer: viewer.dealerId })).find(({ roleId }) => roleId === role);
+  if (own === undefined) throw new UsageError(`Cannot use "${role}" as a role`);
+  return { role, ownRole: own };
+}
+
 export async function invite(request: UserRequest): Promise<Response> {
   const { c, platform, by, viewer, customers } = request;
   const email = await field(c, "email"), name = (await field(c, "name")).trim();
   const role = await field(c, "role"), wanted = await field(c, "customer") || viewer.customerId;
-  return await withUsers(request, () => {
-    if (!isRole(role)) throw new UsageError(`Cannot use "${role}" as a role`);
+  return await withUsers(request, async () => {
     if (name === "" || name.length > 100 || /\p{Cc}/u.test(name)) {
       throw new UsageError("Cannot use the name: it has 1 to 100 characters and no control characters");
     }
     const customer = customers.find(({ customerId }) => customerId === wanted);
     if (wanted !== undefined && customer === undefined) throw new UsageError("Cannot find this customer");
-    const grant: Grant = { role, customerId: customer?.customerId };
+    const grant: Grant = { ...await chosenRole(request, role), customerId: customer?.customerId };
     if (!mayGive(viewer.grants, [grant])) {
       throw new UsageError(`Cannot give the role "${role}" as it is more than you have`);
     }
     const belongs = viewer.customerId === undefined ? { dealer: viewer.dealerId } : { customer: viewer.customerId };
-    return inviteUser(platform, by, { email, name, language: request.language, grants: [grant], ...belongs });
+    return await inviteUser(platform, by, { email, name, language: request.language, grants: [grant], ...belongs });
   }, { email, name });
 }

@@ -8,6 +8,7 @@ import { insightWords } from "./insight_words.ts";
 import { listWords } from "./list_words.ts";
 import { peopleWords } from "./people_words.ts";
 import { providerWords } from "./provider_words.ts";
+import { roleWords } from "./role_words.ts";
 import { signInWords } from "./sign_in_words.ts";
 import { workWords } from "./work_words.ts";
 
@@ -21,6 +22,7 @@ const texts = {
   ...peopleWords,
   ...providerWords,
   ...directoryWords,
+  ...roleWords,
 };
 
 export type Key = keyof typeof texts;

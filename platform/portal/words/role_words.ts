@@ -1,0 +1,85 @@
+/** Texts of roles that a dealer makes, and of permissions. Pure. */
+import type { Permission } from "../../users/permissions.ts";
+import type { Texts } from "./texts.ts";
+
+export const roleWords = {
+  ownRoles: ["Own roles", "Eigene Rollen", "Ruoli propri"],
+  ownRolesHelp: [
+    "A role is a set of permissions. It is given to users for all customers, one customer or one site.",
+    "Eine Rolle ist eine Menge von Berechtigungen. Benutzer erhalten sie für alle Kunden, einen Kunden oder einen Standort.",
+    "Un ruolo è un insieme di autorizzazioni. Si assegna agli utenti per tutti i clienti, un cliente o una sede.",
+  ],
+  newRole: ["New role", "Neue Rolle", "Nuovo ruolo"],
+  roleName: ["Name of the role", "Name der Rolle", "Nome del ruolo"],
+  permissions: ["Permissions", "Berechtigungen", "Autorizzazioni"],
+  usedBy: ["Used", "Verwendet", "Usato"],
+  editRole: ["Change the role", "Rolle ändern", "Modifica il ruolo"],
+  makeRole: ["Make the role", "Rolle anlegen", "Crea il ruolo"],
+  removeRole: ["Remove the role", "Rolle entfernen", "Rimuovi il ruolo"],
+  replacement: ["Who has it gets", "Wer sie hat, erhält", "Chi lo ha riceve"],
+  noReplacement: ["nothing", "nichts", "nulla"],
+  mayReadFleet: [
+    "See devices, supplies, alerts, agents",
+    "Geräte, Material, Meldungen, Agenten sehen",
+    "Vedere dispositivi, materiali, avvisi, agenti",
+  ],
+  mayReadMeters: ["See and export meters", "Zähler sehen und exportieren", "Vedere ed esportare i contatori"],
+  mayManageBilling: [
+    "Make statements and correct meters",
+    "Abrechnungen erstellen, Zähler korrigieren",
+    "Creare rendiconti e correggere contatori",
+  ],
+  mayHandleAlerts: ["Acknowledge alerts", "Meldungen quittieren", "Confermare avvisi"],
+  mayRunTasks: [
+    "Start scans, readings, pings, diagnostics",
+    "Scans, Lesungen, Pings, Diagnosen starten",
+    "Avviare scansioni, letture, ping, diagnostica",
+  ],
+  mayOpenWebAccess: [
+    "Open the web page of a device",
+    "Webseite eines Geräts öffnen",
+    "Aprire la pagina web di un dispositivo",
+  ],
+  mayManageAgents: [
+    "Activate, configure, revoke agents",
+    "Agenten aktivieren, konfigurieren, sperren",
+    "Attivare, configurare, revocare agenti",
+  ],
+  mayManageUpdates: [
+    "Roll out and pause new versions of agents",
+    "Neue Versionen der Agenten ausrollen und anhalten",
+    "Distribuire e sospendere nuove versioni degli agenti",
+  ],
+  mayManageCustomers: [
+    "Make, rename, close customers and sites",
+    "Kunden und Standorte anlegen, umbenennen, schließen",
+    "Creare, rinominare, chiudere clienti e sedi",
+  ],
+  mayManageUsers: [
+    "Invite and deactivate users, give roles",
+    "Benutzer einladen, deaktivieren, Rollen vergeben",
+    "Invitare e disattivare utenti, assegnare ruoli",
+  ],
+  mayShareViews: ["Share saved views", "Gespeicherte Ansichten teilen", "Condividere le viste salvate"],
+  mayReadAudit: [
+    "See and export the audit log",
+    "Prüfprotokoll sehen und exportieren",
+    "Vedere ed esportare il registro di controllo",
+  ],
+} as const satisfies Texts;
+
+/** What each permission is called. */
+export const permissionWords = {
+  readFleet: "mayReadFleet",
+  readMeters: "mayReadMeters",
+  manageBilling: "mayManageBilling",
+  handleAlerts: "mayHandleAlerts",
+  runTasks: "mayRunTasks",
+  openWebAccess: "mayOpenWebAccess",
+  manageAgents: "mayManageAgents",
+  manageUpdates: "mayManageUpdates",
+  manageCustomers: "mayManageCustomers",
+  manageUsers: "mayManageUsers",
+  shareViews: "mayShareViews",
+  readAudit: "mayReadAudit",
+} as const satisfies Record<Permission, keyof typeof roleWords>;
