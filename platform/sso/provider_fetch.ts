@@ -3,14 +3,13 @@
  * anything elsewhere, with a time limit and a limit of bytes. A provider's document may name any address.
  */
 import { request } from "node:https";
-import { rootCertificates } from "node:tls";
 import { ProviderRefusal } from "./provider_refusal.ts";
 
 const timeoutMs = 10_000, mostBytes = 1024 * 1024;
 
 export interface Outbound {
   hosts: ReadonlySet<string>;
-  /** PEM; beside the public authorities. */
+  /** PEM of what the provider's certificate is checked with, if it is not of a public authority. */
   ca?: string | undefined;
 }
 
@@ -34,7 +33,7 @@ export function providerFetch({ hosts, ca }: Outbound): (url: string, options?: 
       method,
       headers: Object.fromEntries(new Headers(headers)),
       body: body === undefined || body === null ? undefined : String(body),
-      ca: ca === undefined ? undefined : [...rootCertificates, ca],
+      ca,
     });
   };
 }
@@ -43,7 +42,7 @@ interface Sent {
   method: string;
   headers: Record<string, string>;
   body: string | undefined;
-  ca: string[] | undefined;
+  ca: string | undefined;
 }
 
 function send(url: URL, { method, headers, body, ca }: Sent): Promise<Response> {

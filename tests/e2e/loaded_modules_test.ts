@@ -69,3 +69,12 @@ Deno.test("opendca scan loads no parser of YAML, no report but its own and no SN
     assert(!loaded.has(special), `${special} is loaded at the start`);
   }
 });
+
+Deno.test("opendca-platform serve with a portal loads no library of single sign-on before somebody signs in by it", async () => {
+  const loaded = await loadedBy("platform/main.ts", "platform/portal/start_portal.ts", "platform/sso/recheck.ts");
+  assert(loaded.has("hono"), "hono is not loaded");
+  assert((await loadedBy("platform/sso/oidc.ts")).has("openid-client"), "nothing was seen");
+  for (const library of ["openid-client", "@node-saml/node-saml", "ldapts"]) {
+    assert(!loaded.has(library), `${library} is loaded at the start`);
+  }
+});
