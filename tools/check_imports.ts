@@ -337,6 +337,7 @@ export const allowed: Record<string, string[]> = {
     "platform/store",
     "platform/audit",
     "platform/sso",
+    "platform/customers",
     "platform/users",
     "platform/portal/words",
     "platform/portal/page",

@@ -14,6 +14,7 @@ import { deactivateUser, setUserGrants } from "../../platform/users/manage_users
 import { UsageError } from "../../common/core/errors.ts";
 import { closeCustomer } from "../../platform/customers/close.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
+import { portalScene } from "./portal_scene.ts";
 import { operator, usersScene } from "./users_fixture.ts";
 
 const eva = "eva@partner.example", day = 86_400_000;
@@ -114,4 +115,44 @@ eachDatabase("a token of a customer's user ends when the customer is closed", as
   assert.deepEqual([tokenSites(token, "readFleet", acme), tokenSites(token, "readFleet", other)], ["all", []]);
   await closeCustomer(platform, operator, { customer: acme, reason: "sold" });
   assert.equal(await maybeTokenCaller(platform, text), undefined);
+});
+
+Deno.test("a user makes a token in the portal, sees it once, and revokes it", async () => {
+  await using scene = await portalScene();
+  const user = await scene.signedIn(eva, { grants: [{ role: "technician", customerId: "Acme" }] });
+  const other = await scene.signedIn("ann@partner.example");
+  const path = "/account/tokens";
+  assert.match((await user.get("/account")).body, /href="\/account\/tokens"/);
+  const page = (await user.get(path)).body;
+  assert.match(page, /name="runTasks"/);
+  assert.doesNotMatch(page, /name="readAudit"/);
+  const fields = { name: "<b>Excel</b>", readFleet: "1", place: scene.acme, days: "30" };
+  const made = await user.post(path, fields);
+  const [text] = /odca_\w{36}/.exec(made.body)!;
+  assert.equal((await maybeTokenCaller(scene.platform.platform, text))!.places[0]!.customerId, scene.acme);
+  const later = (await user.get(path)).body;
+  assert(!later.includes(text) && later.includes("&lt;b&gt;Excel"));
+  for (
+    const more of [
+      { readAudit: "1" },
+      { place: scene.foreign },
+      { place: scene.other },
+      { days: "9999" },
+      { name: "" },
+      {
+        place: "",
+      },
+    ]
+  ) assert.equal((await user.post(path, { ...fields, ...more })).status, 422, JSON.stringify(more));
+  const [row] = await listTokens(scene.platform.platform, operator);
+  assert.equal((await other.post(`${path}/${row!.tokenId}/revoke`)).status, 422);
+  assert.equal((await user.post(`${path}/${row!.tokenId}/revoke`)).location, path);
+  assert.equal(await maybeTokenCaller(scene.platform.platform, text), undefined);
+  const audit = await scene.platform.queries.all<{ actor: string; action: string }>(
+    "SELECT actor, action FROM audit_log WHERE action LIKE 'apiToken%'",
+  );
+  assert.deepEqual(audit.map(({ actor, action }) => `${actor} ${action}`), [
+    `user:${eva} apiTokenCreated`,
+    `user:${eva} apiTokenRevoked`,
+  ]);
 });

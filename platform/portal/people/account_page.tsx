@@ -32,6 +32,9 @@ export async function accountPage(request: UserRequest, message?: string): Promi
           <button type="submit">{t("save")}</button>
         </form>
         <Passkeys request={request} rows={passkeys} />
+        <p>
+          <a href="/account/tokens">{t("tokens")}</a>
+        </p>
         <h2>{t("sessions")}</h2>
         <Table
           rows={sessions}

@@ -9,6 +9,7 @@ import { auditPage } from "./audit_page.tsx";
 import { providerRoutes } from "./providers_page.tsx";
 import { passkeyAccountRoutes } from "./passkeys_page.tsx";
 import { editRole, makeRole, removeRole, rolePage, rolesPage } from "./roles_page.tsx";
+import { tokenRoutes } from "./tokens_page.tsx";
 import { invite, manageable, usersPage, withUsers } from "./users_page.tsx";
 
 export const peopleRoutes: Route[] = [
@@ -112,4 +113,5 @@ export const peopleRoutes: Route[] = [
       return c.redirect("/account", 303);
     },
   },
+  ...tokenRoutes,
 ];

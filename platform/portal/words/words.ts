@@ -5,6 +5,7 @@ import { commonWords } from "./common_words.ts";
 import { directoryWords } from "./directory_words.ts";
 import { fleetWords } from "./fleet_words.ts";
 import { insightWords } from "./insight_words.ts";
+import { interfaceWords } from "./interface_words.ts";
 import { listWords } from "./list_words.ts";
 import { peopleWords } from "./people_words.ts";
 import { providerWords } from "./provider_words.ts";
@@ -17,6 +18,7 @@ const texts = {
   ...signInWords,
   ...fleetWords,
   ...insightWords,
+  ...interfaceWords,
   ...listWords,
   ...workWords,
   ...peopleWords,
