@@ -7,10 +7,12 @@ import type { TLSSocket } from "node:tls";
 import { getRequestListener, type HttpBindings } from "@hono/node-server";
 import type { Context, Hono } from "hono";
 import { messageOf, UsageError } from "../../common/core/errors.ts";
+import { tryParseIp } from "../../common/core/ip.ts";
 import type { IpRange } from "../../common/core/ip_range.ts";
 import { acceptConnections, descriptorLimit, passTo } from "../edge/connections/accept_connections.ts";
 import { ConnectionGate, type GateLimits, gateLimitsFor } from "../edge/connections/connection_gate.ts";
 import { keptSockets, peerOf } from "../edge/connections/kept_sockets.ts";
+import { sourceOf as sourceOfPeer } from "../edge/connections/source.ts";
 import type { CertificateFiles } from "../keys/server_certificate.ts";
 import type { MailOptions } from "../mail/start_mailer.ts";
 import { headerValues } from "../sso/remote_user.ts";
@@ -92,7 +94,7 @@ export async function startPortal(platform: PortalPlatform, options: StartOption
   // A header that says who somebody is means nothing here, whatever it says.
   const pages = portalApp(platform, { origin, live, sourceOf, holdOpen, remoteUsersOf: () => undefined });
   open.serve(pages, options.programs(sourceOf));
-  const frontPort = front && built.use(await listenForFront(platform, front, { origin, live, tls })).port;
+  const frontPort = front && built.use(await listenForFront(platform, front, { ...options, origin, live, tls })).port;
   const all = built.move();
   return { port: open.port, origin, frontPort, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
@@ -101,7 +103,11 @@ export async function startPortal(platform: PortalPlatform, options: StartOption
 async function listenForFront(
   platform: PortalPlatform,
   { host, port, certificatePem: ca, header }: FrontOptions,
-  { origin, live, tls }: { origin: string; live: LiveStreams; tls: ServerOptions },
+  { origin, live, tls, programs }: Pick<StartOptions, "programs"> & {
+    origin: string;
+    live: LiveStreams;
+    tls: ServerOptions;
+  },
 ): Promise<PageListener> {
   const certified = { ...tls, ca, requestCert: true, rejectUnauthorized: true };
   const trusted = certificatesOf(ca);
@@ -115,17 +121,17 @@ async function listenForFront(
     gateLimits: { ...gateLimits, anonymousOfSource: gateLimits.mostAnonymous! },
     mayAsk: ({ socket }) => isTrusted(socket as TLSSocket, trusted),
   });
-  listener.serve(portalApp(platform, {
-    origin,
-    live,
-    holdOpen: listener.holdOpen,
-    // The proxy adds whoever has asked it at the end; what stands before may be anybody's text.
-    sourceOf: (c) =>
-      headerValues(requestOf(c).rawHeaders, "x-forwarded-for").at(-1)?.split(",").at(-1)?.trim().slice(0, 64) ||
-      listener.sourceOf(c),
-    remoteUsersOf: (c) => headerValues(requestOf(c).rawHeaders, header),
-  }));
+  const sourceOf = (c: Context) => forwardedSource(requestOf(c)) ?? listener.sourceOf(c);
+  const remoteUsersOf = (c: Context) => headerValues(requestOf(c).rawHeaders, header);
+  const { holdOpen } = listener;
+  listener.serve(portalApp(platform, { origin, live, holdOpen, sourceOf, remoteUsersOf }), programs(sourceOf));
   return listener;
+}
+
+/* The proxy adds whoever has asked it at the end; what stands before may be anybody's text. */
+function forwardedSource({ rawHeaders }: IncomingMessage): string | undefined {
+  const last = headerValues(rawHeaders, "x-forwarded-for").at(-1)?.split(",").at(-1)?.trim() ?? "";
+  return tryParseIp(last) === undefined ? undefined : sourceOfPeer(`[${last}]:0`);
 }
 
 /** Throws UsageError if it has none. */

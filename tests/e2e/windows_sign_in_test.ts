@@ -2,6 +2,9 @@
 import assert from "node:assert/strict";
 import { request } from "node:https";
 import { addProvider, setGroupRoles } from "../../platform/sso/manage_providers.ts";
+import { recheckSessions } from "../../platform/sso/recheck.ts";
+import { totpCode } from "../../platform/users/second_factor.ts";
+import { maybeViewer } from "../../platform/users/sessions.ts";
 import { apachePrograms, curl, type Curled, startApacheFront } from "../fixtures/apache_front.ts";
 import { docBlock } from "../fixtures/doc_block.ts";
 import { freePort } from "../fixtures/free_port.ts";
@@ -22,6 +25,7 @@ import {
 } from "../fixtures/samba_domain.ts";
 import { toolOutput } from "../fixtures/started_peer.ts";
 import { createTestAuthority } from "../fixtures/test_authority.ts";
+import { base32 } from "../platform/base32.ts";
 import { type PortalScene, portalScene } from "../platform/portal_scene.ts";
 import { operator } from "../platform/users_fixture.ts";
 
@@ -219,14 +223,19 @@ domainTest("the portal takes one name of one realm from the proxy, and nothing e
   assert.equal(await ask(["eva@EXAMPLE.TEST"]), 303);
   assert.equal(await ask(["EXAMPLE\\eva"]), 303);
   assert.equal(await ask(["eva@EXAMPLE.TEST"], { "sec-fetch-site": "same-origin" }), 303);
+  const forwarded = { "x-forwarded-for": "10.1.0.7, 2001:db8:1:2ff::5" };
+  assert.equal(await ask(["eva@EXAMPLE.TEST"], forwarded), 303);
+  assert.equal(await ask(["eva@EXAMPLE.TEST"], { "x-forwarded-for": "10.1.0.7, <script>" }), 303);
+  const sources = await scene.platform.queries.all<{ source: string }>("SELECT DISTINCT source FROM user_sessions");
+  assert.deepEqual(sources.map(({ source }) => source).sort(), ["127.0.0.1", "2001:db8:1:200::/56"]);
   const refused = [[], [""], ["eva"], ["eva@OTHER.TEST"], ["eva@EXAMPLE.TEST", "eva@EXAMPLE.TEST"], [
     "dora@EXAMPLE.TEST",
   ]];
   for (const values of refused) assert.equal(await ask(values), 401, values.join());
   const sessions = await scene.platform.queries.all("SELECT 1 FROM user_sessions");
-  assert.equal(sessions.length, 3);
+  assert.equal(sessions.length, 5);
   assert.equal(await ask(["eva@EXAMPLE.TEST"], { "sec-fetch-site": "cross-site" }), 303);
-  assert.equal((await scene.platform.queries.all("SELECT 1 FROM user_sessions")).length, 3, "to the sign-in page");
+  assert.equal((await scene.platform.queries.all("SELECT 1 FROM user_sessions")).length, 5, "to the sign-in page");
 }, programs);
 
 domainTest("a person signs in by the form, with the platform's second factor, and proves again who it is", async () => {
@@ -245,4 +254,26 @@ domainTest("a person signs in by the form, with the platform's second factor, an
     assert.match(refused.body, /wrong or deactivated|deactivated/i);
   }
   assert.equal((await post("eva", personPassword)).location, "/set-up");
+  const typed = /<code>([A-Z2-7 ]+)<\/code>/.exec((await browser.get("/set-up")).body)![1]!;
+  const code = totpCode(base32(typed.replaceAll(" ", "")), scene.platform.clock.now());
+  await browser.post("/set-up", { code }, { origin: scene.origin });
+  assert.match((await browser.get("/account")).body, /eva@example\.com/);
+  // What is dangerous, a while later.
+  scene.platform.clock.advance(4 * 60_000);
+  await recheckSessions(scene.platform.platform);
+  scene.platform.clock.advance(4 * 60_000);
+  await recheckSessions(scene.platform.platform);
+  scene.platform.clock.advance(4 * 60_000);
+  await recheckSessions(scene.platform.platform);
+  const confirm = `/confirm/directory/${providerId}`,
+    asked = await browser.get(`/confirm/with/${providerId}?next=/account`);
+  assert.match(asked.body, new RegExp(`action="${confirm}\\?next=`));
+  const isConfirmed = async () =>
+    (await maybeViewer(scene.platform.platform, browser.cookies.get("__Host-opendca-session")!))?.isConfirmed;
+  assert.equal(await isConfirmed(), false);
+  assert.equal((await post("eva", "wrong", confirm)).status, 401);
+  assert.equal((await post("jörg", personPassword, confirm)).status, 401, "somebody else");
+  assert.equal(await isConfirmed(), false);
+  assert.equal((await post("eva", personPassword, `${confirm}?next=/account`)).location, "/account");
+  assert.equal(await isConfirmed(), true);
 }, programs);

@@ -45,13 +45,18 @@ async function sceneWith(certificatePem: string): Promise<PortalScene> {
 }
 
 /** The status, or what the connection ended with. */
-function ask(scene: PortalScene, client: ClientFiles | undefined, port = scene.platform.portal!.frontPort!) {
+function ask(
+  scene: PortalScene,
+  client: ClientFiles | undefined,
+  port = scene.platform.portal!.frontPort!,
+  path = "/sign-in",
+) {
   const { certificatePem: cert, keyPem: key } = client ?? {};
   return new Promise<number | string>((resolve) => {
     const asked = request({
       host: "localhost",
       port,
-      path: "/sign-in",
+      path,
       ca: scene.platform.serverAuthority,
       cert,
       key,
@@ -70,6 +75,7 @@ peerTest("the proxy's own certificate opens the listener, and no other", ["opens
   const own = await selfSigned(), copy = await selfSigned();
   await using scene = await sceneWith(own.certificatePem);
   assert.equal(await ask(scene, own), 200);
+  assert.equal(await ask(scene, own, undefined, "/api/v1/devices"), 401, "interfaces of programs are there too");
   assert.equal(typeof await ask(scene, undefined), "string");
   assert.equal(typeof await ask(scene, copy), "string", "the same names, another key");
   assert.equal(typeof await ask(scene, { ...own, keyPem: copy.keyPem }), "string");

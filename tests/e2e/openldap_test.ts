@@ -1,0 +1,123 @@
+/** Sign-in by a directory that is not Active Directory: Debian's OpenLDAP. */
+import assert from "node:assert/strict";
+import { Client } from "ldapts";
+import { withDirectory } from "../../platform/sso/ldap.ts";
+import type { DirectoryConfig } from "../../platform/sso/ldap_settings.ts";
+import { peerTest } from "../fixtures/peers.ts";
+import { type Peer, startPeer } from "../fixtures/started_peer.ts";
+import { createTestAuthority } from "../fixtures/test_authority.ts";
+import { until } from "../fixtures/until.ts";
+
+const base = "dc=example,dc=test", manager = `cn=manager,${base}`, password = "Correct-Horse-7";
+
+interface OpenLdap extends Peer {
+  config: DirectoryConfig;
+  as<T>(work: (client: Client) => Promise<T>): Promise<T>;
+}
+
+async function startOpenLdap(): Promise<OpenLdap> {
+  const authority = await createTestAuthority(), certificate = await authority.issue();
+  let url = "";
+  const peer = await startPeer("slapd", "slapd starting", async (folder, port) => {
+    url = `ldaps://localhost:${port}`;
+    await Deno.mkdir(`${folder}/data`);
+    await Deno.writeTextFile(`${folder}/ca.pem`, authority.pem);
+    await Deno.writeTextFile(`${folder}/server.pem`, certificate.certificatePem);
+    await Deno.writeTextFile(`${folder}/server.key`, certificate.keyPem);
+    const lines = [
+      ...["core", "cosine", "inetorgperson"].map((name) => `include /etc/ldap/schema/${name}.schema`),
+      "modulepath /usr/lib/ldap",
+      "moduleload back_mdb",
+      `TLSCACertificateFile ${folder}/ca.pem`,
+      `TLSCertificateFile ${folder}/server.pem`,
+      `TLSCertificateKeyFile ${folder}/server.key`,
+      "database mdb",
+      `suffix ${base}`,
+      `rootdn ${manager}`,
+      `rootpw ${password}`,
+      `directory ${folder}/data`,
+      "maxsize 10485760",
+    ];
+    await Deno.writeTextFile(`${folder}/slapd.conf`, lines.join("\n") + "\n");
+    return ["-d", "256", "-h", `ldaps://127.0.0.1:${port}`, "-f", `${folder}/slapd.conf`];
+  });
+  const config = { servers: [url], caPem: authority.pem, base, account: manager, password };
+  const as: OpenLdap["as"] = async (work) => {
+    const client = new Client({ url, tlsOptions: { ca: authority.pem }, timeout: 30_000 });
+    try {
+      await client.bind(manager, password);
+      return await work(client);
+    } finally {
+      await client.unbind();
+    }
+  };
+  await until(
+    "OpenLDAP accepts connections",
+    () => Deno.connect({ port: peer.port }).then((it) => it.close()).then(() => true, () => false),
+  );
+  return { ...peer, config, as };
+}
+
+const eva = `uid=eva,${base}`, group = (name: string) => `cn=${name},${base}`;
+
+async function fill(client: Client): Promise<void> {
+  await client.add(base, { objectClass: ["dcObject", "organization"], dc: "example", o: "Example" });
+  for (const [uid, mail] of [["eva", "eva@example.com"], ["max", "both@example.com"], ["mia", "both@example.com"]]) {
+    await client.add(`uid=${uid},${base}`, {
+      objectClass: "inetOrgPerson",
+      uid: uid!,
+      cn: `Person ${uid}`,
+      sn: "Person",
+      mail: mail!,
+      userPassword: password,
+    });
+  }
+  const groups: [name: string, members: string[]][] = [
+    ["staff", [eva]],
+    // Each in the other.
+    ["field", [group("staff"), group("technicians")]],
+    ["technicians", [group("field")]],
+    ["others", [`uid=max,${base}`]],
+  ];
+  for (const [name, member] of groups) await client.add(group(name), { objectClass: "groupOfNames", cn: name, member });
+}
+
+peerTest(
+  "bySignIn() finds people and nested groups of OpenLDAP, also where groups are in each other",
+  ["slapd"],
+  async () => {
+    await using peer = await startOpenLdap();
+    await peer.as(fill);
+    const signIn = (typed: string, secret = password) =>
+      withDirectory(peer.config, new Date(), (directory) => directory.bySignIn(typed, secret));
+    for (const typed of ["eva", "eva@example.com"]) {
+      const answer = await signIn(typed);
+      assert.equal(answer.kind, "person", typed);
+      const { person } = answer as Extract<typeof answer, { kind: "person" }>;
+      assert.match(person.id, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+      assert.deepEqual([person.account, person.email, person.name], ["eva", "eva@example.com", "Person eva"]);
+      assert.deepEqual(person.groups.map(({ dn }) => dn).sort(), ["field", "staff", "technicians"].map(group));
+      assert.deepEqual(person.groups.map(({ account }) => account), [undefined, undefined, undefined]);
+    }
+    const refused: [typed: string, secret: string, reason: string][] = [
+      ["eva", "wrong", "wrongPassword"],
+      ["eva", "", "wrongPassword"],
+      ["both@example.com", password, "ambiguous"],
+      ["nobody", password, "unknown"],
+      ["*", password, "unknown"],
+      ["EXAMPLE\\eva", password, "unknown"],
+    ];
+    for (const [typed, secret, reason] of refused) {
+      const answer = await signIn(typed, secret);
+      assert.equal(answer.kind === "refused" && answer.reason, reason, typed);
+    }
+    await withDirectory(peer.config, new Date(), async (directory) => {
+      const found = await directory.byAccount("eva");
+      const { id } = (found as Extract<typeof found, { kind: "person" }>).person;
+      assert.deepEqual(await directory.byId(id), found);
+      await peer.as((client) => client.del(eva));
+      assert.deepEqual(await directory.byId(id), { kind: "refused", reason: "unknown" });
+      assert.equal((await directory.byId("*")).kind, "refused");
+    });
+  },
+);
