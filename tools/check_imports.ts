@@ -330,6 +330,7 @@ export const allowed: Record<string, string[]> = {
     "platform/portal/words",
     "platform/portal/page",
     "platform/portal/fleet",
+    "platform/audit",
   ],
   "platform/portal/people": [
     "common/core",

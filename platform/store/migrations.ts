@@ -11,7 +11,7 @@ import { releases } from "./release_tables.ts";
 import { sso } from "./sso_tables.ts";
 import { mails, spraying, users } from "./user_tables.ts";
 import { work } from "./work_tables.ts";
-import { ownRoles, views } from "./view_tables.ts";
+import { auditSubjects, ownRoles, views } from "./view_tables.ts";
 
 /* Refusals and ledger heads of agents; devices that two agents see; indices of what each poll and upload asks. */
 const second = `
@@ -475,4 +475,5 @@ export const migrations: readonly Migration[] = [
   work,
   spraying,
   ownRoles,
+  auditSubjects,
 ];

@@ -34,3 +34,8 @@ CREATE TABLE own_roles (
 ) STRICT;
 CREATE UNIQUE INDEX own_roles_by_name ON own_roles (dealer_id, lower(name));
 `;
+
+/** What the page of an agent asks the audit log. */
+export const auditSubjects = `
+CREATE INDEX audit_log_by_subject ON audit_log (customer_id, subject, entry);
+`;

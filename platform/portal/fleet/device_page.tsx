@@ -11,6 +11,7 @@ import { AlertTable } from "./alerts_page.tsx";
 import { chartScripts, chartStyles, DeviceCharts, rangeOf } from "./device_charts.tsx";
 import { SuppliesPicture, SuppliesTable } from "./device_supplies.tsx";
 import { WhyNumber } from "./device_why.tsx";
+import { DeviceEvents } from "./device_events.tsx";
 import { modelOf, shownLevel } from "./shown.ts";
 import { Table } from "../page/layout.tsx";
 import type { CustomerRequest, Route } from "../page/route.ts";
@@ -121,6 +122,7 @@ async function devicePage(request: CustomerRequest): Promise<Response> {
           meters={view.meters?.values ?? []}
           problems={newest?.reading.problems ?? []}
         />
+        <DeviceEvents request={request} details={details} raised={raised} />
         <h2>{t("identity")}</h2>
         <Table
           rows={evidence}

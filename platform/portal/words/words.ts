@@ -3,6 +3,7 @@ import { IntlMessageFormat } from "intl-messageformat";
 import type { Language } from "../../users/users.ts";
 import { commonWords } from "./common_words.ts";
 import { directoryWords } from "./directory_words.ts";
+import { eventWords } from "./event_words.ts";
 import { fleetWords } from "./fleet_words.ts";
 import { insightWords } from "./insight_words.ts";
 import { interfaceWords } from "./interface_words.ts";
@@ -16,6 +17,7 @@ import { workWords } from "./work_words.ts";
 const texts = {
   ...commonWords,
   ...signInWords,
+  ...eventWords,
   ...fleetWords,
   ...insightWords,
   ...interfaceWords,

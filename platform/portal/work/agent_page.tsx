@@ -9,6 +9,7 @@ import { field } from "../page/form.ts";
 import { Facts, Table } from "../page/layout.tsx";
 import { Live, liveScripts } from "../page/live.tsx";
 import type { CustomerRequest } from "../page/route.ts";
+import { agentReport } from "./agent_report.tsx";
 import { isOpen, kindText, refreshSeconds, stateText } from "./task_texts.ts";
 import { agentId, tenantOf, type VisibleAgent, visibleAgents } from "./visible_agents.ts";
 
@@ -47,6 +48,7 @@ export async function agentPage(request: CustomerRequest): Promise<Response> {
           />
           {tasks.length > 0 && <LastTasks request={request} tasks={tasks} />}
         </Live>
+        {await agentReport(request, agent)}
         {agent.state === "active" && <Actions request={request} agent={agent} />}
       </>
     ),
