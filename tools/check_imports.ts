@@ -332,6 +332,13 @@ export const allowed: Record<string, string[]> = {
     "platform/portal/fleet",
     "platform/audit",
   ],
+  "platform/portal/billing": [
+    "common/core",
+    "platform/audit",
+    "platform/billing",
+    "platform/users",
+    "platform/portal/page",
+  ],
   "platform/portal/people": [
     "common/core",
     "common/report",
@@ -370,6 +377,7 @@ export const allowed: Record<string, string[]> = {
     "platform/portal/fleet",
     "platform/portal/work",
     "platform/portal/people",
+    "platform/portal/billing",
   ],
   "platform/edge/cli": [
     "common/core",

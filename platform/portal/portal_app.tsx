@@ -11,6 +11,7 @@ import { isPermitted, type Permission, permittedSites } from "../users/permissio
 import { keepForm, type KeptForm } from "../users/kept_forms.ts";
 import { maybeStaleSession, maybeViewer, type Viewer } from "../users/sessions.ts";
 import { assets } from "./assets.ts";
+import { billingRoutes } from "./billing/billing_routes.ts";
 import { sessionSecret } from "./page/cookies.ts";
 import { deviceRoutes } from "./fleet/device_page.tsx";
 import { fleetRoutes } from "./fleet/fleet_routes.ts";
@@ -30,6 +31,7 @@ export const routes: readonly Route[] = [
   ...fleetRoutes,
   ...deviceRoutes,
   ...workRoutes,
+  ...billingRoutes,
   ...peopleRoutes,
 ];
 

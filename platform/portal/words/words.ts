@@ -1,6 +1,7 @@
 /** The portal's texts, in each language. A key that one language lacks is a type error. Pure. */
 import { IntlMessageFormat } from "intl-messageformat";
 import type { Language } from "../../users/users.ts";
+import { billingWords } from "./billing_words.ts";
 import { commonWords } from "./common_words.ts";
 import { directoryWords } from "./directory_words.ts";
 import { eventWords } from "./event_words.ts";
@@ -16,6 +17,7 @@ import { workWords } from "./work_words.ts";
 
 const texts = {
   ...commonWords,
+  ...billingWords,
   ...signInWords,
   ...eventWords,
   ...fleetWords,

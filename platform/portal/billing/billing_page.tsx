@@ -1,0 +1,124 @@
+/** What a customer would be billed, and its statements. */
+import { makeStatement, previewStatement } from "../../billing/make_statement.ts";
+import { daysOfMonth, monthBefore, periodText } from "../../billing/period.ts";
+import { billingSettings } from "../../billing/settings.ts";
+import type { StatementRecord } from "../../billing/statement.ts";
+import { chosenSite, customerPage, may, rootOf, SiteSelect } from "../page/customer_page.tsx";
+import { field } from "../page/form.ts";
+import { pageNumber, Pager, pageSize, Table } from "../page/layout.tsx";
+import type { CustomerRequest } from "../page/route.ts";
+import { StatementRows, Totals } from "./statement_rows.tsx";
+import { tenantOf, visibleStatements } from "./visible_statements.ts";
+
+export async function billingPage(request: CustomerRequest): Promise<Response> {
+  const { t, platform, customer, c } = request;
+  const { zone } = await billingSettings(platform, tenantOf(request));
+  const month = c.req.query("month") ?? monthBefore(platform.clock.now(), zone);
+  const chosen = await chosenSite(request), root = `${rootOf(customer)}/billing`;
+  const statements = await visibleStatements(request);
+  return await customerPage(request, {
+    title: `${customer.name}: ${t("billing")}`,
+    tab: "billing",
+    children: (
+      <>
+        <p>
+          <a href={`${rootOf(customer)}/corrections`}>{t("corrections")}</a>
+        </p>
+        <h2>{t("statements")}</h2>
+        <Statements request={request} statements={statements} />
+        <form class="filters" method="get" action={root}>
+          <div>
+            <label for="month">{t("month")}</label>
+            <input id="month" name="month" type="month" value={month} required />
+          </div>
+          <SiteSelect request={request} chosen={chosen} />
+          <button type="submit">{t("preview")}</button>
+        </form>
+        {c.req.query("month") !== undefined && <Preview {...await previewOf(request, { month, site: chosen.site })} />}
+        {may(request, "manageBilling") && (
+          <form class="filters" method="post" action={root}>
+            <input type="hidden" name="month" value={month} />
+            <input type="hidden" name="site" value={chosen.site ?? ""} />
+            <div>
+              <label for="supersede">{t("supersede")}</label>
+              <select id="supersede" name="supersede">
+                <option value="">{t("supersedeNone")}</option>
+                {statements.filter(({ supersededBy }) => supersededBy === null).map(({ number }) => (
+                  <option value={String(number)}>{t("statement", { number })}</option>
+                ))}
+              </select>
+            </div>
+            <button type="submit">{t("make")}</button>
+            <p class="help">{t("makeHelp")}</p>
+          </form>
+        )}
+      </>
+    ),
+  });
+}
+
+async function previewOf(request: CustomerRequest, { month, site }: { month: string; site: string | undefined }) {
+  const { head, rows } = await previewStatement(request.platform, tenantOf(request), { ...daysOfMonth(month), site });
+  return { request, month, rows, zone: head.period.zone };
+}
+
+function Preview({ request, month, rows, zone }: Awaited<ReturnType<typeof previewOf>>) {
+  const { t, c } = request, page = pageNumber(c), shown = rows.slice(page * pageSize, (page + 1) * pageSize);
+  const title = t("previewOf", { period: month });
+  return (
+    <>
+      <h2>{title}</h2>
+      <StatementRows request={request} rows={shown} zone={zone} caption={title} />
+      <Pager
+        request={request}
+        page={page}
+        shown={shown.length}
+        all={rows.length}
+        hasMore={(page + 1) * pageSize < rows.length}
+      />
+      <Totals request={request} rows={rows} />
+    </>
+  );
+}
+
+function Statements({ request, statements }: { request: CustomerRequest; statements: readonly StatementRecord[] }) {
+  const { t, formats, customer } = request;
+  return (
+    <Table
+      rows={statements}
+      empty={t("none")}
+      caption={t("statements")}
+      isTitled
+      columns={[
+        {
+          heading: t("statementNumber"),
+          cell: ({ number }) => <a href={`${rootOf(customer)}/billing/${number}`}>{t("statement", { number })}</a>,
+        },
+        { heading: t("period"), cell: ({ head }) => periodText(head.period) },
+        { heading: t("site"), cell: ({ head }) => head.site?.name ?? head.device ?? t("allSites") },
+        { heading: t("rows"), cell: ({ rows }) => formats.number(rows), isNumber: true },
+        { heading: t("made"), cell: ({ madeAt }) => formats.time(madeAt) },
+        { heading: t("madeBy"), cell: ({ head }) => head.madeBy },
+        { heading: t("supersededBy"), cell: ({ supersededBy }) => supersededBy },
+      ]}
+    />
+  );
+}
+
+export async function makeOne(request: CustomerRequest): Promise<Response> {
+  const { platform, c, customer } = request;
+  const { sites } = await chosenSite(request), wanted = await field(c, "site");
+  // Somebody who may bill some sites cannot bill the customer.
+  const site = sites.find(({ site_id }) => site_id === wanted)?.site_id ??
+    (customer.sites === "all" ? undefined : sites[0]?.site_id ?? "none");
+  const supersede = await field(c, "supersede");
+  if (supersede !== "" && !(await visibleStatements(request)).some(({ number }) => String(number) === supersede)) {
+    return c.redirect(`${rootOf(customer)}/billing`, 303);
+  }
+  const { number } = await makeStatement(platform, tenantOf(request), {
+    ...daysOfMonth(await field(c, "month")),
+    site,
+    supersede: supersede === "" ? undefined : Number(supersede),
+  });
+  return c.redirect(`${rootOf(customer)}/billing/${number}`, 303);
+}
