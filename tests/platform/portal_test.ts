@@ -96,7 +96,10 @@ function pathOf(path: string, ids: { customer: string; device: string; agent: st
     .replace(":user", "usr-000000000000").replace("sessions/:session/", "sessions/ses-000000000001/")
     .replace(/sessions\/:session$/, "sessions/ses-000000000001").replace(":task", "tsk-1").replace(":token", "x")
     .replace(":alert", "alr-000000000001").replace(":agent", ids.agent).replace(":code", "cod-000000000000")
-    .replace(":number", "1").replace(":form", "csv").replace(":correction", "cor-000000000000").replace(":role", ids.role ?? "rol-000000000000");
+    .replace(":number", "1").replace(":form", "csv").replace(":correction", "cor-000000000000").replace(
+      ":role",
+      ids.role ?? "rol-000000000000",
+    );
 }
 
 const opens = ({ status, location }: { status: number; location: string }) =>
