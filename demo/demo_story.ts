@@ -18,6 +18,8 @@ const credentials = new URL("../simulator/fleet/office_credentials.yaml", import
 const network = "127.77.0.0/24";
 /** A loaded machine needs several times the usual eight seconds. */
 const arrivalMs = 120_000;
+/** Within which the agent has begun to read before the demo looks; what was made up is a day older. */
+const startMs = 3_600_000;
 /** Three times the interval at which the agent writes its status; then the demo shows what there is. */
 const statusMs = 30_000;
 
@@ -50,10 +52,20 @@ export async function tellDemo(options: DemoOptions): Promise<void> {
 
   await screen.heading("2  A platform, and an agent that reports to it");
   const webPort = Number(new URL(simulator.endpoints[0]!.web!).port);
-  const { agentId, platform, opendca, ca, portal } = await startService({ screen, children, folder, port, webPort });
+  const past = options.keep ? scanned.printers : undefined;
+  const { agentId, platform, opendca, ca, portal } = await startService({
+    screen,
+    children,
+    folder,
+    port,
+    webPort,
+    past,
+    signal,
+  });
+  const since = host.clock.now();
 
   await screen.heading("3  Readings arrive");
-  const arrived = await untilArrived(scanned.printers, { platform, children, host, screen, signal });
+  const arrived = await untilArrived(scanned.printers, { platform, children, host, screen, signal, since });
   await screen.command("opendca-platform reading list --json");
   await screen.say(`The ${arrived.length} readings, as they were received, drawn as a scan draws them:\n`);
   await screen.print(renderPrinters(arrived, screen.options));
@@ -102,12 +114,15 @@ async function scan(
 export type Run = (...args: string[]) => Promise<string>;
 
 async function startService(
-  { screen, children, folder, port, webPort }: {
+  { screen, children, folder, port, webPort, past, signal }: {
     screen: DemoScreen;
     children: Children;
     folder: string;
     port: number;
     webPort: number;
+    /** What the weeks before are made of; undefined: nothing was before. */
+    past: readonly Reading[] | undefined;
+    signal: AbortSignal;
   },
 ): Promise<{ agentId: string; platform: Run; opendca: Run; ca: string; portal: string }> {
   const data = `${folder}/platform`, config = `${folder}/agent.yaml`;
@@ -123,6 +138,11 @@ async function startService(
   await show("opendca-platform", "customer", "create", "Acme");
   await show("opendca-platform", "site", "create", "Head office");
   const code = await show("opendca-platform", "code", "create");
+  if (past !== undefined) {
+    const { addWeeks } = await import("./weeks_of_history.ts");
+    const readings = await addWeeks({ dataDirectory: data, printers: past, now: new Date(), signal });
+    await screen.say(`Ten weeks before are made up, for the portal: ${readings} readings of two agents.`);
+  }
   const serve = [
     ...["serve", "--listen", "127.0.0.1:0", "--mqtt-wss-listen", "127.0.0.1:0", "--ssh-listen", "127.0.0.1:0"],
     ...["--access-listen", "127.0.0.1:0", "--access-domain", "access.localhost", "--portal-listen", "127.0.0.1:0"],
@@ -188,15 +208,17 @@ log:
 /** The platform's latest reading of each device, in the order of the scan, when it has one of each printer. */
 async function untilArrived(
   printers: readonly Reading[],
-  parts: Pick<DemoOptions, "host" | "screen" | "signal"> & { platform: Run; children: Children },
+  parts: Pick<DemoOptions, "host" | "screen" | "signal"> & { platform: Run; children: Children; since: Date },
 ): Promise<Reading[]> {
-  const { host, screen, signal, platform, children } = parts;
+  const { host, screen, signal, platform, children, since } = parts;
   const { clock } = host;
   for (const endMs = clock.monotonicMs() + arrivalMs;;) {
     const list: { record: unknown }[] = JSON.parse(await platform("--json", "reading", "list"));
     const held = new Map(list.flatMap(({ record }): [string, Reading][] => {
-      const { content } = RecordMessage.fromJSON(record);
-      return content?.$case === "reading" ? [[content.value.address, readingFromMessage(content.value)]] : [];
+      const { content, observedAt } = RecordMessage.fromJSON(record);
+      // Not what was made up of the weeks before.
+      const isOwn = observedAt !== undefined && observedAt.getTime() > since.getTime() - startMs;
+      return content?.$case === "reading" && isOwn ? [[content.value.address, readingFromMessage(content.value)]] : [];
     }));
     const arrived = printers.flatMap(({ address }) => held.get(address) ?? []);
     await screen.passing(arrived.length < printers.length ? `${arrived.length} of ${printers.length} printers` : "");
@@ -229,7 +251,8 @@ function comparison(printers: readonly Reading[], arrived: readonly Reading[]): 
   return `The page counts of ${same.length} of ${printers.length} printers are those that the scan found.`;
 }
 
-const nextText = `deno task demo --keep            the same, left running, with a link to sign in to the portal
+const nextText =
+  `deno task demo --keep            the same, left running: a portal with weeks of history, and a link to sign in
 deno task scan 192.168.1.0/24    your own printers; a scan only reads
 deno task opendca scan --preview-upload 192.168.1.0/24
                                  what an agent would send of them
