@@ -12,6 +12,8 @@ import { port as printerPort } from "../fixtures/scan_fixture.ts";
 import { runProgram, startProgram } from "../fixtures/start_program.ts";
 import { until } from "../fixtures/until.ts";
 import { type PortalScene, portalScene } from "../platform/portal_scene.ts";
+import { createCode } from "../../platform/agents/activation_codes.ts";
+import { operator } from "../platform/users_fixture.ts";
 import { check, lookAt, newPage, pressEnter, startChromium } from "./chromium.ts";
 
 const network = 176, printers = 3;
@@ -47,6 +49,7 @@ stateDirectory: ${folder}/state
 sites: [{ name: office, ranges: [127.${network}.0.0/24], port: ${printerPort}, rate: 40 }]
 schedule: { fullSweepEvery: 24h, statusEvery: 24h, metersEvery: 24h }
 limits: { timeout: 100ms, retries: 0, workers: 1 }
+poll: { interval: 30s }
 log: { level: debug, format: json }
 ${policy}`,
   );
@@ -138,3 +141,80 @@ peerTest("in Chromium: a code, an agent activated with it, a scan that is watche
   await page.waitForFunction(`document.querySelector("#live").textContent.includes("does not permit this")`);
   await lookAt(page, { name: "task-refused", url: page.url() });
 });
+
+peerTest("in Chromium: a configuration of which the agent's policy refuses a part, which the page shows by itself", [
+  "chromium",
+], async () => {
+  await using bench = await openBench("policy: { ranges: [127.176.0.0/16] }");
+  const { scene, page, root } = bench;
+  await using _agent = await activated(bench);
+  await page.goto(`${scene.origin}${root}/agents`);
+  await press(page, "main td a");
+  await press(page, 'main a[href$="/configuration"]');
+  await page.focus("#sweep");
+  await page.keyboard.type("6h");
+  await page.focus("#name-0");
+  await page.keyboard.type("store");
+  await page.focus("#ranges-0");
+  await page.keyboard.type("10.9.0.0/16");
+  await press(page, 'main form[action$="/configuration"] button[type=submit]');
+  await page.waitForFunction(`document.querySelector("#live").textContent.includes("does not do some of it")`);
+  assert.match(await textOf(page, "#live .message"), /Network store: .*10\.9\.0\.0/);
+  await page.waitForFunction(`document.querySelector("#live pre")?.textContent.includes("fullSweepEvery: 6h")`);
+  await lookAt(page, { name: "configuration", url: page.url() });
+  assert.match(await textOf(page, "fieldset .bad"), /Refused: .*10\.9\.0\.0/);
+});
+
+peerTest("in Chromium: an agent that locked itself after five wrong codes is unlocked", ["chromium"], async () => {
+  await using bench = await openBench();
+  const { scene, page, root, opendca } = bench;
+  await page.goto(`${scene.origin}${root}/codes`);
+  await page.select("#site", scene.berlin);
+  await press(page, 'form[action$="/codes"] button');
+  const code = await page.$eval(".made .message code", (element) => element.textContent!);
+  const wrong = ["0EY9-M29P-1G7W", "0EY9-M29P-1G7W", "0EY9-M29P-1G7W", "0EY9-M29P-1G7W", "0EY9-M29P-1G7W"];
+  for (const text of wrong) assert.equal((await opendca("activate", text)).code, 77);
+  assert.equal((await opendca("activate", code)).code, 77);
+  const { installationId, lock } = await lockOf(bench);
+  await press(page, 'main a[href$="/unlock"]');
+  await lookAt(page, { name: "unlock", url: page.url() });
+  await page.focus("#installation");
+  await page.keyboard.type(installationId);
+  await page.focus("#lock");
+  await page.keyboard.down("Control");
+  await page.keyboard.press("a");
+  await page.keyboard.up("Control");
+  await page.keyboard.type(String(lock));
+  await page.focus('[name="sure"]');
+  await page.keyboard.press("Space");
+  await press(page, 'form[action$="/unlock"] button');
+  await check(page, "unlock-made");
+  const [, token] = /opendca unlock (\S+)/.exec(await textOf(page, "pre"))!;
+  const unlocked = await opendca("unlock", token!);
+  assert.equal(unlocked.code, 0, unlocked.err);
+  const done = await opendca("activate", code);
+  assert.equal(done.code, 0, done.err);
+});
+
+/** What `opendca status` tells of the lock. */
+async function lockOf({ opendca }: Bench): Promise<{ installationId: string; lock: number }> {
+  const { out } = await opendca("status");
+  return {
+    installationId: /[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}/.exec(out)![0],
+    lock: Number(/, lock (\d+)/.exec(out)?.[1]),
+  };
+}
+
+/** An agent of the bench, by a code of the command line, that is connected. */
+async function activated({ scene, opendca, config, folder }: Bench) {
+  const { platform } = scene.platform;
+  const { code } = await createCode(platform, { ...operator, tenant: scene.acme }, {
+    site: scene.berlin,
+    validMs: 60_000,
+  });
+  const done = await opendca("activate", code);
+  assert.equal(done.code, 0, done.err);
+  const agent = startProgram("main.ts", ["run", "--config", config], { OPENDCA_GUARD_DIRECTORY: `${folder}/guard` });
+  await agent.line((line) => line.includes('"mqttConnected"'));
+  return agent;
+}
