@@ -13,6 +13,10 @@ import { runProgram, startProgram } from "../fixtures/start_program.ts";
 import { until } from "../fixtures/until.ts";
 import { type PortalScene, portalScene } from "../platform/portal_scene.ts";
 import { createCode } from "../../platform/agents/activation_codes.ts";
+import { addSession } from "../../platform/access/sessions.ts";
+import { addTask, noteTaskResult } from "../../platform/tasks/tasks.ts";
+import { type SignedTask, TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
+import { sessionOf } from "../platform/tenant_scene.ts";
 import { operator } from "../platform/users_fixture.ts";
 import { check, lookAt, newPage, pressEnter, startChromium } from "./chromium.ts";
 
@@ -132,7 +136,13 @@ peerTest("in Chromium: a code, an agent activated with it, a scan that is watche
   });
   await lookAt(page, { name: "tasks", url: at("/tasks") });
 
-  await page.goto(at("/tasks"));
+  await scene.platform.queries.run(
+    `INSERT INTO releases (version, manifest, state, reason, changed_by, changed_at, added_at, counted_since)
+     VALUES ('0.3.0', :manifest, 'paused', 'it failed on 3 of 9 agents that tried', 'platform', 0, 0, 0)`,
+    { manifest: `${JSON.stringify({ rollout: { percent: 50 }, expiresAt: "2099-01-01T00:00:00Z" }, undefined, 2)}\n` },
+  );
+  await lookAt(page, { name: "updates", url: at("/updates") });
+  await lookAt(page, { name: "session-waiting", url: at(`/sessions/${await waitingSession(scene)}`) });
   await page.goto(at("/agents"));
   await press(page, "main td a");
   await page.focus("#target");
@@ -217,4 +227,21 @@ async function activated({ scene, opendca, config, folder }: Bench) {
   const agent = startProgram("main.ts", ["run", "--config", config], { OPENDCA_GUARD_DIRECTORY: `${folder}/guard` });
   await agent.line((line) => line.includes('"mqttConnected"'));
   return agent;
+}
+
+/** A session of web access that waits for the administrator of the agent's machine, as the agent has said. */
+async function waitingSession({ platform: { queries }, acme }: PortalScene): Promise<string> {
+  const tenant = queries.tenant(acme), sessionId = "ses-000000000001", taskId = crypto.randomUUID();
+  const [device] = await tenant.all<{ agent_id: string; device_id: string }>(
+    "SELECT agent_id, device_id FROM devices WHERE customer_id = :customer",
+  );
+  const { agent_id: agentId, device_id } = device!, at = new Date(), expiresAt = new Date(at.getTime() + 900_000);
+  const signed = { task: new Uint8Array(1), signature: new Uint8Array(64), keyId: "k" } as unknown as SignedTask;
+  await addTask(tenant, { taskId, agentId, kind: "openWebAccess", signed, at, expiresAt });
+  const progress = { done: 0, total: 0, step: "waiting", approvedBy: "" };
+  const result = TaskResult.fromPartial({ taskId, state: TaskState.RUNNING, progress });
+  await noteTaskResult(tenant, { agentId, result, at });
+  const session = { ...sessionOf(sessionId), agent_id: agentId, device_id, task_id: taskId, at, endsAt: expiresAt };
+  await addSession(tenant, session);
+  return sessionId;
 }

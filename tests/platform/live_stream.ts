@@ -13,11 +13,12 @@ export interface OpenedStream {
 }
 
 export function openStream(
-  { port, path, cookies, localAddress }: {
+  { port, path, cookies, localAddress, method = "GET" }: {
     port: number;
     path: string;
     cookies: ReadonlyMap<string, string>;
     localAddress?: string;
+    method?: "GET" | "HEAD";
   },
 ): Promise<OpenedStream> {
   const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join("; ");
@@ -27,6 +28,7 @@ export function openStream(
       port,
       path,
       agent: false,
+      method,
       rejectUnauthorized: false,
       headers: { cookie, "opendca-live": "1", accept: "text/event-stream" },
       ...(localAddress === undefined ? {} : { localAddress }),

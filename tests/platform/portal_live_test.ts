@@ -109,6 +109,23 @@ Deno.test("the fifth window of a browser takes the stream of the oldest, which d
   for (const stream of others) stream.close();
 });
 
+Deno.test("a request for the head of a stream opens none", async () => {
+  await using scene = await liveScene();
+  const user = await scene.signedIn(eva), stream = await streamOf(scene, user);
+  for (let i = 0; i < 5; i++) {
+    const head = await openStream({
+      port: scene.platform.portal!.port,
+      path: `/customers/${scene.acme}/live/tasks`,
+      cookies: user.cookies,
+      method: "HEAD",
+    });
+    await until("its end", head.isOver);
+    assert.equal(head.status, 200);
+  }
+  assert.equal(stream.isOver(), false);
+  stream.close();
+});
+
 Deno.test("a server that stops ends its streams first", async () => {
   const scene = await liveScene();
   const stream = await streamOf(scene, await scene.signedIn(eva));

@@ -1,5 +1,6 @@
 /** A part of a page that shows changes by itself, and without scripts as the page is loaded again. */
 import type { Child } from "hono/jsx";
+import { noStream } from "./live_streams.ts";
 import type { CustomerRequest, Route } from "./route.ts";
 import type { ShownPart } from "../../store/channels.ts";
 import { type Permission, permittedSites } from "../../users/permissions.ts";
@@ -56,8 +57,8 @@ export function liveRoute(part: ShownPart, permission: Permission): Route {
     access: "customer",
     permission,
     isStream: true,
-    handle: ({ live, customer: { customerId }, viewer, viewerNow }: CustomerRequest) =>
-      live.open({
+    handle: ({ c, live, customer: { customerId }, viewer, viewerNow }: CustomerRequest) =>
+      c.req.method === "HEAD" ? noStream() : live.open({
         part,
         customerId,
         userId: viewer.userId,

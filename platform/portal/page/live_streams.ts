@@ -164,6 +164,11 @@ function streamTo(
   return stream;
 }
 
+/** What a stream begins with, for a request that wants no body. */
+export function noStream(): Response {
+  return eventStream("");
+}
+
 /** For a page whose viewer is no longer signed in: it asks again, and is led to the sign-in. */
 export function onceChanged(): Response {
   return eventStream(changed);

@@ -48,10 +48,12 @@ export async function configurationPage(request: CustomerRequest): Promise<Respo
         <Live request={request} part="agents" said={t(`config_${state}`)}>
           <p class={state === "pending" ? "warn" : undefined}>{t(`config_${state}`)}</p>
           <AllRefusals {...of} />
-          <h2>{t("configEffective")}</h2>
-          {shown.row.effective_config === null
-            ? <p class="quiet">{t("configUnknown")}</p>
-            : <pre tabindex={0}>{safeLines(shown.row.effective_config)}</pre>}
+          <details id="effective">
+            <summary>{t("configEffective")}</summary>
+            {shown.row.effective_config === null
+              ? <p class="quiet">{t("configUnknown")}</p>
+              : <pre tabindex={0}>{safeLines(shown.row.effective_config)}</pre>}
+          </details>
         </Live>
         {agent.state === "active" && may(request, "manageAgents") && <ConfigForm {...of} />}
         <History {...of} />
@@ -68,7 +70,10 @@ function stateOf({ row, config }: ShownConfig): "none" | "pending" | "refused" |
 }
 
 function safeLines(text: string): string {
-  return text.slice(0, mostText).split("\n").map((line) => safeText(markInvisible(line), mostRefusal)).join("\n");
+  return text.slice(0, mostText).split("\n").map((line) => {
+    const [indent] = /^ {0,40}/.exec(line)!;
+    return indent + safeText(markInvisible(line), mostRefusal);
+  }).join("\n");
 }
 
 function AllRefusals({ request: { t }, refusals }: OfConfig) {
