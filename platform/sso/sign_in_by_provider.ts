@@ -135,7 +135,9 @@ export async function vouchedUser(
     await bringUpToDate(tx, known, { identity, grants, at });
     return { kind: "user", user: (await maybeUser(tx, known.user_id))!, isNew: false };
   }
-  const other = identity.email === undefined ? undefined : await maybeUserByEmail(tx, identity.email);
+  const other = identity.email === undefined
+    ? undefined
+    : await maybeUserByEmail(tx, identity.email, provider.dealerId);
   if (other !== undefined && isLinkable(other, provider)) {
     await refused({ reason: "address of another user", email: other.email }, other.user_id);
     return { kind: "taken", userId: other.user_id, email: other.email };
@@ -219,7 +221,7 @@ async function bringUpToDate(
   { identity, grants, at }: { identity: Identity; grants: readonly Grant[]; at: Date },
 ): Promise<void> {
   const id = user.user_id, { email } = identity;
-  const isFree = email !== undefined && await maybeUserByEmail(tx, email) === undefined;
+  const isFree = email !== undefined && await maybeUserByEmail(tx, email, user.dealer_id) === undefined;
   const address = isFree ? email : user.email, name = nameOf(identity);
   if (address !== user.email || name !== user.name) {
     await tx.run("UPDATE users SET email = :address, name = :name WHERE user_id = :id", { id, address, name });

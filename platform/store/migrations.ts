@@ -9,7 +9,7 @@ import { interfaces } from "./interface_tables.ts";
 import { passkeys } from "./passkey_tables.ts";
 import { releases } from "./release_tables.ts";
 import { sso } from "./sso_tables.ts";
-import { mails, spraying, users } from "./user_tables.ts";
+import { addresses, mails, spraying, users } from "./user_tables.ts";
 import { work } from "./work_tables.ts";
 import { auditSubjects, ownRoles, views } from "./view_tables.ts";
 
@@ -476,4 +476,5 @@ export const migrations: readonly Migration[] = [
   spraying,
   ownRoles,
   auditSubjects,
+  addresses,
 ];

@@ -124,6 +124,13 @@ CREATE INDEX mails_waiting ON mails (next_at) WHERE state = 'waiting';
 ALTER TABLE users ADD COLUMN warned_at INTEGER NOT NULL DEFAULT 0;
 `;
 
+/** An address is one user of each dealer: that another dealer has it too is nobody's business. */
+export const addresses = `
+DROP INDEX users_by_email;
+CREATE UNIQUE INDEX users_of_dealer_by_email ON users (dealer_id, lower(email));
+CREATE INDEX users_by_email ON users (lower(email));
+`;
+
 /** What shows that somebody tries a few passwords with many users. */
 export const spraying = `
 -- The last failed attempt, whether it was followed by a success or not.

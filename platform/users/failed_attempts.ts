@@ -62,17 +62,42 @@ export interface Attempt {
   browser: Uint8Array | undefined;
 }
 
+/** A user that a password was tried with, and the digest of its browser as in `Attempt`. */
+export interface Tried {
+  user: UserRow;
+  browser: Uint8Array | undefined;
+}
+
 /** Counts a failed attempt, of an active user if there is one, who is told of a deactivation. */
-export async function countFailure(
-  { pepper, log }: Pick<UsersPlatform, "pepper" | "log">,
+export function countFailure(
+  platform: Pick<UsersPlatform, "pepper" | "log">,
   tx: Transaction,
-  { user, at, source, browser }: { user: UserRow | undefined } & Attempt,
+  { user, browser, ...attempt }: { user: UserRow | undefined } & Attempt,
+): Promise<void> {
+  return countFailures(platform, tx, { tried: user === undefined ? [] : [{ user, browser }], ...attempt });
+}
+
+/** The same of all users that have the address. */
+export async function countFailures(
+  platform: Pick<UsersPlatform, "pepper" | "log">,
+  tx: Transaction,
+  { tried, at, source }: { tried: readonly Tried[] } & Omit<Attempt, "browser">,
 ): Promise<void> {
   await countSource(tx, source, at);
   const failures = await countSource(tx, allSources, at);
-  await noteFailures({ log }, tx, { failures, minutes: sourceLimit.withinMs / 60_000, at });
-  if (user?.state !== "active") return;
-  await noteTriedUser({ log }, tx, { user, at, source });
+  await noteFailures(platform, tx, { failures, minutes: sourceLimit.withinMs / 60_000, at });
+  for (const { user, browser } of tried) {
+    if (user.state !== "active") continue;
+    await noteTriedUser(platform, tx, { user, at, source });
+    await countOfUser(platform, tx, { user, browser, at, source });
+  }
+}
+
+async function countOfUser(
+  { pepper }: Pick<UsersPlatform, "pepper">,
+  tx: Transaction,
+  { user, browser, at, source }: Tried & Attempt,
+): Promise<void> {
   const isLast = await isLastAdministrator(tx, user);
   const ofBrowser = isLast && browser !== undefined;
   const counted = await tx.get<{ failed_attempts: number }>(

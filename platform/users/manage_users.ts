@@ -19,6 +19,7 @@ import {
   maybeUserByEmail,
   userNamed,
   type UserRow,
+  usersByEmail,
   type UsersPlatform,
 } from "./users.ts";
 
@@ -63,7 +64,7 @@ export function inviteUser(platform: Parts, by: By, invitation: Invitation): Pro
     const of = { dealerId, customerId: customer?.customer_id };
     const grants = await checkedGrants(tx, invitation.grants, of);
     await takeLock(tx, "users");
-    if (await maybeUserByEmail(tx, email) !== undefined) {
+    if (await maybeUserByEmail(tx, email, dealerId) !== undefined) {
       throw new UsageError(`Cannot invite "${email}" as a user has this address`, "opendca-platform user list");
     }
     const userId = newId("usr");
@@ -228,21 +229,23 @@ export async function requestPassword(
 ): Promise<void> {
   const at = clock.now();
   await store.transaction(async (tx) => {
-    const user = await maybeUserByEmail(tx, email.trim());
-    if (user?.state !== "active" || user.of_provider !== null || !await hasMail(tx)) return;
-    const last = await tx.get<{ ends_at: number }>("SELECT ends_at FROM user_links WHERE user_id = :id", {
-      id: user.user_id,
-    });
-    if (last !== undefined && last.ends_at > at.getTime() + linkMs.password - resetPauseMs) return;
-    await sentLink({ pepper }, tx, { user, kind: "password", at });
-    await appendAudit(tx, {
-      at,
-      actor: "platform",
-      customerId: user.of_customer,
-      action: "passwordLinkSent",
-      subject: user.user_id,
-      detail: { source },
-    });
+    if (!await hasMail(tx)) return;
+    for (const user of await usersByEmail(tx, email.trim())) {
+      if (user.state !== "active" || user.of_provider !== null) continue;
+      const last = await tx.get<{ ends_at: number }>("SELECT ends_at FROM user_links WHERE user_id = :id", {
+        id: user.user_id,
+      });
+      if (last !== undefined && last.ends_at > at.getTime() + linkMs.password - resetPauseMs) continue;
+      await sentLink({ pepper }, tx, { user, kind: "password", at });
+      await appendAudit(tx, {
+        at,
+        actor: "platform",
+        customerId: user.of_customer,
+        action: "passwordLinkSent",
+        subject: user.user_id,
+        detail: { source },
+      });
+    }
   });
 }
 

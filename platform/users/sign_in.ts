@@ -5,7 +5,7 @@
 import { UsageError } from "../../common/core/errors.ts";
 import { type Actor, appendAudit } from "../audit/audit_log.ts";
 import type { Transaction } from "../store/store.ts";
-import { countFailure, sourceWaitMs } from "./failed_attempts.ts";
+import { countFailure, countFailures, sourceWaitMs, type Tried } from "./failed_attempts.ts";
 import { checkedEmail, firstUserEmail } from "./manage_users.ts";
 import {
   maybeClockDifference,
@@ -20,7 +20,7 @@ import {
   totpAddress,
 } from "./second_factor.ts";
 import { type Client, maybeSession, originOf, type SessionOrigin, type SessionRow, startSession } from "./sessions.ts";
-import { hasSecondFactor, isOfOpen, maybeUser, maybeUserByEmail, type UserRow, type UsersPlatform } from "./users.ts";
+import { hasSecondFactor, isOfOpen, maybeUser, type UserRow, usersByEmail, type UsersPlatform } from "./users.ts";
 
 /** `secret`: for the session's cookie; `browserSecret`: for that of the browser, which outlives sessions. */
 export type SignedIn =
@@ -34,6 +34,10 @@ export interface Attempted extends Client {
   browserSecret?: string | undefined;
 }
 
+/* A person is known to few dealers. More take longer. */
+const leastChecks = 2;
+
+/** Where several users have the address, the first one whose password it is. */
 export async function signInByPassword(
   platform: UsersPlatform,
   { email, password, ...client }: { email: string; password: string } & Attempted,
@@ -41,20 +45,30 @@ export async function signInByPassword(
   const { store, passwords } = platform, at = platform.clock.now();
   const before = await store.transaction(async (tx) => ({
     waitMs: await sourceWaitMs(tx, client.source, at),
-    user: await maybeUserByEmail(tx, email.trim()),
+    users: await usersByEmail(tx, email.trim()),
   }), { readOnly: true });
   if (before.waitMs > 0) return { kind: "wait", ms: before.waitMs };
-  // Outside of transactions, as it takes long.
-  const isRight = await passwords.isRight(password, before.user?.password ?? null);
+  // Outside of transactions, as it takes long. Always as long, as nobody is to learn who is known here, or known twice.
+  const isRight = new Map<string, boolean>();
+  for (let i = 0; i < Math.max(leastChecks, before.users.length); i++) {
+    const user = before.users[i], right = await passwords.isRight(password, user?.password ?? null);
+    if (user !== undefined) isRight.set(user.user_id, right);
+  }
   return await store.transaction(async (tx) => {
-    // It may have changed in the meantime.
-    const user = before.user && await maybeUser(tx, before.user.user_id);
-    const browser = await knownBrowser(tx, user, client.browserSecret);
-    // Nobody guesses passwords of a user that has none, and so nobody can have it deactivated by that.
-    const mayTry = user?.state === "active" && user.of_provider === null && await isOfOpen(tx, user) &&
-      (browser !== undefined || user.unknown_browsers_until <= at.getTime());
-    if (!isRight || !mayTry || user.password !== before.user!.password) {
-      await countFailure(platform, tx, { user: mayTry ? user : undefined, at, source: client.source, browser });
+    const tried: Tried[] = [];
+    let user: UserRow | undefined;
+    for (const { user_id, password: hash } of before.users) {
+      // It may have changed in the meantime.
+      const row = await maybeUser(tx, user_id), browser = await knownBrowser(tx, row, client.browserSecret);
+      // Nobody guesses passwords of a user that has none, and so nobody can have it deactivated by that.
+      const mayTry = row?.state === "active" && row.of_provider === null && await isOfOpen(tx, row) &&
+        (browser !== undefined || row.unknown_browsers_until <= at.getTime());
+      if (!mayTry) continue;
+      tried.push({ user: row, browser });
+      if (isRight.get(user_id) === true && row.password === hash) user ??= row;
+    }
+    if (user === undefined) {
+      await countFailures(platform, tx, { tried, at, source: client.source });
       return { kind: "refused" };
     }
     if (await hasSecondFactor(tx, user)) return await unfinished(tx, { user, kind: "secondFactor", at, client });

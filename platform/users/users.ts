@@ -58,8 +58,20 @@ export interface ListedUser {
   grants: Grant[];
 }
 
-export function maybeUserByEmail(tx: Transaction, email: string): Promise<UserRow | undefined> {
-  return tx.get("SELECT * FROM users WHERE lower(email) = lower(:email)", { email });
+/** Of all dealers: each may have one. Those who signed in last come first. */
+export function usersByEmail(tx: Transaction, email: string): Promise<UserRow[]> {
+  return tx.all(
+    "SELECT * FROM users WHERE lower(email) = lower(:email) ORDER BY coalesce(signed_in_at, 0) DESC, user_id",
+    { email },
+  );
+}
+
+/** Of a dealer and its customers, where an address is one user: the audit log names people by it. */
+export function maybeUserByEmail(tx: Transaction, email: string, dealerId: string): Promise<UserRow | undefined> {
+  return tx.get("SELECT * FROM users WHERE lower(email) = lower(:email) AND dealer_id = :dealer", {
+    email,
+    dealer: dealerId,
+  });
 }
 
 export function maybeUser(tx: Transaction, userId: string): Promise<UserRow | undefined> {
@@ -68,8 +80,17 @@ export function maybeUser(tx: Transaction, userId: string): Promise<UserRow | un
 
 /** By id or e-mail address; of a dealer if it is given. Throws UsageError if there is none. */
 export async function userNamed(tx: Transaction, user: string, dealerId?: string): Promise<UserRow> {
-  const row = await maybeUser(tx, user) ?? await maybeUserByEmail(tx, user);
-  if (row !== undefined && (dealerId === undefined || row.dealer_id === dealerId)) return row;
+  const isOf = (row: UserRow | undefined) =>
+    row !== undefined && (dealerId === undefined || row.dealer_id === dealerId);
+  const byId = await maybeUser(tx, user);
+  const [row, ...others] = (byId === undefined ? await usersByEmail(tx, user) : [byId]).filter(isOf);
+  if (others.length > 0) {
+    throw new UsageError(
+      `Cannot tell which user is meant by "${user}" as ${others.length + 1} have this address`,
+      "give the id, as opendca-platform user list --json shows it",
+    );
+  }
+  if (row !== undefined) return row;
   throw new UsageError(`Cannot find the user "${user}"`, "opendca-platform user list shows them");
 }
 

@@ -382,6 +382,50 @@ eachDatabase("the first user's link is made until somebody has used it, each in 
   assert.deepEqual(await stateOf(scene, eva), ["active", null]);
 });
 
+eachDatabase(
+  "an address that another dealer has is invited as any other, and each of both users signs in",
+  async () => {
+    await using scene = await usersScene();
+    const { platform } = scene, elsewhere = "quartz meadow violin nine";
+    const own = await scene.user(eva);
+    await scene.user(max);
+    const invitation = { email: eva.toUpperCase(), name: "Eva", grants: [{ role: "viewer" as const }] };
+    await assert.rejects(async () => await inviteUser(platform, operator, { ...invitation, dealer: "Print Partner" }));
+    const { token, userId } = await inviteUser(platform, operator, { ...invitation, dealer: "Foreign" });
+    const opened = await usePasswordLink(platform, { token, password: elsewhere, ...client });
+    assert(opened.kind === "enrolment");
+    const step = async (password: string) =>
+      (await signInByPassword(platform, { email: eva, password, ...client })).kind;
+    assert.deepEqual([await step(password), await step(elsewhere)], ["secondFactor", "enrolment"]);
+    await scene.signIn(eva);
+    // By the address alone, nobody knows which of both is meant.
+    await assert.rejects(async () => await deactivateUser(platform, operator, { user: eva }), /2 have this address/);
+    await deactivateUser(platform, operator, { user: userId });
+    assert.deepEqual([await step(password), await step(elsewhere)], ["secondFactor", "refused"]);
+    await reactivateUser(platform, operator, { user: userId });
+    // A wrong password is one of both.
+    await fail(scene, eva, 5);
+    const states = (await listUsers(platform, operator, {})).filter(({ email }) => email.toLowerCase() === eva);
+    assert.deepEqual(states.map((user) => [user.userId === own.userId, user.state]).sort(), [
+      [false, "invited"],
+      [true, "deactivated"],
+    ]);
+  },
+);
+
+eachDatabase("whether an address is known, and how often, is not told by how long the answer takes", async () => {
+  await using scene = await usersScene();
+  const { platform } = scene, checked: (string | null)[] = [];
+  await scene.user(eva);
+  const { isRight } = platform.passwords;
+  platform.passwords.isRight = (text, hash) => (checked.push(hash), isRight(text, hash));
+  const invitation = { email: eva, name: "Eva", dealer: "Foreign", grants: [{ role: "viewer" as const }] };
+  for (const email of ["nobody@partner.example", eva]) await fail(scene, email, 1);
+  await inviteUser(platform, operator, invitation);
+  await fail(scene, eva, 1);
+  assert.equal(checked.length, 6);
+});
+
 eachDatabase("a user who is no administrator is deactivated, also where there is only one user", async () => {
   await using scene = await usersScene();
   await scene.user(eva, { grants: [{ role: "viewer" }] });
