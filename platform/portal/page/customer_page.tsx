@@ -20,6 +20,7 @@ const tabs: { path: string; key: Key; permission: Permission }[] = [
   { path: "sessions", key: "webAccess", permission: "openWebAccess" },
   { path: "billing", key: "billing", permission: "readMeters" },
   { path: "codes", key: "codes", permission: "manageAgents" },
+  { path: "sites", key: "sites", permission: "manageCustomers" },
 ];
 
 /** Whether the viewer may do it somewhere at the customer: what a page offers. The route decides. */

@@ -25,8 +25,9 @@ const htmxConfig = JSON.stringify({
   morphIgnore: ["data-htmx-powered", "open"],
 });
 
-const menu: { path: string; key: Key; permission: Permission; ofDealer?: true }[] = [
+const menu: { path: string; key: Key; permission: Permission; ofDealer?: true | "alone" }[] = [
   { path: "/", key: "overview", permission: "readFleet" },
+  { path: "/customers", key: "customers", permission: "manageCustomers", ofDealer: "alone" },
   { path: "/users", key: "users", permission: "manageUsers", ofDealer: true },
   { path: "/audit", key: "audit", permission: "readAudit", ofDealer: true },
 ];
@@ -38,7 +39,11 @@ export function pageOf(request: PublicRequest | UserRequest, parts: PageParts): 
   const place = { customerId: viewer?.customerId };
   const entries = viewer === undefined
     ? []
-    : menu.filter(({ permission, ofDealer }) => ofDealer ? isPermitted(viewer.grants, permission, place) : true);
+    : menu.filter(({ permission, ofDealer }) =>
+      ofDealer
+        ? isPermitted(viewer.grants, permission, place) && (ofDealer !== "alone" || viewer.customerId === undefined)
+        : true
+    );
   const current = c.req.path;
   return c.html(
     <>

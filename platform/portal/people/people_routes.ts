@@ -10,9 +10,45 @@ import { providerRoutes } from "./providers_page.tsx";
 import { passkeyAccountRoutes } from "./passkeys_page.tsx";
 import { editRole, makeRole, removeRole, rolePage, rolesPage } from "./roles_page.tsx";
 import { tokenRoutes } from "./tokens_page.tsx";
+import { customerChanges, customersPage, makeCustomer, makeSite, siteChanges, sitesPage } from "./sites_page.tsx";
 import { invite, manageable, usersPage, withUsers } from "./users_page.tsx";
 
+/** Closing revokes agents, and is asked for again. */
+const customerRoutes: Route[] = [
+  {
+    method: "GET",
+    path: "/customers",
+    access: "dealer",
+    permission: "manageCustomers",
+    handle: (request) => customersPage(request),
+  },
+  { method: "POST", path: "/customers", access: "dealer", permission: "manageCustomers", handle: makeCustomer },
+  {
+    method: "GET",
+    path: "/customers/:customer/sites",
+    access: "customer",
+    permission: "manageCustomers",
+    handle: (request) => sitesPage(request),
+  },
+  {
+    method: "POST",
+    path: "/customers/:customer/sites",
+    access: "customer",
+    permission: "manageCustomers",
+    handle: makeSite,
+  },
+  ...(["rename", "close", "reopen"] as const).flatMap((change): Route[] => {
+    const isDangerous = change === "close" ? { confirmed: true as const } : {};
+    const common = { method: "POST", access: "customer", permission: "manageCustomers", ...isDangerous } as const;
+    return [
+      { ...common, path: `/customers/:customer/${change}`, handle: customerChanges[change] },
+      { ...common, path: `/customers/:customer/sites/:site/${change}`, handle: siteChanges[change] },
+    ];
+  }),
+];
+
 export const peopleRoutes: Route[] = [
+  ...customerRoutes,
   ...providerRoutes,
   {
     method: "GET",

@@ -4,6 +4,7 @@ import type { Language } from "../../users/users.ts";
 import { billingWords } from "./billing_words.ts";
 import { commonWords } from "./common_words.ts";
 import { directoryWords } from "./directory_words.ts";
+import { customerWords } from "./customer_words.ts";
 import { eventWords } from "./event_words.ts";
 import { fleetWords } from "./fleet_words.ts";
 import { insightWords } from "./insight_words.ts";
@@ -19,6 +20,7 @@ const texts = {
   ...commonWords,
   ...billingWords,
   ...signInWords,
+  ...customerWords,
   ...eventWords,
   ...fleetWords,
   ...insightWords,
