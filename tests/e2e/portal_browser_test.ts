@@ -5,12 +5,13 @@
 import assert from "node:assert/strict";
 import type { Browser, Page } from "puppeteer-core";
 import { LevelKind, type Reading } from "../../proto/gen/opendca/v1/reading.ts";
+import { addProvider } from "../../platform/sso/manage_providers.ts";
 import { totpCode } from "../../platform/users/second_factor.ts";
 import { peerTest } from "../fixtures/peers.ts";
 import { readingOf } from "../fixtures/platform_uploads.ts";
 import { base32 } from "../platform/base32.ts";
 import { type PortalScene, portalScene } from "../platform/portal_scene.ts";
-import { password } from "../platform/users_fixture.ts";
+import { operator, password } from "../platform/users_fixture.ts";
 import { check, lookAt, newPage, pressEnter, startChromium, untilIn } from "./chromium.ts";
 
 const supply = (index: number, colorant: string, percent: number) => ({
@@ -74,11 +75,30 @@ peerTest("the portal in Chromium: first start, keyboard, every page accessible, 
     await findLowDevice(page, scene);
     const stranger = await newPage(await browser.createBrowserContext());
     for (const name of ["sign-in", "forgot"]) await lookAt(stranger, { name, url: `${scene.origin}/${name}` });
+    await lookAt(stranger, { name: "directory", url: `${scene.origin}/sign-in/with/${await addDirectory(scene)}` });
     await signInByKeyboard(stranger, scene);
   } finally {
     await browser.close();
   }
 });
+
+/** A directory that nobody asks; returns its id. */
+async function addDirectory({ platform: { platform } }: PortalScene): Promise<string> {
+  const { providerId } = await addProvider(platform, operator, {
+    kind: "ldap",
+    name: "Example",
+    dealer: "Print Partner",
+    // What the form looks like is all that matters.
+    isShown: false,
+    settings: {
+      servers: "ldaps://dc1.example.test",
+      base: "DC=example,DC=test",
+      account: "opendca@example.test",
+      password: "x",
+    },
+  });
+  return providerId;
+}
 
 /** The link that `serve` prints, password, app, recovery codes: by keyboard alone. */
 async function firstStart(browser: Browser, scene: PortalScene): Promise<Page> {
