@@ -164,6 +164,7 @@ async function openPortal(
   );
   await platform.store.transaction((tx) => setMail(tx, mail?.from));
   if (mail !== undefined) built.use((await import("./mail/start_mailer.ts")).startMailer(platform, mail));
+  if (mail !== undefined) built.use((await import("./billing/mail_statements.ts")).startStatementMails(platform));
   built.use(keepUsers(ofUsers));
   built.use(keepProviderSessions(ofUsers));
   await setPortalOrigin(platform, started.origin);

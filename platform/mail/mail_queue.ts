@@ -12,6 +12,13 @@ export interface Mail {
   recipient: string;
   subject: string;
   text: string;
+  attachments?: readonly Attachment[];
+}
+
+export interface Attachment {
+  name: string;
+  mediaType: string;
+  content: Uint8Array;
 }
 
 export interface TakenMail extends Mail {
@@ -46,7 +53,7 @@ export async function queueMail(
       id,
       recipient: mail.recipient,
       subject: mail.subject,
-      body: seal(new TextEncoder().encode(mail.text), { pepper, purpose: "mail", of: id }),
+      body: seal(bodyOf(mail), { pepper, purpose: "mail", of: id }),
       at: at.getTime(),
     },
   );
@@ -72,8 +79,32 @@ export async function takeMail(
     )
   );
   if (row === undefined) return undefined;
-  const text = new TextDecoder().decode(openSealed(row.body, { pepper, purpose: "mail", of: row.mail_id }));
-  return { mailId: row.mail_id, recipient: row.recipient, subject: row.subject, text, tries: row.tries };
+  const content = contentOf(openSealed(row.body, { pepper, purpose: "mail", of: row.mail_id }));
+  return { mailId: row.mail_id, recipient: row.recipient, subject: row.subject, ...content, tries: row.tries };
+}
+
+/* No text begins with it. */
+const withAttachments = "\u0000";
+
+function bodyOf({ text, attachments = [] }: Mail): Uint8Array {
+  const body = attachments.length === 0 ? text : withAttachments + JSON.stringify({
+    text,
+    attachments: attachments.map((each) => ({ ...each, content: each.content.toBase64() })),
+  });
+  return new TextEncoder().encode(body);
+}
+
+function contentOf(body: Uint8Array): Pick<Mail, "text" | "attachments"> {
+  const text = new TextDecoder().decode(body);
+  if (!text.startsWith(withAttachments)) return { text };
+  const mail = JSON.parse(text.slice(1));
+  return {
+    text: mail.text,
+    attachments: mail.attachments.map((each: Attachment & { content: string }) => ({
+      ...each,
+      content: Uint8Array.fromBase64(each.content),
+    })),
+  };
 }
 
 export async function noteSent(store: Store, mailId: string): Promise<void> {

@@ -1,4 +1,5 @@
 /** Sends the mails that wait, by SMTP with TLS, one after another. */
+import { Buffer } from "node:buffer";
 import nodemailer from "nodemailer";
 import { messageOf } from "../../common/core/errors.ts";
 import { dial } from "../../common/host/dial.ts";
@@ -101,9 +102,20 @@ function sender({ host, port, isImplicit, user, password, from, ca }: MailOption
     disableFileAccess: true,
     disableUrlAccess: true,
   });
-  return async ({ recipient, subject, text }) => {
+  return async ({ recipient, subject, text, attachments = [] }) => {
     // RFC 3834: no answers by out-of-office programs.
-    await transport.sendMail({ from, to: recipient, subject, text, headers: { "Auto-Submitted": "auto-generated" } });
+    await transport.sendMail({
+      from,
+      to: recipient,
+      subject,
+      text,
+      attachments: attachments.map(({ name, mediaType, content }) => ({
+        filename: name,
+        contentType: mediaType,
+        content: Buffer.from(content),
+      })),
+      headers: { "Auto-Submitted": "auto-generated" },
+    });
   };
 }
 

@@ -7,6 +7,8 @@ import { listAudit } from "../../platform/audit/read_audit.ts";
 import { correctMeter, listCorrections, undoCorrection } from "../../platform/billing/corrections.ts";
 import { exportStatement } from "../../platform/billing/export_statement.ts";
 import { makeStatement, previewStatement } from "../../platform/billing/make_statement.ts";
+import { mailStatements } from "../../platform/billing/mail_statements.ts";
+import { noteSent, takeMail } from "../../platform/mail/mail_queue.ts";
 import { daysOfMonth } from "../../platform/billing/period.ts";
 import { changeBillingSettings, type FileForm } from "../../platform/billing/settings.ts";
 import type { StatementRow } from "../../platform/billing/statement.ts";
@@ -335,3 +337,44 @@ peerTest("a PDF has all rows and sentences as text, with fonts of its own", ["pd
   }
   await Deno.remove(path);
 });
+
+eachDatabase(
+  "the statement of the month before is made and mailed on its day, once, by one of several processes",
+  async () => {
+    await using scene = await billingScene();
+    const { by, tenant } = scene, pepper = new Uint8Array(32), events: string[] = [];
+    const platform = { ...scene.platform, pepper, log: (event: string) => void events.push(event) };
+    const device = await scene.device();
+    await scene.read(device, { "2026-02-28": 1000, "2026-03-31": 1500 });
+    await changeBillingSettings(platform, by, {
+      zone: "Europe/Berlin",
+      schedule: { day: 6, recipients: ["a@example.com", "b@example.com"], forms: ["csv", "pdf"] },
+    });
+    await mailStatements(platform);
+    assert.deepEqual(await tenant.all("SELECT number FROM statements WHERE customer_id = :customer"), []);
+    // In Berlin it is the sixth two hours before UTC.
+    platform.clock.advance(Date.parse("2026-04-05T22:30:00Z") - platform.clock.now().getTime());
+    await Promise.all([mailStatements(platform), mailStatements(platform)]);
+    await mailStatements(platform);
+    assert.equal((await tenant.all("SELECT number FROM statements WHERE customer_id = :customer")).length, 1);
+    const mails = [];
+    for (let mail; (mail = await takeMail(platform.store, { pepper, at: platform.clock.now() })) !== undefined;) {
+      mails.push(mail);
+      await noteSent(platform.store, mail.mailId);
+    }
+    assert.deepEqual(mails.map(({ recipient }) => recipient).sort(), ["a@example.com", "b@example.com"]);
+    const [{ subject, attachments }] = mails as [typeof mails[number]];
+    assert.equal(subject, "Statement 1, Acme, 2026-03");
+    assert.deepEqual(attachments?.map(({ name }) => name), [
+      "statement-1-2026-03-01-2026-03-31.csv",
+      "statement-1-2026-03-01-2026-03-31.pdf",
+    ]);
+    assert.match(new TextDecoder().decode(attachments![0]!.content), /ABC12345/);
+    assert.equal(new TextDecoder().decode(attachments![1]!.content.subarray(0, 5)), "%PDF-");
+    // A statement that a person has made of other days is in the way, which is told.
+    await makeStatement(platform, by, { fromDay: "2026-04-01", toDay: "2026-04-03" });
+    platform.clock.advance(31 * day);
+    await mailStatements(platform);
+    assert.deepEqual(events, ["statementNotMade"]);
+  },
+);
