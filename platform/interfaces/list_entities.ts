@@ -183,8 +183,56 @@ function behindSql(order: readonly SqlOrder[], after: readonly Value[], paramete
   return `(${parts.join(" OR ")})`;
 }
 
+/* Customers of a list by id, from one on, each with what may be seen of it. */
+async function customersOf(
+  tx: Transaction,
+  scope: Scope,
+  from: string,
+): Promise<{ customerId: string; sites: "all" | readonly string[] }[]> {
+  if ("customers" in scope) {
+    return scope.customers.filter(({ customerId }) => customerId >= from)
+      .toSorted((a, b) => a.customerId < b.customerId ? -1 : 1);
+  }
+  const rows = await tx.all<{ customer_id: string }>(
+    `SELECT customer_id FROM customers WHERE dealer_id = :dealer AND closed_at IS NULL AND customer_id >= :from
+     ORDER BY customer_id`,
+    { dealer: scope.dealerId, from },
+  );
+  return rows.map(({ customer_id: customerId }) => ({ customerId, sites: "all" }));
+}
+
+/* Of one request, if a filter finds nothing in them. */
+const mostCustomers = 200;
+
+/*
+ * By the key alone, customer after customer: the index of each has its rows in this order, while a database that is asked
+ * for all of them at once sorts all of them.
+ */
+async function pageOfCustomers(tx: Transaction, wish: ListWish, now: number): Promise<ListPage> {
+  const { after, limit } = wish, rows: Row[] = [], first = String(after?.[0] ?? "");
+  const customers = await customersOf(tx, wish.scope, first);
+  // What is less than every other key of a customer.
+  const beginOf = (customerId: string): Value[] => [customerId, "", ...(wish.entity === "alerts" ? ["", 0, ""] : [])];
+  for (const [i, customer] of customers.entries()) {
+    const { customerId } = customer;
+    if (rows.length === limit || i === mostCustomers) return { rows, next: beginOf(customerId), count: undefined };
+    const own = await storedPage(tx, {
+      ...wish,
+      scope: { customers: [customer] },
+      after: customerId === first ? after : undefined,
+      limit: limit - rows.length,
+      withCount: false,
+    }, now);
+    rows.push(...own.rows);
+    if (own.next !== undefined) return { rows, next: own.next, count: undefined };
+  }
+  return { rows, next: undefined, count: undefined };
+}
+
 async function storedPage(tx: Transaction, wish: ListWish, now: number): Promise<ListPage> {
   const { entity, filter, order = [], after, skip = 0, limit } = wish;
+  const isOne = "customers" in wish.scope && wish.scope.customers.length === 1;
+  if (!isOne && order.length === 0 && skip === 0 && !wish.withCount) return await pageOfCustomers(tx, wish, now);
   const stored = entity as "devices" | "agents" | "alerts", { from, key } = sources[stored];
   const { queries, parameters, where } = sourceOf(tx, wish, now);
   const properties = Object.entries<Property>(entities[entity].properties).filter(([, { sql }]) => sql !== undefined);
@@ -247,6 +295,8 @@ interface Lot {
   devices: { customer: string; device: string; rows: Row[] }[];
   /** There are no more. */
   isOver: boolean;
+  /** There are no more of this customer. */
+  endOf?: string | undefined;
 }
 
 async function decodedPage(tx: Transaction, wish: ListWish, now: number): Promise<ListPage> {
@@ -266,6 +316,8 @@ async function decodedPage(tx: Transaction, wish: ListWish, now: number): Promis
       at = [each.customer, each.device, before + taken.length];
       if (taken.length < left.length) return { rows, next: at, count: undefined };
     }
+    // Behind every device of it.
+    if (lot.endOf !== undefined) at = [lot.endOf, "\uffff", 0];
     if (rows.length === limit) break;
   }
   return { rows, next: isOver ? undefined : at, count: undefined };
@@ -294,12 +346,34 @@ function compareRows(order: readonly Order[], a: Row, b: Row): number {
   return 0;
 }
 
-/** From a device on, until `most` were looked at. */
-async function* lotsOf(
-  tx: Transaction,
-  wish: ListWish,
-  { now, most, from }: { now: number; most: number; from?: { customer: string; device: string } },
-): AsyncGenerator<Lot> {
+interface Looking {
+  now: number;
+  /** Devices to look at. */
+  most: number;
+  from?: { customer: string; device: string };
+}
+
+/** From a device on, until `most` were looked at; customer after customer, as an index has them. */
+async function* lotsOf(tx: Transaction, wish: ListWish, { now, most, from }: Looking): AsyncGenerator<Lot> {
+  const customers = await customersOf(tx, wish.scope, from?.customer ?? "");
+  let looked = 0;
+  for (const [i, customer] of customers.entries()) {
+    const isLast = i === customers.length - 1, isFirst = customer.customerId === from?.customer;
+    const own = { ...wish, scope: { customers: [customer] } };
+    const start = isFirst ? from : { customer: customer.customerId, device: "" };
+    for await (const lot of lotsOfOne(tx, own, { now, most: most - looked, from: start })) {
+      looked += lot.devices.length;
+      yield {
+        devices: lot.devices,
+        isOver: lot.isOver && isLast,
+        endOf: lot.isOver ? customer.customerId : undefined,
+      };
+    }
+    if (looked >= most || (i >= mostCustomers && most === mostLooked)) return;
+  }
+}
+
+async function* lotsOfOne(tx: Transaction, wish: ListWish, { now, most, from }: Looking): AsyncGenerator<Lot> {
   const entity = wish.entity as "supplies" | "meters";
   const { queries, parameters, where } = sourceOf(tx, wish, now);
   const ofDevice = Object.entries<Property>(entities[entity].properties).filter(([, { sql }]) => sql !== undefined);

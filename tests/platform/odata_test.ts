@@ -183,6 +183,35 @@ eachDatabase("pages lead to the next one, to the end, with the top that is left"
     }
   }
   const program = await scene.program();
+  // Over several customers, of which one has nothing that is found.
+  await scene.platform.queries.tenant(scene.other).run(
+    "INSERT INTO sites (customer_id, site_id, name, created_at) VALUES (:customer, 'sit-000000000001', 'Rome', 0)",
+  );
+  await scene.devices(scene.other, "sit-000000000001", [1, 2, 3].map((n) => printer(`10.9.0.${n}`, `SN2000${n}`)));
+  for (const set of ["devices", "supplies", "meters", "agents"] as const) {
+    for (const model of ["LX-100", "nothing"]) {
+      const everywhere = {
+        customers: [{ customerId: scene.other, sites: "all" as const }, {
+          customerId: scene.acme,
+          sites: "all" as const,
+        }],
+      };
+      const filter: Filter | undefined = set === "agents" || model === "LX-100"
+        ? undefined
+        : { kind: "compare", property: "serial", operator: "eq", value: "SN20002" };
+      const wish = { entity: set, scope: everywhere, filter };
+      const { count } = await listEntities(platform, operator, { ...wish, limit: 1, withCount: true });
+      const walked: Row[] = [];
+      let after: Value[] | undefined;
+      do {
+        const page = await listEntities(platform, operator, { ...wish, after, limit: 4 });
+        walked.push(...page.rows);
+        after = page.next;
+      } while (after !== undefined);
+      assert.equal(walked.length, count, set);
+      assert.equal(new Set(walked.map((row) => JSON.stringify(row))).size, count, set);
+    }
+  }
   const supplies = (await ask(program, "Supplies", { $top: "45" })).json;
   assert.equal(supplies.value.length, 45);
   assert.equal(supplies["@odata.nextLink"], undefined);
