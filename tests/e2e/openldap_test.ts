@@ -3,10 +3,14 @@ import assert from "node:assert/strict";
 import { Client } from "ldapts";
 import { withDirectory } from "../../platform/sso/ldap.ts";
 import type { DirectoryConfig } from "../../platform/sso/ldap_settings.ts";
+import project from "../../deno.json" with { type: "json" };
+import { taskGrants } from "../../demo/task_grants.ts";
 import { peerTest } from "../fixtures/peers.ts";
+import { type Entry, runProgram } from "../fixtures/start_program.ts";
 import { type Peer, startPeer } from "../fixtures/started_peer.ts";
 import { createTestAuthority } from "../fixtures/test_authority.ts";
 import { until } from "../fixtures/until.ts";
+import { compiledTest } from "./compiled_file.ts";
 
 const base = "dc=example,dc=test", manager = `cn=manager,${base}`, password = "Correct-Horse-7";
 
@@ -121,3 +125,36 @@ peerTest(
     });
   },
 );
+
+compiledTest("the compiled platform asks a directory, and may read the system's authorities", async (compile) => {
+  const file = await compile("platform/main.ts", [
+    ...["--exclude-unused-npm", "--include", "workers/password_hasher.ts"],
+    ...taskGrants(project.tasks.platform),
+  ]) as Entry;
+  await using peer = await startOpenLdap();
+  await peer.as(fill);
+  const folder = await Deno.makeTempDir();
+  try {
+    const env = { OPENDCA_PLATFORM_DATA: `${folder}/data` };
+    const run = (...args: string[]) => runProgram(file, args, env);
+    await Deno.writeTextFile(`${folder}/ca.pem`, peer.config.caPem!);
+    await run("customer", "create", "Acme");
+    const settings = [
+      `servers=${peer.config.servers[0]}`,
+      `base=${base}`,
+      `account=${manager}`,
+      `password=${password}`,
+    ];
+    await run("sign-in", "add", "ldap", "Example", "--setting", ...settings);
+    await run("sign-in", "roles", "Example", group("technicians"), "technician");
+    assert.match(
+      (await run("sign-in", "check", "Example", "eva")).err,
+      /Cannot reach the directory: .*(certificate|Issuer)/,
+    );
+    await run("sign-in", "set", "Example", "--setting", `ca=@${folder}/ca.pem`);
+    const checked = await run("sign-in", "check", "Example", "eva");
+    assert.match(checked.out, /roles +technician\n$/, checked.err);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}, ["slapd"]);
