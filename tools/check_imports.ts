@@ -255,6 +255,14 @@ export const allowed: Record<string, string[]> = {
     "platform/devices",
     "platform/access",
   ],
+  "platform/trust": [
+    "common/core",
+    "proto",
+    "platform/store",
+    "platform/audit",
+    "platform/customers",
+    "platform/users",
+  ],
   "platform/edge/connections": ["common/core"],
   "platform/edge/grpc": [
     "common/core",
@@ -364,6 +372,13 @@ export const allowed: Record<string, string[]> = {
     "platform/edge/connections",
   ],
   "platform/edge/metrics": ["common/core", "platform/agents", "platform/interfaces"],
+  "platform/portal/trust": [
+    "common/core",
+    "platform/trust",
+    "platform/users",
+    "platform/portal/words",
+    "platform/portal/page",
+  ],
   "platform/portal": [
     "common/core",
     "platform/keys",
@@ -379,6 +394,7 @@ export const allowed: Record<string, string[]> = {
     "platform/portal/work",
     "platform/portal/people",
     "platform/portal/billing",
+    "platform/portal/trust",
   ],
   "platform/edge/cli": [
     "common/core",
@@ -407,6 +423,7 @@ export const allowed: Record<string, string[]> = {
     "platform/sso",
     "platform/users",
     "platform/billing",
+    "platform/trust",
     "platform/portal",
   ],
   "platform": [

@@ -22,6 +22,7 @@ import { peopleRoutes } from "./people/people_routes.ts";
 import type { PortalPlatform, PublicRequest, Route, UserRequest, VisibleCustomer } from "./page/route.ts";
 import { passkeyRoutes } from "./sign_in/passkey_pages.tsx";
 import { signInRoutes } from "./sign_in/sign_in_pages.tsx";
+import { trustRoutes } from "./trust/trust_routes.ts";
 import { workRoutes } from "./work/work_routes.ts";
 import { formatsOf, languageOf, translator } from "./words/words.ts";
 
@@ -33,6 +34,7 @@ export const routes: readonly Route[] = [
   ...workRoutes,
   ...billingRoutes,
   ...peopleRoutes,
+  ...trustRoutes,
 ];
 
 /** Nothing but this portal's own files, no frames, nothing within the page itself. */

@@ -56,6 +56,8 @@ function valueOf(
   if (`${table}.${column}` === "user_sessions.step") return "full";
   if (`${table}.${column}` === "identity_providers.kind") return "oidc";
   if (`${table}.${column}` === "provider_flows.purpose") return "signIn";
+  if (`${table}.${column}` === "trust_documents.kind") return "report";
+  if (/^agreement_\w+\.kind$/.test(`${table}.${column}`)) return "nda";
   if (/^(dealer|site|agent|device|user|provider)_id$/.test(column)) {
     return `${column}-${/^(dealers|sites|agents|devices|users|identity_providers)$/.test(table) ? row : 0}`;
   }

@@ -10,6 +10,7 @@ import { passkeys } from "./passkey_tables.ts";
 import { releases } from "./release_tables.ts";
 import { sso } from "./sso_tables.ts";
 import { addresses, mails, spraying, users } from "./user_tables.ts";
+import { trust } from "./trust_tables.ts";
 import { work } from "./work_tables.ts";
 import { auditSubjects, ownRoles, views } from "./view_tables.ts";
 
@@ -477,4 +478,5 @@ export const migrations: readonly Migration[] = [
   ownRoles,
   auditSubjects,
   addresses,
+  trust,
 ];

@@ -23,7 +23,10 @@ export function newId(
     | "idp"
     | "cor"
     | "pky"
-    | "alr",
+    | "alr"
+    | "doc"
+    | "txt"
+    | "agr",
 ): string {
   const random = crypto.getRandomValues(new Uint8Array(12));
   return `${prefix}-${Array.from(random, (byte) => alphabet[byte & 31]).join("")}`;

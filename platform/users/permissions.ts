@@ -17,6 +17,9 @@ export const permissions = {
   manageUsers: "invite and deactivate users, and give them roles",
   shareViews: "share saved views of lists with the other users",
   readAudit: "see and export the audit log",
+  readTrust: "see certificates, reports and agreements of the trust centre",
+  signAgreements: "sign agreements for the dealer or customer",
+  manageData: "export and erase all data of a customer or a person",
 } as const;
 
 export type Permission = keyof typeof permissions;
@@ -26,7 +29,7 @@ export const roles = {
   technician: ["readFleet", "handleAlerts", "runTasks", "openWebAccess", "manageAgents"],
   billing: ["readFleet", "readMeters", "manageBilling"],
   viewer: ["readFleet"],
-  auditor: ["readFleet", "readAudit"],
+  auditor: ["readFleet", "readAudit", "readTrust"],
 } as const satisfies Record<string, readonly Permission[]>;
 
 export type Role = keyof typeof roles;

@@ -29,6 +29,7 @@ import { addSignInCommands } from "./sign_in_commands.ts";
 import { addStatusCommand } from "./status_command.ts";
 import { addTaskCommands } from "./task_commands.ts";
 import { addTokenCommands } from "./token_commands.ts";
+import { addTrustCommands } from "./trust_commands.ts";
 import { addUnlockCommand } from "./unlock_command.ts";
 import { addRoleCommands } from "./role_commands.ts";
 import { addUserCommands } from "./user_commands.ts";
@@ -112,6 +113,7 @@ function createProgram(context: CommandContext, show: (text: string) => void): C
   addSupplyCommands(program, context);
   addAlertCommands(program, context);
   addAuditCommands(program, context);
+  addTrustCommands(program, context);
   addDatabaseCommands(program, context);
   addBackupCommand(program, context);
   addVerifyCommand(program, context);

@@ -16,6 +16,7 @@ import type { SshdServeOptions } from "../ssh/sshd_gateway.ts";
 import type { PlatformHost } from "./host.ts";
 import { addInterfaceOptions, type InterfaceFlags, interfacesOf } from "./interface_options.ts";
 import { addPortalOptions, maybePortal, type PortalFlags } from "./portal_options.ts";
+import { checkedRegion, stateRegion } from "../../trust/region.ts";
 import { refuseAltered } from "./verify_command.ts";
 
 interface ServeFlags extends GlobalOptions, PortalFlags, InterfaceFlags {
@@ -34,6 +35,7 @@ interface ServeFlags extends GlobalOptions, PortalFlags, InterfaceFlags {
   accessCertificate?: string;
   accessKey?: string;
   legacyTlsHelper?: string;
+  region?: string;
   /** Milliseconds. */
   pollSeconds?: number;
   proxyProtocol?: string[];
@@ -114,6 +116,7 @@ export function addServeCommand(program: Command, { host }: CommandContext): voi
 
 function addLimits(serve: Command): Command {
   return serve
+    .option("--region <region>", "where the data is stored, such as eu: refused if the database says otherwise")
     .option(
       "--poll-seconds <time>",
       "poll interval of all agents, instead of their own: 90s, 10m; a bare number is seconds",
@@ -177,6 +180,8 @@ async function runServe(host: PlatformHost, flags: ServeFlags): Promise<void> {
       host.stderr(`${escapeInvisible(JSON.stringify({ at: host.clock.now(), event, ...fields }))}\n`).catch(() => {});
     },
   });
+  const by = { actor: "platform" } as const;
+  const region = await stateRegion(platform, by, flags.region === undefined ? undefined : checkedRegion(flags.region));
   const stopped = host.untilStopped();
   await using server = await host.serve(platform, {
     ...listen,
@@ -199,6 +204,7 @@ async function runServe(host: PlatformHost, flags: ServeFlags): Promise<void> {
     JSON.stringify({
       ready: true,
       port: server.port,
+      ...(region === undefined ? {} : { region }),
       target: `${names[0]}:${server.port}`,
       ...(server.mqttPorts === undefined ? {} : { mqtt: server.mqttPorts }),
       ...(server.sshPort === undefined ? {} : { sshPort: server.sshPort }),

@@ -14,6 +14,7 @@ import { peopleWords } from "./people_words.ts";
 import { providerWords } from "./provider_words.ts";
 import { roleWords } from "./role_words.ts";
 import { signInWords } from "./sign_in_words.ts";
+import { trustWords } from "./trust_words.ts";
 import { workWords } from "./work_words.ts";
 
 const texts = {
@@ -31,6 +32,7 @@ const texts = {
   ...providerWords,
   ...directoryWords,
   ...roleWords,
+  ...trustWords,
 };
 
 export type Key = keyof typeof texts;

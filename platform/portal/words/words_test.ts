@@ -1,13 +1,11 @@
 import assert from "node:assert/strict";
-import { commonWords } from "./common_words.ts";
-import { fleetWords } from "./fleet_words.ts";
-import { insightWords } from "./insight_words.ts";
-import { peopleWords } from "./people_words.ts";
-import { signInWords } from "./sign_in_words.ts";
+import type { Texts } from "./texts.ts";
 import { translator } from "./words.ts";
-import { workWords } from "./work_words.ts";
 
-const areas = { commonWords, signInWords, fleetWords, insightWords, workWords, peopleWords };
+const areas: Record<string, Texts> = {};
+for (const { name } of Deno.readDirSync(new URL(".", import.meta.url))) {
+  if (name.endsWith("_words.ts")) Object.assign(areas, await import(`./${name}`));
+}
 
 Deno.test("no key stands in two areas, where the later would silently win", () => {
   const seen = new Map<string, string>(), twice: string[] = [];

@@ -98,6 +98,9 @@ const allowed: Record<string, string> = {
   "user_sessions.step": "full",
   "identity_providers.kind": "oidc",
   "provider_flows.purpose": "signIn",
+  "trust_documents.kind": "report",
+  "agreement_texts.kind": "nda",
+  "agreement_signatures.kind": "nda",
 };
 
 /** A row of the customer in each table, past the foreign keys; `other` makes a second row of the same customer. */

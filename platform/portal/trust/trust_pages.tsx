@@ -1,0 +1,210 @@
+/** The trust centre: where data is stored, documents, and agreements to read and sign. */
+import { UsageError } from "../../../common/core/errors.ts";
+import {
+  type AgreementKind,
+  agreementKinds,
+  type AgreementText,
+  type Evidence,
+  listSignatures,
+  type Party,
+  readCurrentText,
+  readPartyName,
+  signAgreement,
+  type Signature,
+} from "../../trust/agreements.ts";
+import { type DocumentKind, listDocuments, readDocument } from "../../trust/documents.ts";
+import { readRegion } from "../../trust/region.ts";
+import { isPermitted } from "../../users/permissions.ts";
+import { field } from "../page/form.ts";
+import { Field, Message, pageOf, Table } from "../page/layout.tsx";
+import type { UserRequest } from "../page/route.ts";
+import type { Key } from "../words/words.ts";
+
+const kindNames: Record<AgreementKind, Key> = { nda: "agreementNda", dpa: "agreementDpa" };
+const documentNames: Record<DocumentKind, Key> = {
+  certificate: "kindCertificate",
+  report: "kindReport",
+  policy: "kindPolicy",
+  other: "kindOther",
+};
+
+function partyOf({ viewer }: UserRequest): Party {
+  return { dealerId: viewer.dealerId, customerId: viewer.customerId };
+}
+
+/** Whether the agreement binds the viewer's party: signed for it, or for its dealer as a whole. */
+function covers({ kind, version, of_customer }: Signature, text: AgreementText, { customerId }: Party): boolean {
+  return kind === text.kind && version === text.version && (of_customer === "" || of_customer === customerId);
+}
+
+export async function trustPage(request: UserRequest): Promise<Response> {
+  const { t, formats, platform, by, language, viewer } = request, party = partyOf(request);
+  const region = await readRegion(platform, by), documents = await listDocuments(platform, by);
+  const signatures = await listSignatures(platform, by, party);
+  // A customer's people see what their dealer has signed for all of it as well.
+  const ofDealer = party.customerId === undefined
+    ? []
+    : (await listSignatures(platform, by, { dealerId: party.dealerId, customerId: undefined }))
+      .filter(({ of_customer }) => of_customer === "");
+  const texts = await Promise.all(agreementKinds.map((kind) => readCurrentText(platform, by, { kind, language })));
+  const isOpen = (kind: AgreementKind) => {
+    const text = texts[agreementKinds.indexOf(kind)];
+    return text !== undefined && [...signatures, ...ofDealer].some((one) => covers(one, text, party));
+  };
+  const maySign = isPermitted(viewer.grants, "signAgreements", { customerId: viewer.customerId });
+  return await pageOf(request, {
+    title: t("trust"),
+    children: (
+      <>
+        <p>{region === undefined ? t("noRegion") : t("region", { region })}</p>
+        <h2>{t("agreements")}</h2>
+        <ul>
+          {agreementKinds.map((kind, at) => (
+            <li>
+              {texts[at] === undefined
+                ? `${t(kindNames[kind])}: ${t("notPublished")}`
+                : (
+                  <a href={`/trust/agreements/${kind}`}>
+                    {t(kindNames[kind])} {texts[at]!.version}
+                    {!isOpen(kind) && maySign && `: ${t("signHere")}`}
+                  </a>
+                )}
+            </li>
+          ))}
+        </ul>
+        <Table
+          rows={[...signatures, ...ofDealer]}
+          empty={t("none")}
+          caption={t("signedBy")}
+          columns={[
+            { heading: t("agreement"), cell: ({ kind, version }) => `${t(kindNames[kind])} ${version}` },
+            { heading: t("signedBy"), cell: (row) => signedBy(row) },
+            { heading: t("time"), cell: ({ signed_at }) => formats.time(signed_at) },
+            {
+              heading: t("evidence"),
+              cell: ({ signature_id: id }) => <a href={`/trust/signatures/${id}`} aria-label={`JSON: ${id}`}>JSON</a>,
+            },
+          ]}
+        />
+        <h2>{t("documents")}</h2>
+        <Table
+          rows={documents}
+          empty={t("none")}
+          caption={t("documents")}
+          isTitled
+          columns={[
+            {
+              heading: t("document"),
+              cell: ({ title, document_id: id, needs_nda }) =>
+                needs_nda === 1 && !isOpen("nda")
+                  ? <span>{title} ({t("afterNda")})</span>
+                  : <a href={`/trust/documents/${id}`}>{title}</a>,
+            },
+            { heading: t("documentKind"), cell: ({ kind }) => t(documentNames[kind]) },
+            { heading: t("added"), cell: ({ added_at }) => formats.day(added_at) },
+            { heading: "SHA-256", cell: ({ sha256 }) => <code>{sha256.slice(0, 16)}…</code> },
+          ]}
+        />
+      </>
+    ),
+  });
+}
+
+function signedBy({ evidence }: Signature): string {
+  const { signer, party } = JSON.parse(evidence) as Evidence;
+  return `${signer.typedName}, ${signer.capacity} (${party.customer?.name ?? party.dealer.name})`;
+}
+
+export async function documentFile(request: UserRequest): Promise<Response> {
+  const { c, platform, by } = request;
+  const found = await readDocument(platform, by, {
+    documentId: c.req.param("document") ?? "",
+    party: partyOf(request),
+  });
+  if (found === undefined) throw new UsageError("Cannot find this document, or it needs an agreement first");
+  const { file_name: name, media_type: type } = found.document;
+  return c.body(new Uint8Array(found.content), 200, {
+    "content-type": type,
+    "content-disposition": `attachment; filename="${name}"`,
+  });
+}
+
+function agreementKindOf({ c }: UserRequest): AgreementKind {
+  const found = agreementKinds.find((kind) => kind === c.req.param("kind"));
+  if (found === undefined) throw noAgreement();
+  return found;
+}
+
+function noAgreement(): UsageError {
+  return new UsageError("Cannot find this agreement");
+}
+
+export async function agreementPage(request: UserRequest, { message }: { message?: string } = {}): Promise<Response> {
+  const { t, formats, platform, by, language, viewer } = request, party = partyOf(request);
+  const kind = agreementKindOf(request), text = await readCurrentText(platform, by, { kind, language });
+  if (text === undefined) throw noAgreement();
+  const signed = (await listSignatures(platform, by, { dealerId: party.dealerId, customerId: undefined }))
+    .find((one) => covers(one, text, party));
+  const maySign = isPermitted(viewer.grants, "signAgreements", { customerId: viewer.customerId });
+  const name = await readPartyName(platform, by, party);
+  return await pageOf(request, {
+    title: `${t(kindNames[kind])} ${text.version}`,
+    ...(message === undefined ? {} : { status: 422 as const }),
+    children: (
+      <>
+        {message !== undefined && <Message>{message}</Message>}
+        <pre class="agreement" lang={text.language} tabindex={0}>{text.body}</pre>
+        <p>
+          {t("textHash")}: <code>{text.sha256}</code>
+        </p>
+        {signed !== undefined && <p>{t("signedBy")}: {signedBy(signed)}, {formats.time(signed.signed_at)}</p>}
+        {signed === undefined && maySign && (
+          <form method="post">
+            <p>{t("signFor", { party: name })}</p>
+            <input type="hidden" name="sha256" value={text.sha256} />
+            <Field name="name" label={t("signName")} autocomplete="name" />
+            <Field name="capacity" label={t("signCapacity")} autocomplete="organization-title" />
+            <label class="check">
+              <input type="checkbox" name="consent" value="1" required /> {t("signConsent", { party: name })}
+            </label>
+            <button type="submit">{t("signNow")}</button>
+          </form>
+        )}
+      </>
+    ),
+  });
+}
+
+export async function sign(request: UserRequest): Promise<Response> {
+  const { c, t, platform, by, viewer, client } = request, kind = agreementKindOf(request);
+  const typedName = (await field(c, "name")).trim(), capacity = (await field(c, "capacity")).trim();
+  const isWhole = [typedName, capacity].every((text) => text.length >= 2 && text.length <= 120) &&
+    await field(c, "consent") === "1";
+  if (!isWhole) return await agreementPage(request, { message: t("signMissing") });
+  await signAgreement(platform, by, {
+    kind,
+    party: partyOf(request),
+    textSha256: await field(c, "sha256"),
+    userId: viewer.userId,
+    typedName,
+    capacity,
+    ...client,
+    proof:
+      `signed in with every factor that the dealer asks for, and again within ten minutes; session ${viewer.sessionId}`,
+  });
+  return c.redirect("/trust", 303);
+}
+
+export async function evidenceFile(request: UserRequest): Promise<Response> {
+  const { c, platform, by } = request, { dealerId, customerId } = partyOf(request);
+  const id = c.req.param("signature");
+  const found = (await listSignatures(platform, by, { dealerId, customerId: undefined }))
+    .find((one) =>
+      one.signature_id === id && (customerId === undefined || one.of_customer === "" || one.of_customer === customerId)
+    );
+  if (found === undefined) throw new UsageError("Cannot find this signature");
+  return c.body(found.evidence, 200, {
+    "content-type": "application/json",
+    "content-disposition": `attachment; filename="${found.signature_id}.json"`,
+  });
+}

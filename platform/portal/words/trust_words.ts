@@ -1,0 +1,70 @@
+/** Texts of the trust centre, and of export and erasure. Pure. */
+import type { Texts } from "./texts.ts";
+
+export const trustWords = {
+  trust: ["Trust centre", "Vertrauenszentrum", "Centro fiducia"],
+  region: [
+    "Data is stored in the region “{region}”.",
+    "Die Daten liegen in der Region „{region}“.",
+    "I dati si trovano nella regione «{region}».",
+  ],
+  noRegion: [
+    "The operator has not stated where data is stored.",
+    "Der Betreiber hat nicht angegeben, wo die Daten liegen.",
+    "Il gestore non ha indicato dove si trovano i dati.",
+  ],
+  documents: ["Documents", "Dokumente", "Documenti"],
+  document: ["Document", "Dokument", "Documento"],
+  documentKind: ["Kind", "Art", "Tipo"],
+  kindCertificate: ["certificate", "Zertifikat", "certificato"],
+  kindReport: ["report", "Bericht", "rapporto"],
+  kindPolicy: ["policy", "Richtlinie", "politica"],
+  kindOther: ["other", "anderes", "altro"],
+  added: ["Added", "Hinzugefügt", "Aggiunto"],
+  afterNda: [
+    "after the non-disclosure agreement",
+    "nach der Vertraulichkeitsvereinbarung",
+    "dopo l'accordo di riservatezza",
+  ],
+  agreements: ["Agreements", "Vereinbarungen", "Accordi"],
+  agreement: ["Agreement", "Vereinbarung", "Accordo"],
+  agreementNda: ["Non-disclosure agreement", "Vertraulichkeitsvereinbarung", "Accordo di riservatezza"],
+  agreementDpa: [
+    "Data processing agreement",
+    "Vertrag zur Auftragsverarbeitung",
+    "Accordo sul trattamento dei dati",
+  ],
+  notPublished: ["There is no text yet.", "Es gibt noch keinen Text.", "Non c'è ancora un testo."],
+  signedBy: ["Signed by", "Unterschrieben von", "Firmato da"],
+  evidence: ["Evidence", "Nachweis", "Prova"],
+  signHere: ["Read and sign", "Lesen und unterschreiben", "Leggere e firmare"],
+  signFor: ["You sign for {party}.", "Sie unterschreiben für {party}.", "Firmate per {party}."],
+  signName: ["Your full name", "Ihr voller Name", "Nome e cognome"],
+  signCapacity: ["In which capacity", "In welcher Funktion", "In quale qualità"],
+  signConsent: [
+    "I have read this text, agree to it, and may sign for {party}.",
+    "Ich habe diesen Text gelesen, stimme ihm zu und darf für {party} unterschreiben.",
+    "Ho letto questo testo, lo accetto e posso firmare per {party}.",
+  ],
+  signNow: ["Sign", "Unterschreiben", "Firma"],
+  signMissing: [
+    "Name, capacity and consent are needed.",
+    "Name, Funktion und Zustimmung werden gebraucht.",
+    "Servono nome, qualità e consenso.",
+  ],
+  textHash: ["SHA-256 of the text", "SHA-256 des Textes", "SHA-256 del testo"],
+  data: ["Export and erasure", "Export und Löschung", "Esportazione e cancellazione"],
+  dataHelp: [
+    "Everything that is stored, as lines of JSON. Erasure cannot be undone; the audit log and signed agreements stay.",
+    "Alles, was gespeichert ist, als Zeilen in JSON. Eine Löschung ist endgültig; Prüfprotokoll und unterschriebene Vereinbarungen bleiben.",
+    "Tutto ciò che è memorizzato, come righe JSON. La cancellazione è definitiva; registro di controllo e accordi firmati restano.",
+  ],
+  exportAll: ["Export", "Exportieren", "Esporta"],
+  erase: ["Erase", "Löschen", "Cancella"],
+  eraseName: ["Name once more", "Name noch einmal", "Nome ancora una volta"],
+  erased: [
+    "{rows, plural, one {# row} other {# rows}} deleted, {left} left. This is the proof; its hash is in the audit log:",
+    "{rows, plural, one {# Zeile} other {# Zeilen}} gelöscht, {left} übrig. Dies ist der Nachweis; sein Hash steht im Prüfprotokoll:",
+    "{rows, plural, one {# riga cancellata} other {# righe cancellate}}, {left} rimaste. Questa è la prova; il suo hash è nel registro di controllo:",
+  ],
+} as const satisfies Texts;
