@@ -66,6 +66,13 @@ export const roleWords = {
     "Prüfprotokoll sehen und exportieren",
     "Vedere ed esportare il registro di controllo",
   ],
+  mayReadTrust: ["See the trust centre", "Vertrauenszentrum sehen", "Vedere il centro fiducia"],
+  maySignAgreements: ["Sign agreements", "Vereinbarungen unterschreiben", "Firmare accordi"],
+  mayManageData: [
+    "Export and erase all data",
+    "Alle Daten exportieren und löschen",
+    "Esportare e cancellare tutti i dati",
+  ],
 } as const satisfies Texts;
 
 /** What each permission is called. */
@@ -82,4 +89,7 @@ export const permissionWords = {
   manageUsers: "mayManageUsers",
   shareViews: "mayShareViews",
   readAudit: "mayReadAudit",
+  readTrust: "mayReadTrust",
+  signAgreements: "maySignAgreements",
+  manageData: "mayManageData",
 } as const satisfies Record<Permission, keyof typeof roleWords>;
