@@ -137,6 +137,29 @@ eachDatabase("a passkey is set up as the only second factor; recovery codes stan
   assert.equal((await signInByPassword(platform, { email: eva, password, ...client })).kind, "full");
 });
 
+eachDatabase("whoever began to set up a passkey adds none to what was set up meanwhile", async () => {
+  await using scene = await usersScene();
+  const { platform } = scene;
+  const { token } = await inviteUser(platform, operator, {
+    email: eva,
+    name: "Eva",
+    dealer: "Print Partner",
+    grants: [{ role: "administrator" }],
+  });
+  const own = await usePasswordLink(platform, { token, password, ...client });
+  const thief = await signInByPassword(platform, { email: eva, password, ...client });
+  assert(own.kind === "enrolment" && thief.kind === "enrolment");
+  const kinds: string[] = [];
+  const step = "enrolment", asked = [own, thief].map(({ secret }) => ({ secret, step, ...at }) as const);
+  const options = [];
+  for (const wanted of asked) options.push((await registrationOptions(platform, wanted))!);
+  for (const [i, wanted] of asked.entries()) {
+    const answer = softPasskey({ origin }).create(options[i]!);
+    kinds.push((await registerPasskey(platform, { ...wanted, answer, name: "Key" })).kind);
+  }
+  assert.deepEqual(kinds, ["full", "over"]);
+});
+
 const strange = keysOf("es256").privateKey;
 
 /** What is changed, and whether the answer is refused as one of the user's own, which counts. */
@@ -231,6 +254,8 @@ eachDatabase("the passkey of another user is no second factor, and no proof", as
   const passkey = await added(scene, maxs.secret);
   await added(scene, evas.secret);
   assert.equal((await afterPassword(scene, passkey)).kind, "refused");
+  // As a security key that does not say whose it is.
+  assert.equal((await afterPassword(scene, passkey, { userHandle: undefined })).kind, "refused");
   const { secret } = evas;
   const options = (await assertionOptions(platform, { use: "confirm", secret, ...at }))!;
   assert.equal((await confirmByPasskey(platform, { secret, answer: passkey.get(options), ...at })).kind, "refused");
