@@ -5,12 +5,13 @@ import { isLate } from "../agents/agent_health.ts";
 import type { AgentRow } from "../agents/agents.ts";
 import { isLow, suppliesOf } from "../devices/device_state.ts";
 import { supplyName } from "../devices/device_view.ts";
-import { emptyingRows } from "../devices/kept_forecasts.ts";
+import { emptyingIn } from "../devices/kept_forecasts.ts";
 import type { Tenant } from "../store/store.ts";
 import {
   type Condition,
   emptySoonMs,
   lowMargin,
+  raiseAfterMs,
   repeats,
   severities,
   silentDeviceMs,
@@ -26,32 +27,66 @@ export interface DeviceRange {
   to: string;
 }
 
-/* At sites that are not closed. */
-const ofSite = `JOIN agents g ON g.customer_id = d.customer_id AND g.agent_id = d.agent_id
-     JOIN sites l ON l.customer_id = g.customer_id AND l.site_id = g.site_id AND l.closed_at IS NULL`;
-const inRange = "d.customer_id = :customer AND d.device_id > :from AND d.device_id <= :to";
+const inRange = "customer_id = :customer AND device_id > :from AND device_id <= :to";
+
+/*
+ * Each table is asked by itself: PostgreSQL expects hardly a row of a range while it has no statistics, and would compare
+ * each row with each one of the other table.
+ */
+
+/** The agent of each of these devices that is at a site that is not closed. */
+async function openAgentsOf(
+  tenant: Tenant,
+  devices: readonly { device_id: string }[],
+): Promise<ReadonlyMap<string, string>> {
+  const ids = [...new Set(devices.map(({ device_id }) => device_id))];
+  if (ids.length === 0) return new Map();
+  const rows = await tenant.allOf<{ device_id: string; agent_id: string }>(
+    "SELECT device_id, agent_id FROM devices WHERE customer_id = :customer AND device_id = :device_id",
+    ids.map((device_id) => ({ device_id })),
+  );
+  const open = await openAgentIds(tenant);
+  return new Map(rows.flatMap(({ device_id, agent_id }) => open.has(agent_id) ? [[device_id, agent_id]] : []));
+}
+
+async function openAgentIds(tenant: Tenant): Promise<ReadonlySet<string>> {
+  const rows = await tenant.all<{ agent_id: string }>(
+    `SELECT g.agent_id FROM agents g
+     JOIN sites l ON l.customer_id = g.customer_id AND l.site_id = g.site_id AND l.closed_at IS NULL
+     WHERE g.customer_id = :customer`,
+  );
+  return new Set(rows.map(({ agent_id }) => agent_id));
+}
+
+/** With the agent; without those of closed sites. */
+async function withAgents<Row extends { device_id: string }>(
+  tenant: Tenant,
+  rows: readonly Row[],
+): Promise<(Row & { agent_id: string })[]> {
+  const agents = await openAgentsOf(tenant, rows);
+  return rows.flatMap((row) => {
+    const agent_id = agents.get(row.device_id);
+    return agent_id === undefined ? [] : [{ ...row, agent_id }];
+  });
+}
 
 /** What printers report at present. */
 export async function printerConditions(tenant: Tenant, range: DeviceRange, now: number): Promise<Condition[]> {
-  const rows = await tenant.all<{
+  const all = await tenant.all<{
     device_id: string;
-    agent_id: string;
     alert_key: string;
     severity: string;
     code: number | null;
     alert_group: string;
     description: string;
     first_seen_at: number;
-    times: number;
   }>(
-    `SELECT d.device_id, d.agent_id, a.alert_key, a.severity, a.code, a.alert_group, a.description, a.first_seen_at,
-       (SELECT count(*) FROM alerts b WHERE b.customer_id = a.customer_id AND b.device_id = a.device_id
-          AND b.alert_key = a.alert_key AND b.first_seen_at > :since) AS times
-     FROM alerts a JOIN devices d ON d.customer_id = a.customer_id AND d.device_id = a.device_id ${ofSite}
-     WHERE a.customer_id = :customer AND ${inRange} AND a.ended_at IS NULL ORDER BY a.first_seen_at`,
-    { ...range, since: now - repeats.withinMs },
+    `SELECT device_id, alert_key, severity, code, alert_group, description, first_seen_at
+     FROM alerts WHERE ${inRange} AND ended_at IS NULL ORDER BY first_seen_at`,
+    { ...range },
   );
-  return rows.map(({ first_seen_at, severity, code, alert_group, ...row }) => ({
+  const rows = await withAgents(tenant, all);
+  const conditions = rows.map(({ first_seen_at, severity, code, alert_group, ...row }): Condition => ({
     ...row,
     kind: "printer",
     severity: severities.find((each) => each === severity) ?? "unknown",
@@ -60,36 +95,57 @@ export async function printerConditions(tenant: Tenant, range: DeviceRange, now:
     began_at: first_seen_at,
     detail: { group: alert_group, code },
   }));
+  const young = conditions.filter(({ severity, began_at }) => now - began_at < raiseAfterMs[severity]);
+  const times = await timesOf(tenant, young, now - repeats.withinMs);
+  for (const condition of young) condition.times = times.get(keyOf(condition)) ?? 1;
+  return conditions;
+}
+
+const keyOf = ({ device_id, alert_key }: { device_id: string; alert_key: string }) => `${device_id} ${alert_key}`;
+const keysOf = (each: readonly { device_id: string; alert_key: string }[]) =>
+  each.map(({ device_id, alert_key }) => ({ device_id, alert_key }));
+
+/** How often each began since then. */
+async function timesOf(tenant: Tenant, conditions: readonly Condition[], since: number): Promise<Map<string, number>> {
+  const rows = await tenant.allOf<{ device_id: string; alert_key: string }>(
+    `SELECT device_id, alert_key FROM alerts
+     WHERE customer_id = :customer AND device_id = :device_id AND alert_key = :alert_key AND first_seen_at > :since`,
+    keysOf(conditions).map((keys) => ({ ...keys, since })),
+  );
+  return new Map([...Map.groupBy(rows, keyOf)].map(([key, { length }]) => [key, length]));
 }
 
 /** When printers last reported what they do not report any more: by device and key. */
-export async function printerEnds(tenant: Tenant, range: DeviceRange): Promise<Map<string, number>> {
-  const rows = await tenant.all<{ device_id: string; alert_key: string; ended_at: number }>(
-    `SELECT r.device_id, r.alert_key, max(a.ended_at) AS ended_at
-     FROM raised_alerts r
-     JOIN alerts a ON a.customer_id = r.customer_id AND a.device_id = r.device_id AND a.alert_key = r.alert_key
-     WHERE r.customer_id = :customer AND r.ended_at IS NULL AND r.kind = 'printer' AND r.device_id > :from
-       AND r.device_id <= :to AND a.ended_at IS NOT NULL GROUP BY r.device_id, r.alert_key`,
-    { ...range },
+export async function printerEnds(
+  tenant: Tenant,
+  gone: readonly { device_id: string; alert_key: string }[],
+): Promise<Map<string, number>> {
+  const rows = await tenant.allOf<{ device_id: string; alert_key: string; ended_at: number }>(
+    `SELECT device_id, alert_key, ended_at FROM alerts
+     WHERE customer_id = :customer AND device_id = :device_id AND alert_key = :alert_key AND ended_at IS NOT NULL
+     ORDER BY ended_at DESC LIMIT 1`,
+    keysOf(gone),
   );
-  return new Map(rows.map(({ device_id, alert_key, ended_at }) => [`${device_id} ${alert_key}`, ended_at]));
+  return new Map(rows.map((row) => [keyOf(row), row.ended_at]));
 }
 
 /** Supplies that are low, were low until now, or will soon be empty. */
 export async function supplyConditions(tenant: Tenant, range: DeviceRange, now: number): Promise<Condition[]> {
-  const rows = await tenant.all<{
-    device_id: string;
-    agent_id: string;
-    supplies: Uint8Array | null;
-    supplies_at: number | null;
-  }>(
-    `SELECT d.device_id, d.agent_id, s.supplies, s.supplies_at
-     FROM device_state s JOIN devices d ON d.customer_id = s.customer_id AND d.device_id = s.device_id ${ofSite}
-     WHERE s.customer_id = :customer AND ${inRange} AND (s.low > 0 OR s.device_id IN (
-       SELECT r.device_id FROM raised_alerts r WHERE r.customer_id = :customer AND r.ended_at IS NULL
-         AND r.kind = 'supplyLow' AND r.device_id > :from AND r.device_id <= :to))`,
+  type Row = { device_id: string; supplies: Uint8Array | null; supplies_at: number | null };
+  const lowOnes = await tenant.all<Row>(
+    `SELECT device_id, supplies, supplies_at FROM device_state WHERE ${inRange} AND low > 0`,
     { ...range },
   );
+  const raised = await tenant.all<{ device_id: string }>(
+    `SELECT DISTINCT device_id FROM raised_alerts WHERE ${inRange} AND ended_at IS NULL AND kind = 'supplyLow'`,
+    { ...range },
+  );
+  const known = new Set(lowOnes.map(({ device_id }) => device_id));
+  const others = await tenant.allOf<Row>(
+    "SELECT device_id, supplies, supplies_at FROM device_state WHERE customer_id = :customer AND device_id = :device_id",
+    raised.flatMap(({ device_id }) => known.has(device_id) ? [] : [{ device_id }]),
+  );
+  const rows = await withAgents(tenant, [...lowOnes, ...others]);
   const conditions: Condition[] = [];
   for (const row of rows) {
     for (const supply of suppliesOf(row)) {
@@ -100,7 +156,7 @@ export async function supplyConditions(tenant: Tenant, range: DeviceRange, now: 
     }
   }
   const low = new Set(conditions.map(({ device_id, alert_key }) => `${device_id} ${alert_key}`));
-  for (const row of await emptyingRows(tenant, { ...range, until: now + emptySoonMs.end })) {
+  for (const row of await withAgents(tenant, await emptyingIn(tenant, { ...range, until: now + emptySoonMs.end }))) {
     if (low.has(`${row.device_id} ${row.supply}`)) continue;
     conditions.push({
       kind: "supplyEmptySoon",
@@ -156,11 +212,12 @@ export async function silenceConditions(
   range: DeviceRange,
   { now, causes }: { now: number; causes: ReadonlyMap<string, AgentCause> },
 ): Promise<Condition[]> {
-  const rows = await tenant.all<{ device_id: string; agent_id: string; last_seen_at: number }>(
-    `SELECT d.device_id, d.agent_id, d.last_seen_at FROM devices d ${ofSite}
-     WHERE ${inRange} AND d.last_seen_at <= :since`,
+  const all = await tenant.all<{ device_id: string; agent_id: string; last_seen_at: number }>(
+    `SELECT device_id, agent_id, last_seen_at FROM devices WHERE ${inRange} AND last_seen_at <= :since`,
     { ...range, since: now - silentDeviceMs },
   );
+  const open = all.length === 0 ? new Set() : await openAgentIds(tenant);
+  const rows = all.filter(({ agent_id }) => open.has(agent_id));
   return rows.map(({ last_seen_at, ...row }) => ({
     ...row,
     kind: "deviceSilent",
@@ -181,20 +238,18 @@ function causeOf(cause: AgentCause | undefined, lastSeenAt: number): string | nu
 
 /** What happened to devices once, of late. */
 export async function onceConditions(tenant: Tenant, range: DeviceRange, now: number): Promise<Condition[]> {
-  const rows = await tenant.all<{
+  const all = await tenant.all<{
     device_id: string;
-    agent_id: string;
     at: number;
     kind: "meterFell" | "firmwareChanged";
     before: string | null;
     after: string | null;
   }>(
-    `SELECT d.device_id, d.agent_id, h.at, h.kind, h.before, h.after
-     FROM device_history h JOIN devices d ON d.customer_id = h.customer_id AND d.device_id = h.device_id ${ofSite}
-     WHERE h.customer_id = :customer AND ${inRange} AND h.at > :since AND h.kind IN ('meterFell', 'firmwareChanged')
-       AND h.before IS NOT NULL ORDER BY h.at`,
+    `SELECT device_id, at, kind, before, after FROM device_history
+     WHERE ${inRange} AND at > :since AND kind IN ('meterFell', 'firmwareChanged') AND before IS NOT NULL ORDER BY at`,
     { ...range, since: now - tellOnceMs },
   );
+  const rows = await withAgents(tenant, all);
   return rows.map(({ device_id, agent_id, at, kind, before, after }) => ({
     kind,
     device_id,

@@ -18,7 +18,7 @@ import {
   supplyConditions,
 } from "./alert_conditions.ts";
 import { lockAlerts } from "./alert_events.ts";
-import { type AlertKind, type Condition, type Step, stepsOf } from "./alert_rules.ts";
+import { type AlertKind, type Condition, type Step, stepsOf, subjectOf } from "./alert_rules.ts";
 import { agentCauses, openAgentAlerts, openRaised, takeSteps } from "./raised_alerts.ts";
 
 const lookMs = 60_000, slowLooks = 10, dayMs = 86_400_000;
@@ -122,9 +122,6 @@ async function deviceSteps(
   { now, isSlow, isOpen }: { now: number; isSlow: boolean; isOpen: boolean },
 ): Promise<Step[]> {
   const open = await openRaised(tenant, { ...range, kinds: ["printer", ...(isSlow ? slowKinds : [])] });
-  const ends = open.some(({ kind }) => kind === "printer")
-    ? await printerEnds(tenant, range)
-    : new Map<string, number>();
   const conditions: Condition[] = [];
   if (isOpen) {
     conditions.push(...await printerConditions(tenant, range, now));
@@ -138,8 +135,14 @@ async function deviceSteps(
   }
   // Of parts of merged devices, lists show one.
   const hidden = conditions.length > 0 ? new Set((await groupsOf(tenant)).hidden) : new Set();
+  const shown = conditions.filter(({ device_id }) => !hidden.has(device_id));
+  const there = new Set(shown.map(subjectOf));
+  const gone = open.filter((alert) =>
+    alert.kind === "printer" && alert.away_since === null && !there.has(subjectOf(alert))
+  );
+  const ends = await printerEnds(tenant, gone);
   return stepsOf({
-    conditions: conditions.filter(({ device_id }) => !hidden.has(device_id)),
+    conditions: shown,
     open,
     goneAt: ({ device_id, alert_key }) => ends.get(`${device_id} ${alert_key}`),
     now,

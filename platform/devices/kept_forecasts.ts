@@ -176,12 +176,22 @@ export interface EmptyingRow {
   serial: string | null;
 }
 
-/** Supplies that will be empty by `until`, of devices behind `from` and up to `to`, the first ones first. */
+/** Supplies that will be empty by `until`, of devices behind `from` and up to `to`. */
+export function emptyingIn(
+  tenant: Tenant,
+  { from, to, until }: { from: string; to: string; until: number },
+): Promise<Pick<EmptyingRow, "device_id" | "supply" | "name" | "part_number" | "empties_at">[]> {
+  return tenant.all(
+    `SELECT device_id, supply, name, part_number, empties_at FROM supply_forecasts
+     WHERE customer_id = :customer AND device_id > :from AND device_id <= :to AND empties_at <= :until`,
+    { from, to, until },
+  );
+}
+
+/** Supplies that will be empty by `until`, the first ones first. */
 export function emptyingRows(
   tenant: Tenant,
-  { from = "", to = "~", until, siteId, limit = Number.MAX_SAFE_INTEGER, offset = 0 }: {
-    from?: string;
-    to?: string;
+  { until, siteId, limit = Number.MAX_SAFE_INTEGER, offset = 0 }: {
     until: number;
     siteId?: string | undefined;
     limit?: number | undefined;
@@ -195,9 +205,10 @@ export function emptyingRows(
      JOIN devices d ON d.customer_id = f.customer_id AND d.device_id = f.device_id
      JOIN agents g ON g.customer_id = d.customer_id AND g.agent_id = d.agent_id
      JOIN sites l ON l.customer_id = g.customer_id AND l.site_id = g.site_id
-     WHERE f.customer_id = :customer AND f.empties_at <= :until AND f.device_id > :from AND f.device_id <= :to
-       AND ${siteId === undefined ? "l.closed_at IS NULL" : "l.site_id = :site_id"}
+     WHERE f.customer_id = :customer AND f.empties_at <= :until AND ${
+      siteId === undefined ? "l.closed_at IS NULL" : "l.site_id = :site_id"
+    }
      ORDER BY f.empties_at, f.device_id, f.supply LIMIT :limit OFFSET :offset`,
-    { from, to, until, limit, offset, ...(siteId === undefined ? {} : { site_id: siteId }) },
+    { until, limit, offset, ...(siteId === undefined ? {} : { site_id: siteId }) },
   );
 }

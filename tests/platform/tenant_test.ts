@@ -319,6 +319,7 @@ const probes: Record<string, (tenant: Tenant, id: string) => Promise<unknown>> =
   keepForecasts: (tenant, id) => keptForecasts.keepForecasts(tenant, [id], 1),
   devicesToForecast: (tenant) => keptForecasts.devicesToForecast(tenant, { from: "", to: "~", now: 1e15 }),
   keptForecasts: async (tenant, id) => [...await keptForecasts.keptForecasts(tenant, [id])],
+  emptyingIn: (tenant) => keptForecasts.emptyingIn(tenant, { from: "", to: "~", until: 1e15 }),
   emptyingRows: (tenant) => keptForecasts.emptyingRows(tenant, { until: 1e15 }),
   noteQuotaTold: (tenant, id) => quota.noteQuotaTold(tenant, { agentId: id, at }),
 };
