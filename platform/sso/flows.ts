@@ -2,8 +2,8 @@
  * Sign-ins under way at a provider: in the store, as the answer may come to another process. Each has an end, counts once,
  * and only in the browser that began it, which has a cookie from then on.
  */
-import { UnavailableError } from "../../common/core/errors.ts";
 import type { Transaction } from "../store/store.ts";
+import { ProviderRefusal } from "./provider_refusal.ts";
 import { openJson, sealJson, sha256, type SsoPlatform } from "./providers.ts";
 
 /** `renew`: without questions, when a session must be vouched for again. */
@@ -50,7 +50,7 @@ export interface NewFlow {
   source: string;
 }
 
-/** Throws UnavailableError if the source has too many. */
+/** Throws ProviderRefusal ("busy") if the source has too many. */
 export function beginFlow(platform: SsoPlatform, flow: NewFlow): Promise<void> {
   const now = platform.clock.now().getTime();
   return platform.store.transaction(async (tx) => {
@@ -60,7 +60,9 @@ export function beginFlow(platform: SsoPlatform, flow: NewFlow): Promise<void> {
       "SELECT count(*) AS count FROM provider_flows WHERE source = :source",
       { source },
     );
-    if (found!.count >= mostOfSource) throw new UnavailableError("Cannot begin a sign-in as too many are under way");
+    if (found!.count >= mostOfSource) {
+      throw new ProviderRefusal("busy", `too many sign-ins are under way from ${source}`);
+    }
     await addFlow(platform, tx, { ...flow, browser: sha256(flow.browserSecret), endsAt: now + flowMs });
   });
 }

@@ -9,6 +9,7 @@ import { checkedGrants, deactivateRow, grantsText } from "../users/manage_users.
 import type { Grant } from "../users/permissions.ts";
 import { checkedSettings, type Kind, type KindName, kinds } from "./kinds.ts";
 import {
+  isOnlyDealer,
   type ListedProvider,
   listedProvider,
   providerNamed,
@@ -55,7 +56,7 @@ export function addProvider(platform: SsoPlatform, by: By, wanted: NewProvider):
       kind: wanted.kind,
       name: checkedName(wanted.name),
       is_active: Number(wanted.isActive ?? true),
-      is_shown: Number(wanted.isShown ?? customer === undefined),
+      is_shown: Number(wanted.isShown ?? (customer === undefined && await isOnlyDealer(tx))),
       second_factor: Number(wanted.needsFactor ?? kind.isPasswordAlone ?? false),
       ...storedSettings(platform, { kind: wanted.kind, id, changed: wanted.settings ?? {} }),
     };

@@ -221,8 +221,8 @@ async function identityOf(
 }
 
 function emailOf(claim: unknown): string | undefined {
-  return typeof claim === "string" && /^[^\s@<>"\p{Cc}\p{Cf}]{1,64}@[^\s@<>"]+\.[^\s@<>"]+$/u.test(claim) &&
-      claim.length <= 254
+  return typeof claim === "string" && claim.length <= 254 &&
+      /^[^\s@<>"\p{Cc}\p{Cf}]{1,64}@[^\s@<>"]+\.[^\s@<>"]+$/u.test(claim)
     ? claim
     : undefined;
 }

@@ -9,6 +9,8 @@ export type RefusalReason =
   | "over"
   /** The person cancelled, or the provider does not let it in. */
   | "cancelled"
+  /** Too many sign-ins of one source are under way. */
+  | "busy"
   /** Without questions it was not possible. */
   | "questions"
   /** The provider left the groups out, as they are too many. */

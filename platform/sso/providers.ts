@@ -205,6 +205,11 @@ export function grantsOfGroups(kind: KindName, roles: readonly GroupRole[], grou
   return [...once.values()];
 }
 
+/** Whether there is one dealer alone: then the sign-in page is its own, and shows what it has. */
+export async function isOnlyDealer(tx: Transaction): Promise<boolean> {
+  return (await tx.all("SELECT 1 FROM dealers WHERE closed_at IS NULL LIMIT 2")).length < 2;
+}
+
 /** What the sign-in page offers: those that are shown, or lead there by the domain of an e-mail address. */
 export interface OfferedProvider {
   providerId: string;

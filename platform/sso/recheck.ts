@@ -73,7 +73,7 @@ async function recheckSession(platform: SsoPlatform, session: SessionRow, ask: R
   const said = await answerOf(() => ask(platform, provider, asked), asked);
   // From when it was asked: what it says may be as old as that.
   if (said.kind === "valid") return await goOn(platform, { session, provider, identity: said.identity, askedAt: now });
-  if (said.kind === "gone") return await endSession(platform, session, said.reason);
+  if (said.kind === "gone") return await endSession(platform, session, said.reason, { isGone: true });
   platform.log("identityProviderAway", { provider: provider.name, message: said.reason });
   await store.transaction((tx) =>
     tx.run("UPDATE user_sessions SET valid_until = :until, check_at = :check WHERE digest = :digest", {
@@ -130,9 +130,18 @@ async function goOn(
   });
 }
 
-function endSession(platform: SsoPlatform, session: SessionRow, reason: string): Promise<void> {
+function endSession(
+  platform: SsoPlatform,
+  session: SessionRow,
+  reason: string,
+  { isGone = false } = {},
+): Promise<void> {
   const at = platform.clock.now();
-  return platform.store.transaction((tx) => endRow(tx, { session, reason, at }));
+  return platform.store.transaction(async (tx) => {
+    // Also for what is no session, such as tokens: the next sign-in gives the roles back.
+    if (isGone) await tx.run("DELETE FROM user_roles WHERE user_id = :id", { id: session.user_id });
+    await endRow(tx, { session, reason, at });
+  });
 }
 
 /** Ends all sessions of the user by this provider: what it says of a person holds for each. */

@@ -94,7 +94,10 @@ export function samlMetadata(provider: Provider, addresses: SamlAddresses): stri
 
 /** The id of the request that an answer claims to be for; it is believed only after the answer was checked. */
 export function claimedRequest(samlResponse: string): string | undefined {
-  return /<(?:[\w-]+:)?Response\b[^>]*\bInResponseTo\s*=\s*["']([^"'<>&]{1,200})["']/.exec(decoded(samlResponse))?.[1];
+  // From the beginning alone: a search for it would take the square of the length, of whatever anybody sends.
+  const [, attributes] = /^\s*(?:<\?xml[^>]{0,200}>\s*)?<(?:[\w-]{1,50}:)?Response\s([^>]{0,4000})>/
+    .exec(decoded(samlResponse).slice(0, 6000)) ?? [];
+  return attributes && /\bInResponseTo\s*=\s*["']([^"'<>&]{1,200})["']/.exec(attributes)?.[1];
 }
 
 /** Throws ProviderRefusal for an answer with anything wrong. */
@@ -129,12 +132,42 @@ const refused = (message: string, options?: ErrorOptions) => new ProviderRefusal
  */
 function refuseOddXml(xml: string): void {
   if (xml.length > mostResponseBytes) throw refused("the answer is too long");
-  if (/<!(?!--)/.test(xml.replace(/<!\[CDATA\[/g, ""))) throw refused("the answer has a document type");
+  if (/<!(?!--)/.test(xml)) throw refused("the answer has a document type");
+  refuseOddShape(xml);
   const algorithms = [...xml.matchAll(/\bAlgorithm\s*=\s*(?:"([^"]*)"|'([^']*)')/g)].map(([, a, b]) => a ?? b!);
   const wrong = algorithms.find((name) => !allowedAlgorithms.has(name));
   if (wrong !== undefined) {
     throw refused(`the answer uses the algorithm ${wrong.slice(0, 100)}: SHA-256 or better is needed`);
   }
+}
+
+const mostElements = 1500, mostDepth = 50;
+
+/**
+ * Elements that are not closed, and many within one another, would keep the library busy for minutes: it takes the square
+ * of the depth. This takes each character once.
+ */
+function refuseOddShape(xml: string): void {
+  const tag = /<(?:!--[\s\S]*?--|\?[^>]*\?|(\/?)([\w:.-]+)(?:"[^"]*"|'[^']*'|[^"'<>])*?(\/?))>/y;
+  const open: string[] = [];
+  let elements = 0;
+  for (let at = xml.indexOf("<"); at !== -1; at = xml.indexOf("<", tag.lastIndex)) {
+    tag.lastIndex = at;
+    const [, isEnd, name, isEmpty] = tag.exec(xml) ?? [undefined];
+    if (tag.lastIndex === 0) throw refused("the answer is no XML");
+    if (name === undefined || isEmpty === "/" && isEnd === "") {
+      if (name !== undefined && ++elements > mostElements) break;
+      continue;
+    }
+    if (isEnd === "/") {
+      if (open.pop() !== name) throw refused(`the answer closes ${name.slice(0, 50)} where it is not open`);
+    } else {
+      open.push(name);
+      if (++elements > mostElements || open.length > mostDepth) break;
+    }
+  }
+  if (elements > mostElements || open.length > mostDepth) throw refused("the answer has too many elements");
+  if (open.length > 0) throw refused("the answer is cut off");
 }
 
 /** The signed bytes of the assertion, parsed. */

@@ -18,6 +18,7 @@ peerTest("single sign-on in Chromium: by the provider's page, silently, refused,
     name: "Example",
     dealer: "Print Partner",
     domains: ["partner.example"],
+    isShown: true,
     settings: { issuer: `https://localhost:${port}`, "client-id": "portal", "client-secret": "x" },
   });
   const redirectOf = [`${scene.origin}/sign-in/oidc/${providerId}`];

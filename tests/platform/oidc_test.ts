@@ -33,6 +33,7 @@ async function oidcScene({ settings = {}, ...options }: {
     name: "Example",
     dealer: "Print Partner",
     domains: ["partner.example"],
+    isShown: true,
     settings: { issuer: `https://localhost:${port}`, "client-id": "portal", "client-secret": "x" },
   });
   const redirect = `${scene.origin}/sign-in/oidc/${providerId}`;

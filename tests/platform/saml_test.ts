@@ -148,6 +148,20 @@ for (const [what, wrap] of Object.entries(wrappings)) {
   });
 }
 
+Deno.test("what takes long to look at is refused at once", async () => {
+  const base64 = (text: string) => Buffer.from(text).toString("base64");
+  const began = performance.now();
+  assert.equal(claimedRequest(base64("<Response ".repeat(25_000))), undefined);
+  assert.equal(claimedRequest(base64(`<Response ${"InResponseTo ".repeat(20_000)}>`)), undefined);
+  const long = ["<a>".repeat(60_000), "<a/>".repeat(50_000), "<a '".repeat(50_000), "<!--".repeat(50_000), "</a>", "<"];
+  for (const text of long) {
+    const wrap = (response: string) => response.replace("</samlp:Response>", `${text}</samlp:Response>`);
+    await assert.rejects(check(peer.response({ ...right, wrap })), isRefused, text.slice(0, 10));
+  }
+  // Less than a second on a free machine; the library alone takes the square of the length, which is many minutes.
+  assert(performance.now() - began < 60_000);
+});
+
 Deno.test("a comment within a name cuts nothing off", async () => {
   const nameId = "boss@partner.example.evil.example";
   const response = peer.response({
@@ -176,6 +190,7 @@ async function samlScene(): Promise<SamlScene> {
     kind: "saml",
     name: "Example",
     dealer: "Print Partner",
+    isShown: true,
     settings: peer.settings,
   });
   await setGroupRoles(platform, operator, { provider: providerId, group: "techs", grants: [{ role: "technician" }] });

@@ -28,6 +28,7 @@ export async function ssoScene(wanted: { needsFactor?: boolean; customer?: strin
     name: "Example",
     settings: oidcSettings,
     domains: ["partner.example"],
+    isShown: true,
     ...(wanted.customer === undefined ? { dealer: "Print Partner" } : {}),
     ...wanted,
   });

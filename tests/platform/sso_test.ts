@@ -240,6 +240,7 @@ eachDatabase(
     clock.advance(3 * minute);
     await says({ kind: "gone", reason: "disabled" });
     assert.equal(await rolesOf(scene, secret), undefined);
+    assert.equal((await scene.queries.all("SELECT 1 FROM user_roles")).length, 0);
     assert.deepEqual(asked, ["token 1", "token 2"]);
     assert((await actionsOf(scene)).includes("userSessionsEnded"));
     // Nobody asks: the session ends by itself.
@@ -316,6 +317,17 @@ eachDatabase("a flow counts once, in its browser, for its provider, and until it
   assert.equal((await maybeFlow(platform, { providerId, id: "three-next", browserSecret: "b" }))!.purpose, "signIn");
   await begin("four");
   assert.equal(await answer("four"), false, "the assertion was used before");
+  // One source has a limited number of them; others go on.
+  await scene.queries.run(
+    `INSERT INTO provider_flows (flow, provider_id, purpose, browser, kept, next_path, source, ends_at)
+     WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)
+     SELECT ${scene.platform.store.engine === "sqlite" ? "CAST(i AS BLOB)" : "CAST(CAST(i AS text) AS bytea)"},
+       :provider, 'signIn', :empty, :empty, '/', 's', :end FROM n`,
+    { provider: providerId, empty: new Uint8Array(), end: clock.now().getTime() + flowMs },
+  );
+  await assert.rejects(begin("one more"), /too many sign-ins are under way from s/);
+  const flow = { providerId, purpose: "signIn", id: "other", browserSecret: "b", kept: {}, next: "/" } as const;
+  await beginFlow(platform, { ...flow, source: "another" });
 });
 
 eachDatabase(

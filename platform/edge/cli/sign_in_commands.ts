@@ -155,7 +155,10 @@ function partOptions(command: Command): Command {
       yesNo("--second-factor"),
     )
     .addOption(
-      new Option("--shown <yes|no>", "whether the sign-in page shows it to everybody").argParser(yesNo("--shown")),
+      new Option(
+        "--shown <yes|no>",
+        "whether the sign-in page shows it to everybody (default: if there is one dealer, and not for a customer)",
+      ).argParser(yesNo("--shown")),
     );
 }
 

@@ -27,7 +27,7 @@ export interface Attempt {
 /** Leads a browser to the provider, or shows a form of its own. It may throw ProviderRefusal. */
 export type Way = (request: PublicRequest, provider: Provider, attempt: Attempt) => Response | Promise<Response>;
 
-const reasonStatus: Partial<Record<Refused, 403 | 503>> = { away: 503, noRole: 403, deactivated: 403 };
+const reasonStatus: Partial<Record<Refused, 403 | 429 | 503>> = { away: 503, busy: 429, noRole: 403, deactivated: 403 };
 
 type Refused = RefusalReason | "noRole" | "deactivated" | "closed" | "otherPerson";
 

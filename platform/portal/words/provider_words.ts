@@ -23,6 +23,11 @@ export const providerWords = {
     "{name} antwortet gerade nicht. Versuchen Sie es gleich wieder, oder melden Sie sich mit einem Passwort an, wenn Sie eines haben.",
     "{name} non risponde in questo momento. Riprovare tra poco, oppure accedere con una password, se ne avete una.",
   ],
+  sso_busy: [
+    "Too many people sign in from your network at this moment. Try again soon.",
+    "Aus Ihrem Netz melden sich gerade zu viele Personen an. Versuchen Sie es gleich wieder.",
+    "Troppe persone accedono dalla vostra rete in questo momento. Riprovare tra poco.",
+  ],
   sso_over: [
     "This sign-in took too long, was used already, or was begun in another browser. Begin again.",
     "Diese Anmeldung hat zu lange gedauert, wurde schon benutzt oder in einem anderen Browser begonnen. Beginnen Sie noch einmal.",
