@@ -49,6 +49,25 @@ export function usageOf(pid: number): { cpuSeconds: number; peakMegabytes: numbe
   };
 }
 
+/** Of a PostgreSQL server on this machine, by the folder of its socket; connections that ended count as well. */
+export function postgresCpuSeconds(databaseUrl: string): number {
+  const folder = new URL(databaseUrl).searchParams.get("host");
+  const parent = Deno.readTextFileSync(`${folder}/data/postmaster.pid`).split("\n")[0]!;
+  let ticks = 0;
+  for (const { name } of Deno.readDirSync("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      const stat = Deno.readTextFileSync(`/proc/${name}/stat`);
+      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      if (name === parent) ticks += [11, 12, 13, 14].reduce((sum, i) => sum + Number(fields[i]), 0);
+      else if (fields[1] === parent) ticks += Number(fields[11]) + Number(fields[12]);
+    } catch {
+      // It ended meanwhile.
+    }
+  }
+  return ticks / ticksPerSecond;
+}
+
 /** Rows of texts as aligned columns; numbers to the right. */
 export function alignColumns(rows: string[][]): string {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));

@@ -16,7 +16,7 @@ import { openPlatform } from "../platform/compose.ts";
 import { parseDatabaseUrl } from "../platform/store/postgres/database_url.ts";
 import { startPostgres } from "../tests/fixtures/postgres_server.ts";
 import { createGoals } from "./goals.ts";
-import { alignColumns, usageOf } from "./measure.ts";
+import { alignColumns, postgresCpuSeconds, usageOf } from "./measure.ts";
 import { type BenchAgent, clientOf, makeAgents, nextBatch, poll, type Server, upload } from "./platform_agents.ts";
 import { measureFloor } from "./platform_floor.ts";
 import { realisticReadings } from "./uplink_load.ts";
@@ -305,30 +305,12 @@ console.log("running on PostgreSQL …");
     settings: ["shared_buffers=512MB", "max_wal_size=2GB"],
   });
   await using database = await postgres.database("own");
-  const pids = () => [...Deno.readDirSync("/proc")].map(({ name }) => name).filter((name) => /^\d+$/.test(name));
   const one = async (sql: string) => Number(Object.values((await database.sql(sql))[0]!)[0]);
-  // Processor time of connections that have ended is in that of the postmaster.
-  const postmaster = () =>
-    Deno.readTextFileSync(`${new URL(database.url).searchParams.get("host")}/data/postmaster.pid`).split("\n")[0]!;
   results.push(
     await measureEngine({
       name: "PostgreSQL",
       databaseUrl: database.url,
-      databaseCpu() {
-        const parent = postmaster();
-        let ticks = 0;
-        for (const pid of pids()) {
-          try {
-            const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
-            const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-            if (pid === parent) ticks += [11, 12, 13, 14].reduce((sum, i) => sum + Number(fields[i]), 0);
-            else if (fields[1] === parent) ticks += Number(fields[11]) + Number(fields[12]);
-          } catch {
-            // It ended meanwhile.
-          }
-        }
-        return ticks / 100;
-      },
+      databaseCpu: () => postgresCpuSeconds(database.url),
       storedBytes: () => one("SELECT pg_database_size(current_database())"),
       async copyPerSecond() {
         const file = `${new URL(database.url).searchParams.get("host")}/data/records.copy`;

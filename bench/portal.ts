@@ -10,24 +10,30 @@ import { gzipSync } from "node:zlib";
 import { startPostgres } from "../tests/fixtures/postgres_server.ts";
 import { type PortalScene, portalScene, type Visitor } from "../tests/platform/portal_scene.ts";
 import { createGoals, type Goals } from "./goals.ts";
-import { alignColumns } from "./measure.ts";
+import { alignColumns, postgresCpuSeconds, usageOf } from "./measure.ts";
 import { fillFleet } from "./portal_fleet.ts";
 
 const people = 200, everySeconds = 20, requests = 60;
 
 const { values } = parseArgs({ args: Deno.args, options: { devices: { type: "string", default: "500000" } } });
 const goals = createGoals();
-const rows: string[][] = [["DATABASE", "PAGE", "P50", "P95", "COMPRESSED"]];
-await inDatabase("SQLite", 50_000, await portalScene());
+const rows: string[][] = [["DATABASE", "PAGE", "P50", "P95", "CPU", "COMPRESSED"]];
+await inDatabase("SQLite", 50_000, { scene: await portalScene(), cpu: () => 0 });
 {
   await using server = await startPostgres();
   await using database = await server.database("own");
-  await inDatabase("PostgreSQL", Number(values.devices), await portalScene({ database }));
+  const cpu = () => postgresCpuSeconds(database.url);
+  await inDatabase("PostgreSQL", Number(values.devices), { scene: await portalScene({ database }), cpu });
 }
 console.log(alignColumns(rows));
 goals.print();
 
-async function inDatabase(name: string, devices: number, started: PortalScene): Promise<void> {
+/** `cpu`: seconds of the database's server so far. */
+async function inDatabase(
+  name: string,
+  devices: number,
+  { scene: started, cpu }: { scene: PortalScene; cpu(): number },
+): Promise<void> {
   await using scene = started;
   const { customerId, deviceId } = await fillFleet(scene, devices);
   const user = await scene.signedIn("eva@partner.example");
@@ -38,9 +44,14 @@ async function inDatabase(name: string, devices: number, started: PortalScene): 
     "devices, filtered": `${root}/devices?model=LX&low=1`,
     "devices, page 40": `${root}/devices?page=40`,
     "device": `${root}/devices/${deviceId}`,
+    "devices, searched": `${root}/devices?q=ser12`,
+    "devices, by pages": `${root}/devices?sort=-pages`,
+    "find a device": "/devices?q=SER12",
     "low supplies": `${root}/supplies`,
   };
-  for (const [page, path] of Object.entries(pages)) await measurePage({ name, page, path, scene, user, goals });
+  for (const [page, path] of Object.entries(pages)) {
+    await measurePage({ name, page, path, scene, user, goals, cpu });
+  }
 }
 
 interface Measured {
@@ -50,24 +61,34 @@ interface Measured {
   scene: PortalScene;
   user: Visitor;
   goals: Goals;
+  cpu(): number;
 }
 
-async function measurePage({ name, page, path, scene, user, goals }: Measured): Promise<void> {
+async function measurePage({ name, page, path, scene, user, goals, cpu }: Measured): Promise<void> {
   const { body, status } = await user.get(path);
   if (status !== 200) throw new Error(`Cannot measure ${path} as it is answered by ${status}`);
   const stepMs = 1000 * everySeconds / people;
   using connections = { agent: new Agent({ keepAlive: true }), [Symbol.dispose]: () => connections.agent.destroy() };
-  const startMs = performance.now();
+  const cpuNow = () => usageOf(Deno.pid).cpuSeconds + cpu();
+  const startMs = performance.now(), startCpu = cpuNow();
   const times = await Promise.all(Array.from({ length: requests }, async (_, i) => {
     const atMs = startMs + i * stepMs;
     await new Promise((resolve) => setTimeout(resolve, Math.max(0, atMs - performance.now())));
     await answered(scene, user, { path, agent: connections.agent });
     return performance.now() - atMs;
   }));
+  const cpuMs = (cpuNow() - startCpu) * 1000 / requests;
   times.sort((a, b) => a - b);
   const p50 = times[Math.floor(times.length * 0.5)]!, p95 = times[Math.floor(times.length * 0.95)]!;
   const kilobytes = gzipSync(body).length / 1024;
-  rows.push([name, page, `${p50.toFixed(0)} ms`, `${p95.toFixed(0)} ms`, `${kilobytes.toFixed(1)} kB`]);
+  rows.push([
+    name,
+    page,
+    `${p50.toFixed(0)} ms`,
+    `${p95.toFixed(0)} ms`,
+    `${cpuMs.toFixed(0)} ms`,
+    `${kilobytes.toFixed(1)} kB`,
+  ]);
   if (page.includes("floor")) return;
   goals.atMost(`${name}, ${page}, p95`, p95, 150, " ms");
   goals.atMost(`${name}, ${page}, compressed`, kilobytes, 60, " kB");
