@@ -247,9 +247,6 @@ async function saved(
 ): Promise<Response> {
   const { platform, c, customer } = request, id = await agentId(request), by = tenantOf(request);
   const shown = await showAgentConfig(platform, by, { agentId: id }), instead = await field(c, "instead");
-  if ((shown.config?.hash ?? "") !== instead) {
-    throw new UsageError("Cannot save the configuration as somebody else has changed it meanwhile: look at it again");
-  }
   const before = shown.config === undefined ? PlatformConfig.create() : PlatformConfig.decode(shown.config.content);
   await setAgentConfig(platform, by, { agentId: id, config: await work(shown, before), instead });
   return c.redirect(`${rootOf(customer)}/agents/${id}/configuration`, 303);
