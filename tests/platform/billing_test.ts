@@ -5,6 +5,7 @@ import { UsageError } from "../../common/core/errors.ts";
 import { canonicalJson, createStatementHash } from "../../common/protocol/statement_lines.ts";
 import { listAudit } from "../../platform/audit/read_audit.ts";
 import { correctMeter, listCorrections, undoCorrection } from "../../platform/billing/corrections.ts";
+import { exportMeters } from "../../platform/billing/export_meters.ts";
 import { exportStatement } from "../../platform/billing/export_statement.ts";
 import { makeStatement, previewStatement } from "../../platform/billing/make_statement.ts";
 import { mailStatements } from "../../platform/billing/mail_statements.ts";
@@ -378,3 +379,23 @@ eachDatabase(
     assert.deepEqual(events, ["statementNotMade"]);
   },
 );
+
+eachDatabase("all readings of a period are exported, with serial numbers that are no formulas", async () => {
+  await using scene = await billingScene();
+  const device = await scene.device({ serial: "=1+1" }), other = await scene.device({ address: "10.1.0.8" });
+  await scene.read(device, { "2026-02-28": 1, "2026-03-01": 2, "2026-03-31": 3, "2026-04-01": 4 });
+  await scene.read(other, { "2026-03-02": 7.5 });
+  const period = { from: Date.parse("2026-03-01T00:00:00Z"), until: Date.parse("2026-04-01T00:00:00Z") };
+  const parts = exportMeters(scene.platform, scene.by, period);
+  const text = new TextDecoder().decode(await new Response(ReadableStream.from(parts)).bytes());
+  const lines = text.trimEnd().split("\r\n");
+  assert.equal(lines[0], "device_id,serial,meter,unit,read_at,value");
+  assert.deepEqual(
+    lines.slice(1).sort(),
+    [
+      `${device},'=1+1,total,impressions,2026-03-01T12:00:00.000Z,2`,
+      `${device},'=1+1,total,impressions,2026-03-31T12:00:00.000Z,3`,
+      `${other},ABC12345,total,impressions,2026-03-02T12:00:00.000Z,7.5`,
+    ].sort(),
+  );
+});

@@ -5,10 +5,11 @@ import { maybeWriteFault } from "../../../common/core/write_fault.ts";
 import { openReplacement } from "../../../common/host/disk.ts";
 import { writeAllSync } from "../../../common/host/own_file.ts";
 import { type ExportPlatform, exportStatement, type StatementFile } from "../../billing/export_statement.ts";
+import { exportMeters } from "../../billing/export_meters.ts";
 import { makeStatement, previewStatement, type StatementWanted } from "../../billing/make_statement.ts";
 import { localTime } from "../../billing/columns.ts";
-import { daysOfMonth, periodText } from "../../billing/period.ts";
-import { type FileForm, fileForms } from "../../billing/settings.ts";
+import { daysOfMonth, periodText, timesOf } from "../../billing/period.ts";
+import { billingSettings, type FileForm, fileForms } from "../../billing/settings.ts";
 import { type StatementRow, totalsOf } from "../../billing/statement.ts";
 import { listStatements, showStatement, statementRows } from "../../billing/statements.ts";
 import type { TenantBy } from "../../audit/use_case.ts";
@@ -60,6 +61,7 @@ export function addBillingCommands(program: Command, context: CommandContext): v
       })
     );
   addReading(billing, context);
+  addReadingsExport(billing, context);
   addBillingSettingCommands(billing, context);
 }
 
@@ -198,7 +200,7 @@ async function printed(
 }
 
 /** Throws UnavailableError; a file that is there already stays until the new one is complete. */
-export async function writeFile(path: string, { parts }: Pick<StatementFile, "parts">): Promise<number> {
+async function writeFile(path: string, { parts }: Pick<StatementFile, "parts">): Promise<number> {
   let bytes = 0;
   try {
     const next = openReplacement(path, { mode: 0o644 });
@@ -230,4 +232,20 @@ function formOption(text: string): FileForm {
 
 function numberOf(text: string): number {
   return wholeNumber("the number of a statement", numbers)(text);
+}
+
+function addReadingsExport(billing: Command, context: CommandContext): void {
+  billing.command("readings").description("all readings of meters in a period as CSV, of any length")
+    .option(...customerOption)
+    .requiredOption("--from <day>", "first day, such as 2026-01-01, in the customer's time zone")
+    .requiredOption("--to <day>", "last day, which is included")
+    .requiredOption("--output <file>", "write this file")
+    .action(({ from, to, output }: { from: string; to: string; output: string }, command: Command) =>
+      context.runForCustomer(command, async (platform, by) => {
+        const { zone } = await billingSettings(platform, by);
+        const period = timesOf({ fromDay: from, toDay: to }, zone);
+        const bytes = await writeFile(output, { parts: exportMeters(platform, by, period) });
+        return { json: { file: output, bytes }, text: `${output} has the readings: ${bytes} bytes\n` };
+      })
+    );
 }

@@ -157,6 +157,7 @@ const examples: Record<string, string[]> = {
   "billing list": ["billing list"],
   "billing show": ["billing show 3"],
   "billing export": ["billing export 3 --as csv", "billing export 3 --as pdf --output march.pdf"],
+  "billing readings": ["billing readings --from 2026-01-01 --to 2026-12-31 --output year.csv"],
   "billing settings": [
     "billing settings",
     "billing settings --zone Europe/Berlin --meter total print.color --fields semicolon --decimals comma",
