@@ -34,7 +34,8 @@ const dayMs = 86_400_000;
 export async function seriesOf(tenant: Tenant, wanted: Wanted): Promise<Series[]> {
   const { engine } = tenant.transaction;
   const joined = engine === "sqlite"
-    ? "group_concat(observed_at || ' ' || value, ',' ORDER BY observed_at, origin)"
+    // In the order of the primary key, by which the rows are read; pointsOf() sees to it if they are not.
+    ? "group_concat(observed_at || ' ' || value, ',')"
     : "string_agg(observed_at || ' ' || value, ',' ORDER BY observed_at, origin)";
   const since = wanted.from - memoryMs - dayMs;
   const chosen = chosenBy(wanted);
@@ -77,6 +78,7 @@ async function pointsOf(tenant: Tenant, row: SeriesRow): Promise<Point[]> {
     const blank = text.indexOf(" ");
     return { at: Number(text.slice(0, blank)), value: Number(text.slice(blank + 1)), unit, part: "" };
   });
+  if (all.some(({ at }, i) => i > 0 && at < all[i - 1]!.at)) all.sort((a, b) => a.at - b.at);
   if (unit === last_unit) return all;
   // Few counters change their unit.
   return await tenant.all<Point>(
