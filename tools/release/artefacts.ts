@@ -8,6 +8,7 @@ import { type Program, version } from "./programs.ts";
 import { provenanceText } from "./provenance.ts";
 import { ReleaseError } from "./release_error.ts";
 import { runTool } from "./run_tool.ts";
+import type { Source } from "./source.ts";
 import { embeddedIds, type EmbeddedPackage, listedNames, type ModuleGraph, sbomText } from "./sbom.ts";
 import type { Stage } from "./stage.ts";
 import type { Target } from "./verify_binary.ts";
@@ -24,44 +25,46 @@ export interface Built {
   printed: string;
 }
 
-export interface Source {
-  commit: string;
-  /** Seconds since 1970. */
-  epoch: number;
-}
-
-/** The packages that are in a program. Throws if `deno compile` has embedded others than the program imports. */
-export async function embeddedPackages(
+/** The packages that a program imports, with all that those need. `source` has deno.lock, and `cache` is a DENO_DIR. */
+export async function importedPackages(
   { entry, workers }: Program,
-  { stage, printed }: { stage: Stage; printed: string },
+  { source, cache }: Stage,
 ): Promise<(EmbeddedPackage & { folder: string })[]> {
   const graphs = await Promise.all([entry, ...workers].map(async (file) =>
     JSON.parse(
       await runTool([Deno.execPath(), "info", "--json", file], {
-        cwd: stage.source,
-        env: { DENO_DIR: stage.cache },
+        cwd: source,
+        env: { DENO_DIR: cache },
         to: `read the packages of ${file}`,
       }),
     ) as ModuleGraph
   ));
   const all = Object.assign({}, ...graphs.map(({ npmPackages }) => npmPackages)) as ModuleGraph["npmPackages"];
-  const { npm: locked } = JSON.parse(await Deno.readTextFile(`${stage.source}/deno.lock`)) as {
+  const { npm: locked } = JSON.parse(await Deno.readTextFile(`${source}/deno.lock`)) as {
     npm: Record<string, { integrity: string }>;
   };
-  const packages = await Promise.all(
+  return await Promise.all(
     embeddedIds(graphs).map(async (id) => {
       const { name, version, dependencies } = all[id]!;
-      const folder = `${stage.cache}/npm/registry.npmjs.org/${name}/${version}`;
+      const folder = `${cache}/npm/registry.npmjs.org/${name}/${version}`;
       const licence = licenceOf(JSON.parse(await Deno.readTextFile(`${folder}/package.json`)));
       return { id, name, version, licence, integrity: locked[id]!.integrity, dependencies, folder };
     }),
   );
+}
+
+/** The packages that are in a program. Throws if `deno compile` has embedded others than the program imports. */
+export async function embeddedPackages(
+  program: Program,
+  { stage, printed }: { stage: Stage; printed: string },
+): Promise<(EmbeddedPackage & { folder: string })[]> {
+  const packages = await importedPackages(program, stage);
   const names = [...new Set(packages.map(({ name }) => name))].sort();
   const listed = listedNames(printed);
   const odd = [...names.filter((name) => !listed.includes(name)), ...listed.filter((name) => !names.includes(name))];
   if (odd.length > 0) {
     throw new ReleaseError(
-      `Cannot list the packages in ${entry} as it is not known whether these are: ${odd.join(", ")}`,
+      `Cannot list the packages in ${program.entry} as it is not known whether these are: ${odd.join(", ")}`,
     );
   }
   return packages;

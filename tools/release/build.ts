@@ -13,7 +13,6 @@ import {
   describe,
   manifestOf,
   signSums,
-  type Source,
   writeInstallers,
   writeManifests,
   writeSums,
@@ -24,10 +23,10 @@ import { makePackages } from "./packages.ts";
 import { buildFacts, buildFile, compileArguments, type Program, programs, version } from "./programs.ts";
 import { ReleaseError } from "./release_error.ts";
 import { runTool } from "./run_tool.ts";
+import { ownCache, root, type Source, sourceOf } from "./source.ts";
 import { freezeStage, makeStage, prunePackages, type Stage } from "./stage.ts";
 import { binaryProblems, fileEnd, formatOf, megabytes, type Target, targets } from "./verify_binary.ts";
 
-const root = new URL("../../", import.meta.url).pathname.replace(/\/$/, "");
 /* The agent goes over lines of branch offices; the platform has libraries of sign-in and documents, and is fetched once. */
 const maxBytes: Record<Program["name"], number> = { opendca: 110_000_000, "opendca-platform": 150_000_000 };
 const maxShippedBytes: Record<Program["name"], number> = { opendca: 30_000_000, "opendca-platform": 40_000_000 };
@@ -177,20 +176,6 @@ async function givenBase(wanted: readonly Target[]): Promise<(target: Target) =>
   return ({ system, processor }) => format?.system === system && format.processor === processor ? path : undefined;
 }
 
-async function sourceOf(): Promise<Source> {
-  const git = (args: string[]) => runTool(["git", ...args], { cwd: root, to: "read the commit" });
-  const [commit, time, status] = await Promise.all([
-    git(["rev-parse", "HEAD"]),
-    git(["log", "-1", "--format=%ct"]),
-    git(["status", "--porcelain"]),
-  ]);
-  const given = Deno.env.get("SOURCE_DATE_EPOCH") ?? "";
-  if (given !== "" && !/^\d{1,10}$/.test(given)) {
-    throw new ReleaseError(`Cannot use SOURCE_DATE_EPOCH as a time in seconds: current value is "${given}"`);
-  }
-  return { commit: commit.trim() + (status === "" ? "" : "-dirty"), epoch: Number(given === "" ? time : given) };
-}
-
 async function prepareStage(
   folder: string,
   { offline, programs }: ReleaseOptions,
@@ -203,11 +188,6 @@ async function prepareStage(
     ...(offline ? { offlineCache: await ownCache() } : {}),
   });
   return { stage, licences: await prunePackages(stage.cache) };
-}
-
-async function ownCache(): Promise<string> {
-  const info = await runTool([Deno.execPath(), "info", "--json"], { to: "find the cache of packages" });
-  return (JSON.parse(info) as { denoDir: string }).denoDir;
 }
 
 async function compile(
