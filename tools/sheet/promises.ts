@@ -18,8 +18,10 @@ import {
   scanSockets,
   secondFactor,
   signInLimits,
+  singleSignOn,
   spool,
   tenants,
+  trustCentre,
   wayOut,
   weakPeers,
   webAccessPorts,
@@ -262,7 +264,15 @@ export const promises: Sentence[] = [
       "Die Plattform: Zwei-Faktor-Anmeldung, Single Sign-on für Benutzer von Active Directory, fein abgestufte Rechte, " +
       "Sperre nach 5 Fehlversuchen und Deaktivierung nach 90/180 Tagen ohne Anmeldung, getrennte Mandanten, " +
       "Prüfprotokoll, Auskunft und Löschung nach DSGVO.",
-    proofs: [...secondFactor, ...permissionTable, ...signInLimits, ...tenants, ...auditChain],
+    proofs: [
+      ...secondFactor,
+      ...singleSignOn,
+      ...permissionTable,
+      ...signInLimits,
+      ...tenants,
+      ...auditChain,
+      ...trustCentre.slice(3),
+    ],
     breaks: [
       {
         en: "Queries need not name the customer.",

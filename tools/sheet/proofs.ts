@@ -145,3 +145,32 @@ export const listens: Break = {
   to: "  Deno.listen({ port: 0 });\n  const stores = await openStores(run);",
   caughtBy: contract,
 };
+export const singleSignOn = [
+  ...proof(
+    "tests/e2e/windows_sign_in_test.ts",
+    "whoever has signed in to Windows is signed in to the portal, and stays it as long as the domain says so",
+    "nobody else can say who has signed in",
+  ),
+  ...proof("tests/platform/oidc_test.ts", "a person signs in at the provider, and has the roles of the groups there*"),
+  ...proof(
+    "tests/platform/saml_test.ts",
+    "a person signs in by SAML; each answer counts once, for its request and in its browser*",
+  ),
+  ...proof(
+    "tests/platform/sso_test.ts",
+    "a session ends within five minutes after its provider says no, and keeps up with the groups*",
+  ),
+];
+export const trustCentre = proof(
+  "tests/platform/trust_test.ts",
+  "a server of another region than the database says does not start*",
+  "a document behind the agreement opens by its signature, and closes with the next version*",
+  "the evidence of a signature is verified by the audit log; a change of any field is found*",
+  "an export has every row of a customer and no secret, and an erasure leaves none of them*",
+  "everything about a person is exported without secrets, and erased but for the audit log*",
+);
+export const passkeys = proof(
+  "tests/platform/passkey_test.ts",
+  "a passkey signs in alone as both factors, is named in the log, and its use is noted*",
+  "a question is answered once, in time, by the browser that asked, for its purpose*",
+);

@@ -12,6 +12,7 @@ import {
   noTcp,
   oldTls,
   paces,
+  passkeys,
   permissionTable,
   pings,
   proof,
@@ -20,6 +21,8 @@ import {
   scanSockets,
   secondFactor,
   signInLimits,
+  singleSignOn,
+  trustCentre,
   wayOut,
   weakness,
   weakPeers,
@@ -29,6 +32,30 @@ import {
 import type { Sentence } from "./sentence.ts";
 
 export const statement: Sentence[] = [
+  {
+    id: "S1",
+    en: "Servers are located in the EU.",
+    de: "Die Server stehen in der EU.",
+    proofs: [trustCentre[0]!],
+    brings: {
+      en:
+        "Where the servers stand: the operator. The installation states its region, shows it, and refuses a database that " +
+        "says otherwise.",
+      de:
+        "Wo die Server stehen: der Betreiber. Die Installation nennt ihre Region, zeigt sie und lehnt eine Datenbank ab, " +
+        "die etwas anderes sagt.",
+    },
+    breaks: [
+      {
+        en: "A server starts in any region.",
+        de: "Ein Server startet in jeder Region.",
+        file: "platform/trust/region.ts",
+        from: "if (region !== undefined && known !== undefined && known !== region) {",
+        to: "if (region !== undefined && known !== undefined && known === '') {",
+        caughtBy: trustCentre[0]!,
+      },
+    ],
+  },
   {
     id: "S2",
     en: "The vendor is independent of makers of hardware.",
@@ -46,6 +73,73 @@ export const statement: Sentence[] = [
         "(`src/printers/profiles`), und auch Drucker unbekannter Hersteller werden gelesen.",
     },
     breaks: [],
+  },
+  {
+    id: "S3",
+    en: "The agent and platform are assessed for security again and again by independent parties.",
+    de: "Agent und Plattform werden immer wieder von Unabhängigen auf Sicherheit geprüft.",
+    proofs: [],
+    brings: {
+      en:
+        "The assessments: the operator. The product brings what an assessor needs: threat model, this sheet, a list of all " +
+        "parts (SBOM), and a test installation by one command (`deno task demo --keep`).",
+      de:
+        "Die Prüfungen: der Betreiber. Das Produkt bringt, was ein Prüfer braucht: Bedrohungsmodell, dieses Blatt, eine " +
+        "Liste aller Teile (SBOM) und eine Testinstallation mit einem Befehl (`deno task demo --keep`).",
+    },
+    breaks: [],
+  },
+  {
+    id: "S4",
+    en: "ISO/IEC 27001, SOC 2 Type 2, CSA STAR Level 2.",
+    de: "ISO/IEC 27001, SOC 2 Typ 2, CSA STAR Level 2.",
+    proofs: [],
+    brings: {
+      en: "The certificates: the operator.",
+      de: "Die Zertifikate: der Betreiber.",
+    },
+    breaks: [],
+  },
+  {
+    id: "S5",
+    en: "The SOC 2 report is available to dealers in the portal after they have signed an NDA.",
+    de: "Der SOC-2-Bericht steht Händlern im Portal zur Verfügung, nachdem sie eine Vertraulichkeitsvereinbarung " +
+      "unterschrieben haben.",
+    proofs: [
+      trustCentre[1]!,
+      ...proof(
+        "tests/platform/trust_pages_test.ts",
+        "a dealer signs the agreement on its page, and reads the document behind it; a customer's viewer does not",
+      ),
+    ],
+    brings: { en: "The report: the operator.", de: "Den Bericht: der Betreiber." },
+    breaks: [
+      {
+        en: "Documents are shown without the agreement.",
+        de: "Dokumente werden ohne die Vereinbarung gezeigt.",
+        file: "platform/trust/documents.ts",
+        from: 'row.needs_nda === 1 && !await hasSigned(tx, "nda", party)',
+        to: 'row.needs_nda === 2 && !await hasSigned(tx, "nda", party)',
+        caughtBy: trustCentre[1]!,
+      },
+    ],
+  },
+  {
+    id: "S6",
+    en: "GDPR; the data processing agreement is concluded by automated electronic signature.",
+    de: "DSGVO; der Vertrag zur Auftragsverarbeitung wird durch automatisierte elektronische Unterschrift geschlossen.",
+    proofs: trustCentre.slice(2),
+    brings: { en: "The text of the agreement: the operator.", de: "Den Text des Vertrags: der Betreiber." },
+    breaks: [
+      {
+        en: "Evidence with another text is taken for what was signed.",
+        de: "Ein Nachweis mit anderem Text gilt als das, was unterschrieben wurde.",
+        file: "platform/trust/agreements.ts",
+        from: "if (JSON.parse(entry.detail).evidence !== digest)",
+        to: "if (JSON.parse(entry.detail).evidence === undefined)",
+        caughtBy: trustCentre[2]!,
+      },
+    ],
   },
   {
     id: "S7",
@@ -133,7 +227,7 @@ export const statement: Sentence[] = [
       "fine-grained user permissions.",
     de: "Zwei-Faktor-Anmeldung; Single Sign-on für Benutzer von Active Directory (Zugang zum Portal durch " +
       "Windows-Authentifizierung); fein abgestufte Benutzerrechte.",
-    proofs: [...secondFactor, ...permissionTable],
+    proofs: [...secondFactor, ...passkeys, ...singleSignOn, ...permissionTable],
     breaks: [
       {
         en: "A code of the app works again.",
@@ -142,6 +236,14 @@ export const statement: Sentence[] = [
         from: 'return used === 1 ? "app" : undefined;',
         to: 'return "app";',
         caughtBy: secondFactor[1]!,
+      },
+      {
+        en: "Sessions go on although the provider says no.",
+        de: "Sitzungen gehen weiter, obwohl der Anbieter nein sagt.",
+        file: "platform/sso/recheck.ts",
+        from: 'if (said.kind === "gone") return await endSession(platform, session, said.reason);',
+        to: "",
+        caughtBy: singleSignOn[4]!,
       },
     ],
   },
