@@ -230,12 +230,12 @@ export const statement: Sentence[] = [
     proofs: [...secondFactor, ...passkeys, ...singleSignOn, ...permissionTable],
     breaks: [
       {
-        en: "A code of the app works again.",
-        de: "Ein Code der App gilt noch einmal.",
+        en: "A dealer's users need no second factor.",
+        de: "Die Benutzer eines Händlers brauchen keinen zweiten Faktor.",
         file: "platform/users/sign_in.ts",
-        from: 'return used === 1 ? "app" : undefined;',
-        to: 'return "app";',
-        caughtBy: secondFactor[1]!,
+        from: "return dealer.second_factor === 1;",
+        to: "return dealer.second_factor === 2;",
+        caughtBy: secondFactor[0]!,
       },
       {
         en: "Sessions go on although the provider says no.",
