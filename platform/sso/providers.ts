@@ -141,6 +141,15 @@ export async function providerNamed(tx: Transaction, provider: string, within?: 
   return rows[0];
 }
 
+/** By name or id. Throws UsageError if there is none. */
+export function findProvider(
+  platform: Pick<SsoPlatform, "store" | "clock">,
+  by: By,
+  provider: string,
+): Promise<ProviderRow> {
+  return readPlatform(platform, by, (tx) => providerNamed(tx, provider));
+}
+
 /** By name. */
 export function listProviders(
   platform: Pick<SsoPlatform, "store" | "clock">,

@@ -1,7 +1,7 @@
 /** Inviting, changing and deactivating users. */
 import { UsageError } from "../../common/core/errors.ts";
 import { appendAudit } from "../audit/audit_log.ts";
-import { type By, changePlatform } from "../audit/use_case.ts";
+import { type Base, type By, changePlatform, readPlatform } from "../audit/use_case.ts";
 import { customerOf, siteOf } from "../customers/customers.ts";
 import { dealerOf } from "../customers/dealers.ts";
 import { newId } from "../store/new_id.ts";
@@ -253,6 +253,11 @@ export async function requestPassword(
 export async function portalOrigin(tx: Transaction): Promise<string | undefined> {
   const row = await tx.get<{ origin: string }>("SELECT origin FROM portal WHERE what = 'portal'");
   return row?.origin;
+}
+
+/** Where people reach the portal; undefined before the first one. */
+export function readPortalOrigin(platform: Base, by: By): Promise<string | undefined> {
+  return readPlatform(platform, by, portalOrigin);
 }
 
 export async function setPortalOrigin({ store }: Pick<UsersPlatform, "store">, origin: string): Promise<void> {

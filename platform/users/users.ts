@@ -2,7 +2,7 @@
 import type { Platform } from "../agents/platform.ts";
 import { UsageError } from "../../common/core/errors.ts";
 import type { AuditEntry } from "../audit/audit_log.ts";
-import { type By, readPlatform } from "../audit/use_case.ts";
+import { type Base, type By, readPlatform } from "../audit/use_case.ts";
 import { dealerNamed } from "../customers/dealers.ts";
 import { customerOf } from "../customers/customers.ts";
 import { type Page, pageParameters, pageSql } from "../store/page.ts";
@@ -92,6 +92,11 @@ export async function userNamed(tx: Transaction, user: string, dealerId?: string
   }
   if (row !== undefined) return row;
   throw new UsageError(`Cannot find the user "${user}"`, "opendca-platform user list shows them");
+}
+
+/** Throws UsageError if there is none. */
+export function findUser(platform: Base, by: By, user: string): Promise<UserRow> {
+  return readPlatform(platform, by, (tx) => userNamed(tx, user));
 }
 
 /** A role that this version does not know counts for nothing, and so does one of another dealer. */

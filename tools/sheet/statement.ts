@@ -241,7 +241,7 @@ export const statement: Sentence[] = [
         en: "Sessions go on although the provider says no.",
         de: "Sitzungen gehen weiter, obwohl der Anbieter nein sagt.",
         file: "platform/sso/recheck.ts",
-        from: 'if (said.kind === "gone") return await endSession(platform, session, said.reason);',
+        from: 'if (said.kind === "gone") return await endSession(platform, session, said.reason, { isGone: true });',
         to: "",
         caughtBy: singleSignOn[4]!,
       },

@@ -1,6 +1,5 @@
 import { type Command, Option } from "commander";
 import { ConfigError, messageOf, UsageError } from "../../../common/core/errors.ts";
-import { readPlatform } from "../../audit/use_case.ts";
 import { isKind, type KindName, kinds } from "../../sso/kinds.ts";
 import { linkUser, unlinkUser } from "../../sso/link_user.ts";
 import {
@@ -10,11 +9,11 @@ import {
   removeProvider,
   setGroupRoles,
 } from "../../sso/manage_providers.ts";
-import { type ListedProvider, listProviders, providerNamed } from "../../sso/providers.ts";
+import { findProvider, type ListedProvider, listProviders } from "../../sso/providers.ts";
 import { providerAddresses } from "../../sso/provider_addresses.ts";
 import type { Setting } from "../../sso/setting.ts";
 import type { LookedUp } from "../../sso/sign_in_by_directory.ts";
-import { portalOrigin } from "../../users/manage_users.ts";
+import { readPortalOrigin } from "../../users/manage_users.ts";
 import { type Answer, type CommandContext } from "./command_context.ts";
 import type { PlatformHost } from "./host.ts";
 import { renderTable } from "./table.ts";
@@ -58,9 +57,9 @@ export function addSignInCommands(program: Command, context: CommandContext): vo
   signIn.command("show <provider>").description("one identity provider, and the addresses to enter there")
     .action((provider: string, _, command: Command) =>
       context.run(command, async (platform, by) => {
-        const { provider_id } = await readPlatform(platform, by, (tx) => providerNamed(tx, provider));
+        const { provider_id } = await findProvider(platform, by, provider);
         const row = (await listProviders(platform, by)).find(({ providerId }) => providerId === provider_id)!;
-        return await shownProvider(row, await readPlatform(platform, by, portalOrigin));
+        return await shownProvider(row, await readPortalOrigin(platform, by));
       })
     );
   partOptions(signIn.command("set <provider>").description("change an identity provider; what is left out stays"))
@@ -133,7 +132,7 @@ function addAdd(signIn: Command, context: CommandContext): void {
         const { dealer, customer } = flags;
         const parts = await partsOf(context.host, flags);
         const row = await addProvider(platform, by, { ...parts, kind, name, dealer, customer });
-        const shown = await shownProvider(row, await readPlatform(platform, by, portalOrigin));
+        const shown = await shownProvider(row, await readPortalOrigin(platform, by));
         return {
           ...shown,
           next: `opendca-platform sign-in roles "${row.name}" GROUP ROLE lets the people of a group in`,

@@ -3,9 +3,7 @@ import type { Command } from "commander";
 import { messageOf, UnavailableError, UsageError } from "../../../common/core/errors.ts";
 import { createOwnFile, writeAllSync } from "../../../common/host/own_file.ts";
 import { fileBytes, maybeKind } from "../../../common/host/file_bytes.ts";
-import { languages, userNamed } from "../../users/users.ts";
-import { type By, readPlatform } from "../../audit/use_case.ts";
-import type { OpenPlatform } from "../../agents/platform.ts";
+import { findUser, languages } from "../../users/users.ts";
 import {
   type AgreementKind,
   agreementKinds,
@@ -234,10 +232,6 @@ async function writeLines(path: string, lines: AsyncIterable<string>): Promise<n
     if (error instanceof UsageError || error instanceof UnavailableError) throw error;
     throw new UsageError(`Cannot write "${path}": ${messageOf(error)}`);
   }
-}
-
-function findUser(platform: OpenPlatform, by: By, user: string) {
-  return readPlatform(platform, by, (tx) => userNamed(tx, user));
 }
 
 function exactlyOne({ ofCustomer, user }: { ofCustomer?: string; user?: string }) {
