@@ -20,14 +20,16 @@ const lot = 2000;
 
 export interface RetentionOptions {
   retention?: Partial<Retention> | undefined;
-  /** Time from the end of one run to the next; the first starts at once. */
+  /** Time from the end of one run to the next. */
   pauseMs?: number;
+  /** Time until the first run; by default it starts at once. */
+  startMs?: number | undefined;
 }
 
 /** Drops old data now and every 6 hours, until disposed of; disposal waits for a run in progress. */
 export function startRetention(
   { store, clock, log }: Platform,
-  { retention, pauseMs = dayMs / 4 }: RetentionOptions,
+  { retention, pauseMs = dayMs / 4, startMs = 0 }: RetentionOptions,
 ): AsyncDisposable {
   const stop = new AbortController();
   const kept = { ...defaultRetention, ...retention };
@@ -43,7 +45,8 @@ export function startRetention(
     }
     if (!stop.signal.aborted) timer = setTimeout(() => void (running = run()), pauseMs);
   };
-  running = run();
+  if (startMs === 0) running = run();
+  else timer = setTimeout(() => void (running = run()), startMs);
   return {
     async [Symbol.asyncDispose]() {
       stop.abort();

@@ -122,7 +122,7 @@ eachDatabase("what happens is told once, signed, soon, with what it is about", a
   assert.equal(typesOf(hook)[0], "alert.ended");
   const wrong = hook.got[0]!;
   assert.throws(() => new Webhook(made.secret).verify(`${wrong.body} `, wrong.headers));
-  assert.equal((await listWebhooks(platform, operator))[0]!.waiting, 0);
+  await until("its answer is noted", async () => (await listWebhooks(platform, operator))[0]!.waiting === 0);
 });
 
 eachDatabase(

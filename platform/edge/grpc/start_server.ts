@@ -49,6 +49,8 @@ export interface ServeOptions extends Omit<ListenOptions, "certificate"> {
   journalLookMs?: number;
   /** Milliseconds between looks for alerts; default: a minute; Infinity: none. */
   alertLookMs?: number;
+  /** Until old data is first looked for; default: at once. */
+  retentionStartMs?: number;
   retention?: Partial<Retention> | undefined;
 }
 
