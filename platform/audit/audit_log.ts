@@ -92,15 +92,41 @@ export function actorText(actor: Actor): string {
   return actor === "platform" ? actor : `${actor.kind}:${actor.name}`;
 }
 
+/** What a person looks for in the log. */
+export interface AuditSearch {
+  /** Stands in who, action, subject or detail, in any case. */
+  text?: string | undefined;
+  /** From then on. */
+  since?: Date | undefined;
+  /** Before that. */
+  until?: Date | undefined;
+}
+
+/** A condition; its parameters are those of `searchParameters`. */
+export const searchSql = `(CAST(:text AS TEXT) IS NULL
+    OR lower(actor || ' ' || action || ' ' || subject || ' ' || detail) LIKE lower(:text) ESCAPE '\\')
+  AND at >= :since AND at < :until`;
+
+export function searchParameters(
+  { text, since, until }: AuditSearch,
+): { text: string | null; since: number; until: number } {
+  return {
+    text: text === undefined ? null : `%${text.replace(/[\\%_]/g, "\\$&")}%`,
+    since: since?.getTime() ?? 0,
+    until: until?.getTime() ?? Number.MAX_SAFE_INTEGER,
+  };
+}
+
 /** The latest entries, oldest first; of one customer if given. An offset leaves out the very latest. */
 export async function auditRows(
   tx: Transaction,
-  options: { customerId?: string | undefined } & Page,
+  options: { customerId?: string | undefined } & AuditSearch & Page,
 ): Promise<AuditEntry[]> {
   const { customerId = null, ...page } = options;
   const rows = await tx.all<AuditEntry>(
-    `SELECT * FROM audit_log WHERE CAST(:customer AS TEXT) IS NULL OR customer_id = :customer ORDER BY entry DESC ${pageSql}`,
-    { customer: customerId, ...pageParameters(page) },
+    `SELECT * FROM audit_log WHERE (CAST(:customer AS TEXT) IS NULL OR customer_id = :customer) AND ${searchSql}
+     ORDER BY entry DESC ${pageSql}`,
+    { customer: customerId, ...searchParameters(options), ...pageParameters(page) },
   );
   return rows.reverse();
 }

@@ -1,4 +1,4 @@
-import { type AuditEntry, auditRows, type AuditVerdict, auditVerdict } from "./audit_log.ts";
+import { type AuditEntry, auditRows, type AuditSearch, type AuditVerdict, auditVerdict } from "./audit_log.ts";
 import type { Page } from "../store/page.ts";
 import { type Base, type By, readPlatform, readTenant, type TenantBy } from "./use_case.ts";
 
@@ -6,7 +6,7 @@ import { type Base, type By, readPlatform, readTenant, type TenantBy } from "./u
 export function listAudit(
   platform: Base,
   by: By,
-  options: { customerId?: string | undefined } & Page,
+  options: { customerId?: string | undefined } & AuditSearch & Page,
 ): Promise<AuditEntry[]> {
   return readPlatform(platform, by, (tx) => auditRows(tx, options));
 }

@@ -1,7 +1,7 @@
 /** Rows of users, and lists of them. */
 import type { Platform } from "../agents/platform.ts";
 import { UsageError } from "../../common/core/errors.ts";
-import type { AuditEntry } from "../audit/audit_log.ts";
+import { type AuditEntry, type AuditSearch, searchParameters, searchSql } from "../audit/audit_log.ts";
 import { type Base, type By, readPlatform } from "../audit/use_case.ts";
 import { dealerNamed } from "../customers/dealers.ts";
 import { customerOf } from "../customers/customers.ts";
@@ -207,14 +207,15 @@ export async function setLanguage(
 export function listUserAudit(
   platform: Pick<Platform, "store" | "clock">,
   by: By,
-  { dealerId, ...page }: { dealerId: string } & Page,
+  { dealerId, ...page }: { dealerId: string } & AuditSearch & Page,
 ): Promise<AuditEntry[]> {
   return readPlatform(platform, by, async (tx) => {
     const rows = await tx.all<AuditEntry>(
       `SELECT * FROM audit_log WHERE customer_id IS NULL
-         AND (subject = :dealer OR subject IN (SELECT user_id FROM users WHERE dealer_id = :dealer))
-       ORDER BY entry DESC ${pageSql}`,
-      { dealer: dealerId, ...pageParameters(page) },
+         AND (subject = :dealer OR subject IN (SELECT user_id FROM users WHERE dealer_id = :dealer)
+           OR subject IN (SELECT signature_id FROM agreement_signatures WHERE dealer_id = :dealer))
+         AND ${searchSql} ORDER BY entry DESC ${pageSql}`,
+      { dealer: dealerId, ...searchParameters(page), ...pageParameters(page) },
     );
     return rows.reverse();
   });

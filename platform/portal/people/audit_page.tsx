@@ -1,6 +1,6 @@
 /** The audit log, as a page and as CSV. */
 import { csvText } from "../../../common/report/csv_text.ts";
-import type { AuditEntry } from "../../audit/audit_log.ts";
+import type { AuditEntry, AuditSearch } from "../../audit/audit_log.ts";
 import { listAudit } from "../../audit/read_audit.ts";
 import { listUserAudit } from "../../users/users.ts";
 import type { Page } from "../../store/page.ts";
@@ -11,7 +11,7 @@ import type { UserRequest } from "../page/route.ts";
 interface AuditChoice {
   id: string;
   name: string;
-  entries(page: Page): Promise<AuditEntry[]>;
+  entries(page: AuditSearch & Page): Promise<AuditEntry[]>;
 }
 
 function auditChoices({ t, platform, by, viewer, customers }: UserRequest): AuditChoice[] {
@@ -28,12 +28,22 @@ function auditChoices({ t, platform, by, viewer, customers }: UserRequest): Audi
   return viewer.customerId === undefined ? [ofDealer, ...ofCustomers] : ofCustomers;
 }
 
+/** Days are whole ones, in UTC; what is no day is left out. */
+function searchOf({ c }: UserRequest): AuditSearch {
+  const day = (name: string, addDays: number) => {
+    const text = c.req.query(name) ?? "", ms = /^\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(text) : NaN;
+    return Number.isNaN(ms) ? undefined : new Date(ms + addDays * 86_400_000);
+  };
+  return { text: c.req.query("q")?.trim().slice(0, 100) || undefined, since: day("from", 0), until: day("to", 1) };
+}
+
 export async function auditPage(request: UserRequest): Promise<Response> {
   const { t, formats, c } = request, page = pageNumber(c), choices = auditChoices(request);
   const chosen = choices.find(({ id }) => id === c.req.query("of")) ?? choices[0];
   if (chosen === undefined) return await pageOf(request, { title: t("audit"), children: <p>{t("noCustomers")}</p> });
+  const search = searchOf(request);
   if (c.req.query("format") === "csv") {
-    const cells = (await chosen.entries({ limit: 100_000 })).map((row) => [
+    const cells = (await chosen.entries({ ...search, limit: 100_000 })).map((row) => [
       new Date(row.at).toISOString(),
       row.actor,
       row.action,
@@ -46,8 +56,11 @@ export async function auditPage(request: UserRequest): Promise<Response> {
       "content-disposition": 'attachment; filename="audit.csv"',
     });
   }
-  const rows = (await chosen.entries({ limit: pageSize + 1, offset: page * pageSize })).reverse();
-  const shown = rows.slice(0, pageSize);
+  const rows = (await chosen.entries({ ...search, limit: pageSize + 1, offset: page * pageSize })).reverse();
+  const shown = rows.slice(0, pageSize), query = new URLSearchParams(c.req.query());
+  query.set("of", chosen.id);
+  query.set("format", "csv");
+  query.delete("page");
   return await pageOf(request, {
     title: `${t("audit")}: ${chosen.name}`,
     children: (
@@ -59,8 +72,18 @@ export async function auditPage(request: UserRequest): Promise<Response> {
               {choices.map(({ id, name }) => <option value={id} selected={id === chosen.id}>{name}</option>)}
             </select>
           </div>
+          <div>
+            <label for="q">{t("auditText")}</label>
+            <input id="q" name="q" type="search" maxlength={100} value={c.req.query("q")} />
+          </div>
+          {(["from", "to"] as const).map((name) => (
+            <div>
+              <label for={name}>{t(name === "from" ? "auditFrom" : "auditTo")}</label>
+              <input id={name} name={name} type="date" value={c.req.query(name)} />
+            </div>
+          ))}
           <button type="submit">{t("filter")}</button>
-          <a href={`/audit?of=${chosen.id}&format=csv`}>{t("csv")}</a>
+          <a href={`/audit?${query}`}>{t("csv")}</a>
         </form>
         <Table
           rows={shown}
