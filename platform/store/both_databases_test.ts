@@ -7,7 +7,7 @@ const knowsPostgres = /each_database|postgres_server/;
 /* SQLite's own; help; keys, which are files on both; TLS itself; and what stands or stops before the store. */
 const others = [
   /^platform\/store\/sqlite\//,
-  /^platform\/edge\/cli\/(help|portal_options)_test\.ts$/,
+  /^platform\/edge\/cli\/(help|portal_options|trust_commands)_test\.ts$/,
   /^tests\/platform\/(agent_file|authority|haproxy|mqtt_flood|mqtt_mosquitto|sshd_gateway|tls_writes)_test\.ts$/,
 ];
 

@@ -118,6 +118,7 @@ const agentArguments: Record<string, string[][]> = {
   "update fail": [[...rootSteps, "--staging", "staging"]],
   "update accept": [rootSteps],
   "verify": [[], ["/bin/true"]],
+  "verify-statement": [["/bin/true"]],
   "ping": [["127.77.0.11", "--count", "1", "--config", "agent.yaml"]],
   "completions bash": [[]],
   "completions zsh": [[]],

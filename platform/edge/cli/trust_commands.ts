@@ -115,7 +115,7 @@ function addAgreements(program: Command, context: CommandContext): void {
           kind: oneOf<AgreementKind>("KIND", agreementKinds)(kind),
           version: checkedName(version),
           language: options.language,
-          body: await context.host.readTextFile(file),
+          body: await textOf(context, file),
         });
         return {
           json: row,
@@ -155,7 +155,7 @@ function addAgreements(program: Command, context: CommandContext): void {
   agreement.command("verify <file>").description("whether a file of evidence is what was signed; - is standard input")
     .action((file: string, _, command: Command) =>
       context.run(command, async (platform, by) => {
-        const verdict = await verifyEvidence(platform, by, await context.host.readTextFile(file));
+        const verdict = await verifyEvidence(platform, by, await textOf(context, file));
         if (verdict.kind === "invalid") context.setExitCode(65);
         return {
           json: verdict,
@@ -202,6 +202,14 @@ function addData(program: Command, context: CommandContext): void {
         return proofAnswer(await erasePerson(platform, by, { userId, reason }));
       })
     );
+}
+
+async function textOf({ host }: CommandContext, file: string): Promise<string> {
+  try {
+    return await host.readTextFile(file);
+  } catch (error) {
+    throw new UsageError(`Cannot read "${file}": ${messageOf(error)}`);
+  }
 }
 
 async function contentOf(file: string): Promise<Uint8Array> {
