@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { allowed, wrongArrows } from "./check_imports.ts";
+import { wrongArrows } from "./check_imports.ts";
+import { allowed } from "./import_arrows.ts";
 
 const arrow = (from: string, to: string) => ({ from, to, path: `${from}/a.ts`, target: `../${to}/b.ts` });
 const cases = [
