@@ -323,7 +323,7 @@ export const allowed: Record<string, string[]> = {
     "platform/portal/page",
     "platform/users",
   ],
-  "platform/portal/work": [
+  "platform/portal/tasks": [
     "common/core",
     "common/reading",
     "proto",
@@ -387,7 +387,7 @@ export const allowed: Record<string, string[]> = {
     "platform/portal/page",
     "platform/portal/sign_in",
     "platform/portal/fleet",
-    "platform/portal/work",
+    "platform/portal/tasks",
     "platform/portal/people",
     "platform/portal/billing",
     "platform/portal/trust",

@@ -23,7 +23,7 @@ import type { PortalPlatform, PublicRequest, Route, UserRequest, VisibleCustomer
 import { passkeyRoutes } from "./sign_in/passkey_pages.tsx";
 import { signInRoutes } from "./sign_in/sign_in_pages.tsx";
 import { trustRoutes } from "./trust/trust_routes.ts";
-import { workRoutes } from "./work/work_routes.ts";
+import { workRoutes } from "./tasks/work_routes.ts";
 import { formatsOf, languageOf, translator } from "./words/words.ts";
 
 export const routes: readonly Route[] = [

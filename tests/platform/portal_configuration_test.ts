@@ -5,7 +5,7 @@ import { parseAgentConfig } from "../../src/config/read_config.ts";
 import { PlatformConfig } from "../../proto/gen/opendca/v1/config.ts";
 import { configDocument, keepAgentConfig } from "../../platform/agents/agent_configs.ts";
 import { noteConfigHash, noteConfigRefusals } from "../../platform/agents/agents.ts";
-import { refusalsByField } from "../../platform/portal/work/config_refusals.ts";
+import { refusalsByField } from "../../platform/portal/tasks/config_refusals.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
 import { readingOf } from "../fixtures/platform_uploads.ts";
 import { portalScene } from "./portal_scene.ts";
