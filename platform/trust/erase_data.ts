@@ -64,6 +64,15 @@ export async function eraseCustomer(
     const all = await tableFacts(tx), tenant = tx.tenant(id);
     const users = await tx.all<{ user_id: string }>("SELECT user_id FROM users WHERE of_customer = :id", { id });
     for (const { user_id } of users) await deletePerson(tx, { userId: user_id, all, count });
+    // What belongs to its identity providers names these alone.
+    const ofProviders = all.filter(({ name, columns }) =>
+      columns.includes("provider_id") && name !== "identity_providers"
+    );
+    for (const { name } of deletionOrder(ofProviders)) {
+      const sql = `DELETE FROM ${name} WHERE provider_id IN
+        (SELECT provider_id FROM identity_providers WHERE of_customer = :id)`;
+      count(name, await tx.run(sql, { id }));
+    }
     for (const table of deletionOrder(all)) {
       const { name, columns } = table;
       if (keptTables.includes(name)) continue;

@@ -17,6 +17,7 @@ import { eraseCustomer, erasePerson } from "../../platform/trust/erase_data.ts";
 import { exportCustomer, exportPerson } from "../../platform/trust/export_data.ts";
 import { checkedRegion, moveRegion, stateRegion } from "../../platform/trust/region.ts";
 import { deletionOrder, tableFacts } from "../../platform/trust/tables.ts";
+import { addProvider } from "../../platform/sso/manage_providers.ts";
 import { deactivateUser } from "../../platform/users/manage_users.ts";
 import { eachDatabase, inPostgres } from "../fixtures/each_database.ts";
 import { startTestPlatform } from "../fixtures/platform_fixture.ts";
@@ -215,6 +216,33 @@ eachDatabase("an export has every row of a customer and no secret, and an erasur
   assert.deepEqual(await platform.store.transaction((tx) => dump(tx, otherId)), otherBefore);
   await assert.rejects(linesOf(exportCustomer(platform, operator, { customer: id })), /Cannot find/);
 });
+
+eachDatabase(
+  "an erasure takes the customer's users along, and its identity provider with domains and groups",
+  async () => {
+    await using scene = await usersScene();
+    const { platform, queries, acme: id } = scene;
+    await scene.user("admin@partner.example");
+    await scene.user("vera@acme.example", { customer: "Acme", dealer: undefined, grants: [{ role: "viewer" }] });
+    await addProvider(platform, operator, {
+      kind: "oidc",
+      name: "Acme ID",
+      customer: "Acme",
+      settings: { issuer: "https://id.example.com", "client-id": "portal", "client-secret": "x" },
+      domains: ["acme.example"],
+    });
+    await queries.run(
+      `INSERT INTO provider_roles (provider_id, group_name, role, of_customer, of_site)
+     SELECT provider_id, 'printing', 'viewer', '', '' FROM identity_providers`,
+    );
+    await closeCustomer(platform, operator, { customer: id, reason: "end", revokeAgents: true });
+    const { rows } = await eraseCustomer(platform, operator, { customer: id, confirm: "Acme", reason: "end" });
+    assert.equal(rows.identity_providers, 1);
+    assert.equal(rows.users, 1);
+    assert.deepEqual(await queries.all("SELECT 1 FROM provider_domains UNION ALL SELECT 1 FROM provider_roles"), []);
+    assert.equal((await queries.all("SELECT 1 FROM users")).length, 1);
+  },
+);
 
 eachDatabase(
   "an export that runs while its customer is erased ends with an error, not as if it were whole",
