@@ -5,6 +5,9 @@
 import assert from "node:assert/strict";
 import type { Browser, Page } from "puppeteer-core";
 import { LevelKind, type Reading } from "../../proto/gen/opendca/v1/reading.ts";
+import { publishText } from "../../platform/trust/agreements.ts";
+import { addDocument } from "../../platform/trust/documents.ts";
+import { stateRegion } from "../../platform/trust/region.ts";
 import { addProvider } from "../../platform/sso/manage_providers.ts";
 import { totpCode } from "../../platform/users/second_factor.ts";
 import { peerTest } from "../fixtures/peers.ts";
@@ -49,6 +52,21 @@ peerTest("the portal in Chromium: first start, keyboard, every page accessible, 
   await scene.platform.queries.run(
     "UPDATE users SET dealer_id = (SELECT dealer_id FROM dealers WHERE name = 'Print Partner')",
   );
+  const { platform } = scene.platform;
+  await publishText(platform, operator, {
+    kind: "nda",
+    version: "2026-1",
+    language: "en",
+    body: "Keep it secret.\n".repeat(40),
+  });
+  await addDocument(platform, operator, {
+    title: "SOC 2 Type 2 report 2026",
+    kind: "report",
+    fileName: "soc2.pdf",
+    content: new Uint8Array(1),
+    needsNda: true,
+  });
+  await stateRegion(platform, operator, "eu-central-1");
   const browser = await startChromium();
   try {
     const page = await firstStart(browser, scene);
@@ -68,6 +86,11 @@ peerTest("the portal in Chromium: first start, keyboard, every page accessible, 
       account: "/account",
       tokens: "/account/tokens",
       audit: "/audit",
+      roles: "/roles",
+      find: "/devices?q=192",
+      trust: "/trust",
+      agreement: "/trust/agreements/nda",
+      data: "/data",
       confirm: "/confirm",
       missing: "/nowhere",
     };

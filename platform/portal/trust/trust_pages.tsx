@@ -74,7 +74,7 @@ export async function trustPage(request: UserRequest): Promise<Response> {
         </ul>
         <Table
           rows={[...signatures, ...ofDealer]}
-          empty={t("none")}
+          empty={t("noSignatures")}
           caption={t("signedBy")}
           columns={[
             { heading: t("agreement"), cell: ({ kind, version }) => `${t(kindNames[kind])} ${version}` },

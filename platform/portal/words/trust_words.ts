@@ -35,6 +35,7 @@ export const trustWords = {
     "Accordo sul trattamento dei dati",
   ],
   notPublished: ["There is no text yet.", "Es gibt noch keinen Text.", "Non c'è ancora un testo."],
+  noSignatures: ["Nothing is signed yet.", "Noch ist nichts unterschrieben.", "Nulla è ancora firmato."],
   signedBy: ["Signed by", "Unterschrieben von", "Firmato da"],
   evidence: ["Evidence", "Nachweis", "Prova"],
   signHere: ["Read and sign", "Lesen und unterschreiben", "Leggere e firmare"],
