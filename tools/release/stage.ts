@@ -25,6 +25,8 @@ const stagedFolders = /^(main\.ts|deno\.json|deno\.lock|(workers|src|common|plat
 /** What a package may run. The rest (types, texts, tests, sources in C) is left out, and licences are kept elsewhere. */
 const running = /\.([cm]?js|json|wasm)$/;
 const idleFolder = /\/npm\/[^/]+\/(@[^/]+\/)?[^/]+\/[^/]+\/(tests?|examples?|docs?|bench(marks?)?|deps|ref|\.[^/]+)\//;
+/** Bundles for browsers, beside the modules that run here; some name files that are not there. */
+const browserBundle = /\/npm\/[^/]+\/(exceljs\/[^/]+\/dist\/|pdfmake\/[^/]+\/build\/pdfmake\.)/;
 export const licenceName = /^(licen[cs]e|copying|notice)([.-].*)?$/i;
 
 /** Files of the repository, also those that are not committed yet. */
@@ -78,7 +80,8 @@ export async function prunePackages(cache: string): Promise<Map<string, string>>
       licences.set(folder, (licences.get(folder) ?? "") + await Deno.readTextFile(path));
     }
     // What cannot be parsed would be embedded with the failure, which has its path.
-    if (licenceName.test(name) || !running.test(name) || idleFolder.test(path)) await Deno.remove(path);
+    const isIdle = idleFolder.test(path) || browserBundle.test(path);
+    if (licenceName.test(name) || !running.test(name) || isIdle) await Deno.remove(path);
   }
   return licences;
 }
