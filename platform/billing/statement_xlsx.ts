@@ -1,6 +1,8 @@
 /** A statement as a workbook of Excel, row by row: large ones need little memory. */
 import { PassThrough } from "node:stream";
-import ExcelJS from "exceljs";
+import type ExcelJS from "exceljs";
+// The rest of the library reads workbooks, and asks for more permissions than the platform has.
+import WorkbookWriter from "exceljs/lib/stream/xlsx/workbook-writer.js";
 import { harmless } from "./csv_line.ts";
 import { cellOf, headingOf, titleOf } from "./columns.ts";
 import { periodText } from "./period.ts";
@@ -17,7 +19,11 @@ export async function* xlsxParts(
   rows: AsyncIterable<StatementRow>,
 ): AsyncGenerator<Uint8Array> {
   const stream = new PassThrough();
-  const workbook = new ExcelJS.stream.xlsx.WorkbookWriter({ stream, useStyles: true, useSharedStrings: false });
+  const workbook: ExcelJS.stream.xlsx.WorkbookWriter = new WorkbookWriter({
+    stream,
+    useStyles: true,
+    useSharedStrings: false,
+  });
   const written = (async () => {
     const { zone } = head.period;
     const title = `${titleOf(number, language)}, ${periodText(head.period)} (${zone})`;
