@@ -41,6 +41,7 @@ export async function eraseCustomer(
   { customer, confirm, reason }: { customer: string; confirm: string; reason: string },
 ): Promise<ErasureProof> {
   const { store, clock } = platform;
+  refuseNoReason(reason);
   const { customer_id: id } = await store.transaction(async (tx) => {
     const row = await customerOf(tx, customer);
     if (row.name !== confirm) throw new UsageError(`Cannot erase "${row.name}" as "${confirm}" is not its name`);
@@ -103,6 +104,10 @@ async function deleteLot(tx: Transaction, table: string, id: string): Promise<nu
   );
 }
 
+function refuseNoReason(reason: string): void {
+  if (reason === "") throw new UsageError("Cannot erase without a reason, which the audit log keeps");
+}
+
 /** A user, who must be deactivated, and not be the last administrator. Throws UsageError. */
 export function erasePerson(
   { store, clock }: Base,
@@ -110,6 +115,7 @@ export function erasePerson(
   { userId, reason }: { userId: string; reason: string },
 ): Promise<ErasureProof> {
   return store.transaction(async (tx) => {
+    refuseNoReason(reason);
     const user = await maybeUser(tx, userId);
     if (user === undefined) throw new UsageError("Cannot find this user");
     if (user.state === "active" || await isLastAdministrator(tx, user)) {
