@@ -192,10 +192,12 @@ async function survivesANode(scene: Scene): Promise<void> {
 
 async function endsTheRevoked(scene: Scene): Promise<void> {
   const { platform, agents, links } = scene, last = agents.length - 1;
+  // An attempt that the broker has let in before the revocation may end after it.
+  await untilConnected(links[last]!);
+  const connections = links[last]!.connected().length;
   const failures = links[last]!.failed().length;
   const { agentId, tenant } = agents[last]!;
   await revokeAgent(platform.platform, { actor: operator, tenant: tenant.customerId }, { agentId, reason: "test" });
-  const connections = links[last]!.connected().length;
   await until("its session is ended, and no other is opened", async () => {
     await links[last]!.clock.advance(60_000);
     return links[last]!.failed().length > failures + 2;
