@@ -5,7 +5,7 @@
  */
 import type { Parameters, Tenant } from "../store/store.ts";
 import { type DeviceState, joinedState, maybeDeviceState } from "./device_state.ts";
-import type { DeviceRow } from "./devices.ts";
+import { type DeviceRow, rowColumns } from "./devices.ts";
 import { conditionsOf, type MergedMatches, type RowFilters, type StatedRow } from "./listed_devices.ts";
 
 export interface Group {
@@ -25,7 +25,7 @@ export interface Groups {
 
 export async function groupsOf(tenant: Tenant): Promise<Groups> {
   const rows = await tenant.all<DeviceRow>(
-    `SELECT * FROM devices WHERE customer_id = :customer AND merged_into IS NOT NULL
+    `SELECT ${rowColumns} FROM devices WHERE customer_id = :customer AND merged_into IS NOT NULL
      ORDER BY last_seen_at DESC, device_id DESC`,
   );
   const of = new Map<string, Group>();
@@ -40,7 +40,7 @@ export async function groupsOf(tenant: Tenant): Promise<Groups> {
 export async function groupOf(tenant: Tenant, row: DeviceRow): Promise<Group> {
   if (row.merged_into === null) return { deviceId: row.device_id, parts: [row] };
   const parts = await tenant.all<DeviceRow>(
-    `SELECT * FROM devices WHERE customer_id = :customer AND merged_into = :merged_into
+    `SELECT ${rowColumns} FROM devices WHERE customer_id = :customer AND merged_into = :merged_into
      ORDER BY last_seen_at DESC, device_id DESC`,
     { merged_into: row.merged_into },
   );

@@ -62,6 +62,9 @@ export const deviceColumns = [
   "split",
 ] as const satisfies readonly (keyof DeviceRow)[];
 
+/** What is selected of a row; PostgreSQL has further columns, which it makes of these. */
+export const rowColumns = ["customer_id", ...deviceColumns].join(", ");
+
 /** `kind`: one of common/reading/device_evidence.ts, or `key`: the agent's id and the agent's own id of the device. */
 export interface EvidenceRow {
   kind: string;
@@ -124,7 +127,7 @@ export async function noteEarlierSight(tenant: Tenant, options: { deviceId: stri
 }
 
 export function maybeDevice(tenant: Tenant, deviceId: string): Promise<DeviceRow | undefined> {
-  return tenant.get("SELECT * FROM devices WHERE customer_id = :customer AND device_id = :device_id", {
+  return tenant.get(`SELECT ${rowColumns} FROM devices WHERE customer_id = :customer AND device_id = :device_id`, {
     device_id: deviceId,
   });
 }
@@ -132,7 +135,7 @@ export function maybeDevice(tenant: Tenant, deviceId: string): Promise<DeviceRow
 /** Finds devices by id, address, serial number or host name. */
 export function findDevices(tenant: Tenant, text: string): Promise<DeviceRow[]> {
   return tenant.all(
-    `SELECT * FROM devices WHERE customer_id = :customer
+    `SELECT ${rowColumns} FROM devices WHERE customer_id = :customer
        AND (device_id = :text OR address = :text OR lower(serial) = lower(:text) OR lower(hostname) = lower(:text))
      ORDER BY device_id = :text DESC, network, address, device_id`,
     { text },

@@ -70,7 +70,8 @@ function lookIn(
   const among = customerId === undefined
     ? "customer_id IN (SELECT customer_id FROM customers WHERE dealer_id = :dealer)"
     : "customer_id = :of_customer";
-  const called = ["lower(serial)", "lower(hostname)", "address"].map((name) =>
+  const lower = ["serial", "hostname"].map((name) => tx.engine === "postgres" ? `${name}_lower` : `lower(${name})`);
+  const called = [...lower, "address"].map((name) =>
     // No more than are shown: two letters may be the beginning of a tenth of all devices.
     `SELECT * FROM (SELECT customer_id, device_id FROM devices
      WHERE ${among} AND ${name} >= lower(:text) AND ${name} < lower(:text) || :last ${

@@ -2,7 +2,7 @@
 import type { Parameters, Tenant, Transaction } from "../store/store.ts";
 import type { Groups } from "./device_groups.ts";
 import { type DeviceState, stateColumns } from "./device_state.ts";
-import type { DeviceRow } from "./devices.ts";
+import { type DeviceRow, rowColumns } from "./devices.ts";
 
 export interface RowFilters {
   siteId?: string | undefined;
@@ -128,7 +128,7 @@ export async function statedRows(tenant: Tenant, filters: RowFilters, page?: Lis
     ? conditionsOf(filters)
     : conditionsOfPage(filters, page, tenant.transaction.engine);
   const rows = await tenant.all<ListedRow & Record<`state_${string}`, unknown>>(
-    `SELECT d.*, l.site_id, l.name AS site, s.total, ${
+    `SELECT ${rowColumns.replace(/\w+/g, "d.$&")}, l.site_id, l.name AS site, s.total, ${
       stateColumns.map((name) => `s.${name} AS state_${name}`).join(", ")
     }
      FROM ${listed} WHERE d.customer_id = :customer${where} ORDER BY ${orderSql(page?.order)}`,

@@ -12,7 +12,7 @@ import { sso } from "./sso_tables.ts";
 import { addresses, mails, spraying, users } from "./user_tables.ts";
 import { trust } from "./trust_tables.ts";
 import { work } from "./work_tables.ts";
-import { auditSubjects, ownRoles, views } from "./view_tables.ts";
+import { auditSubjects, lowerNames, ownRoles, views } from "./view_tables.ts";
 
 /* Refusals and ledger heads of agents; devices that two agents see; indices of what each poll and upload asks. */
 const second = `
@@ -479,4 +479,5 @@ export const migrations: readonly Migration[] = [
   auditSubjects,
   addresses,
   trust,
+  lowerNames,
 ];

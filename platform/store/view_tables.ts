@@ -39,3 +39,17 @@ CREATE UNIQUE INDEX own_roles_by_name ON own_roles (dealer_id, lower(name));
 export const auditSubjects = `
 CREATE INDEX audit_log_by_subject ON audit_log (customer_id, subject, entry);
 `;
+
+/**
+ * Names of devices in lower case, for PostgreSQL alone: row-level security lets no index be searched by lower(), as this
+ * function is not `LEAKPROOF`, so that all devices of a dealer were looked at. SQLite has nothing to change.
+ */
+export const lowerNames = "-- Of PostgreSQL alone: postgresLowerNames.";
+export const postgresLowerNames = `
+DROP INDEX devices_by_serial;
+DROP INDEX devices_by_hostname;
+ALTER TABLE devices ADD COLUMN serial_lower text COLLATE "C" GENERATED ALWAYS AS (lower(serial)) STORED,
+  ADD COLUMN hostname_lower text COLLATE "C" GENERATED ALWAYS AS (lower(hostname)) STORED;
+CREATE INDEX devices_by_serial ON devices (customer_id, serial_lower);
+CREATE INDEX devices_by_hostname ON devices (customer_id, hostname_lower);
+`;

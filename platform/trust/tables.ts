@@ -28,6 +28,7 @@ export async function tableFacts(tx: Transaction): Promise<TableFacts[]> {
          ORDER BY t.name, c.cid`
       : `SELECT c.relname AS "table", a.attname AS "column", array_position(i.indkey::int[], a.attnum::int) AS key
          FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+           AND a.attgenerated = ''
          LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary
          WHERE c.relkind IN ('r', 'p') AND NOT ${partition} AND c.relnamespace = current_schema()::regnamespace
          ORDER BY c.relname, a.attnum`,

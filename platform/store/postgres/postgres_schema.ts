@@ -10,6 +10,7 @@ import type pg from "pg";
 import { ConfigError } from "../../../common/core/errors.ts";
 import { counts, countTriggers, postgresCountTriggers } from "../count_tables.ts";
 import { migrations, years } from "../migrations.ts";
+import { lowerNames, postgresLowerNames } from "../view_tables.ts";
 import type { DatabaseAddress } from "./database_url.ts";
 import { openError } from "./postgres_error.ts";
 import { createPool } from "./postgres_pool.ts";
@@ -159,6 +160,7 @@ export function translated(sqlite: string): string {
 function migrationOf(number: number): string {
   const step = migrations[number - 1];
   if (step === counts + countTriggers) return translated(counts) + postgresCountTriggers;
+  if (step === lowerNames) return postgresLowerNames;
   const sqlite = typeof step === "string" ? step : undefined;
   const made = own[number]?.(sqlite) ?? (sqlite === undefined ? undefined : translated(sqlite));
   if (made === undefined) throw new Error(`Cannot migrate PostgreSQL: migration ${number} has no text for it`);

@@ -21,7 +21,7 @@ const tablesSql = `SELECT c.relname AS table, a.attname AS column, format_type(a
       AS key
   FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
   WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
-    AND c.relname <> 'store_version' ORDER BY c.relname, a.attnum`;
+    AND a.attgenerated = '' AND c.relname <> 'store_version' ORDER BY c.relname, a.attnum`;
 
 interface Column {
   table: string;
