@@ -227,12 +227,10 @@ export const allowed: Record<string, string[]> = {
     "platform/customers",
     "platform/users",
   ],
-  "platform/pdf": [],
   "platform/billing": [
     "common/core",
     "common/protocol",
     "common/reading",
-    "platform/pdf",
     "platform/store",
     "platform/audit",
     "platform/mail",
@@ -256,7 +254,6 @@ export const allowed: Record<string, string[]> = {
   "platform/trust": [
     "common/core",
     "proto",
-    "platform/pdf",
     "platform/store",
     "platform/audit",
     "platform/customers",
@@ -324,7 +321,6 @@ export const allowed: Record<string, string[]> = {
     "platform/alerts",
     "platform/portal/words",
     "platform/portal/page",
-    "platform/access",
     "platform/users",
   ],
   "platform/portal/tasks": [

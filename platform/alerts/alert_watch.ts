@@ -4,9 +4,8 @@
  */
 import { messageOf } from "../../common/core/errors.ts";
 import type { Platform } from "../agents/platform.ts";
-import { customerRows } from "../customers/customers.ts";
+import { customerStates } from "../customers/customers.ts";
 import { groupsOf } from "../devices/device_groups.ts";
-import { devicesToForecast, keepForecasts } from "../devices/kept_forecasts.ts";
 import type { Tenant } from "../store/store.ts";
 import {
   agentConditions,
@@ -19,13 +18,14 @@ import {
 } from "./alert_conditions.ts";
 import { lockAlerts } from "./alert_events.ts";
 import { type AlertKind, type Condition, type Step, stepsOf, subjectOf } from "./alert_rules.ts";
+import { endOfRange, type ForecastPlace, lastId, makeForecasts, type Pace, roundStart } from "./make_forecasts.ts";
 import { agentCauses, openAgentAlerts, openRaised, takeSteps } from "./raised_alerts.ts";
 
 const lookMs = 60_000, slowLooks = 10, dayMs = 86_400_000;
-/** Devices that are looked at in one transaction, forecast in one, and forecast with one look. */
-const lot = 5000, forecastLot = 20, mostForecasts = 10_000;
-/** Behind every id. */
-const lastId = "~";
+/** Devices that are looked at in one transaction. */
+const lot = 2000;
+/** The longest pause between two transactions of a look. */
+const longestPauseMs = 500;
 
 /** Looks now and then again until disposed of, after `pauseMs`; disposal waits for a look in progress. */
 export function startAlertWatch(
@@ -34,10 +34,15 @@ export function startAlertWatch(
 ): AsyncDisposable {
   const stop = new AbortController();
   let timer: ReturnType<typeof setTimeout> | undefined, looks = 0;
-  let running: Promise<void> = Promise.resolve();
+  let running: Promise<void> = Promise.resolve(), place: ForecastPlace | undefined;
+  // As long as it worked: half of a processor, and of a connection, is left to others.
+  const pause = (tookMs: number) =>
+    new Promise<void>((resolve) => setTimeout(resolve, stop.signal.aborted ? 0 : Math.min(tookMs, longestPauseMs)));
   const look = async () => {
     try {
-      await watchAlerts(platform, { isSlow: looks++ % slowLooks === 0, signal: stop.signal });
+      const isSlow = looks++ % slowLooks === 0;
+      if (isSlow) place ??= roundStart;
+      place = await watchAlerts(platform, { isSlow, signal: stop.signal, pause, place });
     } catch (error) {
       // The next look finds the same.
       if (!stop.signal.aborted) platform.log("storeBusy", { message: messageOf(error) });
@@ -55,23 +60,29 @@ export function startAlertWatch(
   };
 }
 
-export interface Look {
-  /** Also forecasts, supplies, silence and what happened once. */
+export interface Look extends Pace {
+  /** Also supplies, silence and what happened once. */
   isSlow: boolean;
-  signal?: AbortSignal;
+  /** Where the round of forecasts goes on; with a slow look, default is its start. */
+  place?: ForecastPlace | undefined;
 }
 
-/** One look at all customers that are not closed. */
+/** One look at all customers; returns where the next one goes on with forecasts, undefined if all are made. */
 export async function watchAlerts(
-  { store, clock }: Pick<Platform, "store" | "clock">,
-  { isSlow, signal }: Look,
-): Promise<void> {
-  let forecasts = 0;
-  const customers = await store.transaction((tx) => customerRows(tx), { readOnly: true });
+  platform: Pick<Platform, "store" | "clock">,
+  { isSlow, place = isSlow ? roundStart : undefined, signal, pause }: Look,
+): Promise<ForecastPlace | undefined> {
+  const { store, clock } = platform;
+  const next = place && await makeForecasts(platform, place, { signal, pause });
+  const customers = await store.transaction((tx) => customerStates(tx), { readOnly: true });
   for (const { customer_id, closed_at } of customers) {
-    if (signal?.aborted) return;
-    const inTenant = <T>(work: (tenant: Tenant) => Promise<T>, readOnly: boolean) =>
-      store.transaction((tx) => work(tx.tenant(customer_id)), { readOnly });
+    if (signal?.aborted) return next;
+    const inTenant = async <T>(work: (tenant: Tenant) => Promise<T>, readOnly: boolean) => {
+      const startMs = clock.monotonicMs();
+      const done = await store.transaction((tx) => work(tx.tenant(customer_id)), { readOnly });
+      await pause?.(clock.monotonicMs() - startMs);
+      return done;
+    };
     const now = clock.now().getTime();
     const take = async (find: (tenant: Tenant) => Promise<Step[]>) => {
       if ((await inTenant(find, true)).length === 0) return;
@@ -91,27 +102,12 @@ export async function watchAlerts(
       );
     }
     for (let from = ""; from !== lastId && !signal?.aborted;) {
-      const range = { from, to: await inTenant((tenant) => endOfRange(tenant, from), true) };
-      if (isSlow && isOpen) {
-        const due = await inTenant((tenant) => devicesToForecast(tenant, { ...range, now }), true);
-        for (let i = 0; i < due.length && forecasts < mostForecasts && !signal?.aborted; i += forecastLot) {
-          forecasts += forecastLot;
-          await inTenant((tenant) => keepForecasts(tenant, due.slice(i, i + forecastLot), now), false);
-        }
-      }
+      const range = { from, to: await inTenant((tenant) => endOfRange(tenant, from, lot), true) };
       await take((tenant) => deviceSteps(tenant, range, { now, isSlow, isOpen }));
       from = range.to;
     }
   }
-}
-
-async function endOfRange(tenant: Tenant, from: string): Promise<string> {
-  const row = await tenant.get<{ device_id: string }>(
-    `SELECT device_id FROM devices WHERE customer_id = :customer AND device_id > :from
-     ORDER BY device_id LIMIT 1 OFFSET ${lot - 1}`,
-    { from },
-  );
-  return row?.device_id ?? lastId;
+  return next;
 }
 
 const slowKinds: AlertKind[] = ["supplyLow", "supplyEmptySoon", "deviceSilent", "meterFell", "firmwareChanged"];

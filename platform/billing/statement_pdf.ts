@@ -1,7 +1,17 @@
-/** A statement as PDF. */
+/** A statement as PDF, with fonts of its own. */
+import { Buffer } from "node:buffer";
+// @ts-types="./pdfmake_modules.d.ts"
+import pdfPrinter from "pdfmake/js/Printer.js";
+// @ts-types="./pdfmake_modules.d.ts"
+import urlResolver from "pdfmake/js/URLResolver.js";
+// @ts-types="./pdfmake_modules.d.ts"
+import files from "pdfmake/js/virtual-fs.js";
+// @ts-types="./pdfmake_fonts.d.ts"
+import fonts from "pdfmake/build/vfs_fonts.js";
+/* Of the parts that are used here: the types of the library bring those of browsers with them. */
+type TableCell = string | { [name: string]: unknown };
 import { UsageError } from "../../common/core/errors.ts";
 import { safeText } from "../../common/core/safe_text.ts";
-import { type PdfCell, pdfLocales, pdfParts, printable } from "../pdf/pdf_document.ts";
 import type { Language } from "../users/users.ts";
 import { cellOf, headingOf, titleOf } from "./columns.ts";
 import { periodText } from "./period.ts";
@@ -13,7 +23,7 @@ const mostRows = 20_000;
 
 const columns = ["site", "model", "serial", "meter", "firstAt", "first", "lastAt", "last", "billed"] as const;
 const numeric: readonly ColumnName[] = ["first", "last", "billed"];
-const shown = (text: string, maxLength?: number) => printable(safeText(text, maxLength));
+const locales = { en: "en-GB", de: "de-DE", it: "it-IT" } as const;
 
 const words = {
   total: ["Total", "Summe", "Totale"],
@@ -22,7 +32,7 @@ const words = {
 } as const;
 const wordOf = (name: keyof typeof words, language: Language) => words[name][["en", "de", "it"].indexOf(language)]!;
 
-export async function* statementPdf(
+export async function* pdfParts(
   record: StatementRecord,
   { language }: BillingSettings,
   rows: AsyncIterable<StatementRow>,
@@ -33,35 +43,49 @@ export async function* statementPdf(
       "a statement of one site has fewer; xlsx and csv have no such limit",
     );
   }
-  yield* pdfParts(definitionOf(record, language, await Array.fromAsync(rows)));
+  for (const [name, base64] of Object.entries(fonts)) {
+    files.default.writeFileSync(name, Buffer.from(base64, "base64"));
+  }
+  const roboto = {
+    normal: "Roboto-Regular.ttf",
+    bold: "Roboto-Medium.ttf",
+    italics: "Roboto-Italic.ttf",
+    bolditalics: "Roboto-MediumItalic.ttf",
+  };
+  const resolver = new urlResolver.default(files.default);
+  const printer = new pdfPrinter.default({ Roboto: roboto }, files.default, resolver, () => false);
+  const definition = definitionOf(record, language, await Array.fromAsync(rows));
+  const document = await printer.createPdfKitDocument(definition);
+  document.end();
+  for await (const part of document as AsyncIterable<Uint8Array>) yield new Uint8Array(part);
 }
 
 function definitionOf(
   { number, head, hash, madeAt }: StatementRecord,
   language: Language,
   rows: readonly StatementRow[],
-): Record<string, unknown> {
-  const { zone } = head.period, locale = pdfLocales[language];
+): object {
+  const { zone } = head.period, locale = locales[language];
   const title = titleOf(number, language), format = new Intl.NumberFormat(locale);
   const at = new Intl.DateTimeFormat(locale, { dateStyle: "long", timeStyle: "short", timeZone: zone }).format(madeAt);
   const made = wordOf("made", language).replace("{at}", at).replace("{by}", head.madeBy);
-  const body: PdfCell[][] = [columns.map((column) => ({ text: headingOf(column, language), bold: true }))];
+  const body: TableCell[][] = [columns.map((column) => ({ text: headingOf(column, language), bold: true }))];
   for (const row of rows) {
-    body.push(columns.map((column): PdfCell => {
+    body.push(columns.map((column): TableCell => {
       const cell = cellOf(row, column, zone);
-      if (typeof cell !== "number") return { text: shown(cell ?? "") };
+      if (typeof cell !== "number") return { text: safeText(cell ?? "") };
       return { text: format.format(cell), alignment: numeric.includes(column) ? "right" : "left" };
     }));
     if (row.notes.length === 0) continue;
     const note = {
-      text: shown(row.notes.join(" "), 2000),
+      text: safeText(row.notes.join(" "), 2000),
       colSpan: columns.length,
       color: "#555555",
       italics: true,
     };
     body.push([note, ...columns.slice(1).map(() => "")]);
   }
-  const totals = [...totalsOf(rows)].map(([meter, pages]) => `${shown(meter)}: ${format.format(pages)}`);
+  const totals = [...totalsOf(rows)].map(([meter, pages]) => `${safeText(meter)}: ${format.format(pages)}`);
   return {
     info: { title, author: "OpenDCA", subject: `SHA-256 ${hash}`, creationDate: new Date(madeAt) },
     language: locale,
@@ -78,7 +102,7 @@ function definitionOf(
     content: [
       { text: title, fontSize: 16, bold: true },
       {
-        text: [head.customer.name, head.site?.name].filter((text) => text !== undefined).map((text) => shown(text))
+        text: [head.customer.name, head.site?.name].filter((text) => text !== undefined).map((text) => safeText(text))
           .join(", "),
         fontSize: 11,
       },

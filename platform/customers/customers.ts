@@ -73,6 +73,14 @@ export function customerRows(tx: Transaction, dealerId?: string): Promise<Listed
   );
 }
 
+/** Of all customers, by their ids: when they were closed, or their dealer. Counts nothing. */
+export function customerStates(tx: Transaction): Promise<{ customer_id: string; closed_at: number | null }[]> {
+  return tx.all(
+    `SELECT c.customer_id, coalesce(c.closed_at, d.closed_at) AS closed_at
+     FROM customers c JOIN dealers d ON d.dealer_id = c.dealer_id ORDER BY c.customer_id`,
+  );
+}
+
 /** By id or by name, in any case. */
 export function maybeCustomer(tx: Transaction, idOrName: string): Promise<CustomerRow | undefined> {
   return tx.get(

@@ -111,7 +111,7 @@ export function supplyForecasts(
 ): Promise<Map<string, Forecast>> {
   return readTenant(platform, by, async (tenant) => {
     const group = await deviceOf(tenant, device), now = platform.clock.now().getTime();
-    const made = await forecastsOf(tenant, group, { state: await stateOf(tenant, group), now });
+    const made = await forecastsOf(tenant, group, now);
     return new Map(made.map(({ supply, forecast }) => [supply.index, forecast]));
   });
 }

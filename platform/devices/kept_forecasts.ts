@@ -4,13 +4,14 @@
  */
 import type { Supply } from "../../proto/gen/opendca/v1/reading.ts";
 import type { RowsOf, Tenant } from "../store/store.ts";
-import { type Group, groupOf, stateOf } from "./device_groups.ts";
+import { type Group, groupOf, groupsOf, stateOf } from "./device_groups.ts";
 import { type DeviceState, suppliesOf } from "./device_state.ts";
 import { supplyName } from "./device_view.ts";
-import { maybeDevice } from "./devices.ts";
+import { type DeviceRow, rowColumns } from "./devices.ts";
 import { type Forecast, forecastOf, type LevelPoint, mostMs } from "./forecast.ts";
 
 export interface LevelRow extends LevelPoint {
+  device_id: string;
   /** Index of the supply. */
   name: string;
 }
@@ -21,16 +22,19 @@ export async function levelRows(
   deviceIds: readonly string[],
   since: number,
 ): Promise<LevelRow[]> {
-  const rows = await tenant.allOf<{ name: string; observed_at: number; value: number | null; level: string }>(
-    `SELECT name, observed_at, value, level FROM samples
+  const rows = await tenant.allOf<
+    { device_id: string; name: string; observed_at: number; value: number | null; level: string }
+  >(
+    `SELECT device_id, name, observed_at, value, level FROM samples
      WHERE customer_id = :customer AND device_id = :device_id AND kind = 'supply' AND observed_at >= :since`,
     deviceIds.map((device_id) => ({ device_id, since })),
   );
-  return rows.map(({ name, observed_at, value, level }) => ({ name, at: observed_at, percent: value, level }))
+  return rows.map(({ observed_at, value, ...row }) => ({ ...row, at: observed_at, percent: value }))
     .sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : a.at - b.at);
 }
 
 export interface Replaced {
+  device_id: string;
   /** Index of the supply. */
   supply: string;
   at: number;
@@ -41,14 +45,15 @@ export interface Replaced {
 
 /** When another part or serial number was read in the place of a supply, by time. */
 export async function replacedRows(tenant: Tenant, deviceIds: readonly string[], since: number): Promise<Replaced[]> {
-  const rows = await tenant.allOf<{ at: number; before: string | null; after: string | null }>(
-    `SELECT at, before, after FROM device_history
+  const rows = await tenant.allOf<{ device_id: string; at: number; before: string | null; after: string | null }>(
+    `SELECT device_id, at, before, after FROM device_history
      WHERE customer_id = :customer AND device_id = :device_id AND kind = 'supplyReplaced' AND at >= :since`,
     deviceIds.map((device_id) => ({ device_id, since })),
   );
-  return rows.map(({ at, before, after }) => {
+  return rows.map(({ device_id, at, before, after }) => {
     const supply = (after ?? "").split(" ")[0]!;
     return {
+      device_id,
       supply,
       at,
       before: (before ?? "").slice(supply.length + 1),
@@ -57,26 +62,67 @@ export async function replacedRows(tenant: Tenant, deviceIds: readonly string[],
   }).sort((a, b) => a.at - b.at);
 }
 
-/** Of each supply of the last reading. */
-export async function forecastsOf(
+export interface SupplyForecast {
+  supply: Supply;
+  forecast: Forecast;
+}
+
+/** Of each supply of the last reading of the device and its other parts. */
+export async function forecastsOf(tenant: Tenant, group: Group, now: number): Promise<SupplyForecast[]> {
+  return (await forecastsOfGroups(tenant, new Map([[group.deviceId, group]]), now)).get(group.deviceId)!;
+}
+
+/** Of devices by their ids, with one question for each kind of row; without devices that there are none of. */
+export async function forecastsOfDevices(
   tenant: Tenant,
-  { parts }: Group,
-  { state, now }: { state: DeviceState | undefined; now: number },
-): Promise<{ supply: Supply; forecast: Forecast }[]> {
-  const supplies = suppliesOf(state);
-  if (supplies.length === 0) return [];
-  const ids = parts.map(({ device_id }) => device_id), since = now - mostMs;
-  const points = Map.groupBy(await levelRows(tenant, ids, since), ({ name }) => name);
-  const replaced = new Map((await replacedRows(tenant, ids, since)).map(({ supply, at }) => [supply, at]));
-  return supplies.map((supply) => {
-    const { index } = supply;
-    const history = {
-      points: points.get(index) ?? [],
-      replacedAt: replaced.get(index.replaceAll(" ", "_")),
-      readAt: state!.supplies_at!,
-    };
-    return { supply, forecast: forecastOf(history, now) };
-  });
+  deviceIds: readonly string[],
+  now: number,
+): Promise<Map<string, SupplyForecast[]>> {
+  const rows = await tenant.allOf<DeviceRow>(
+    `SELECT ${rowColumns} FROM devices WHERE customer_id = :customer AND device_id = :device_id`,
+    deviceIds.map((device_id) => ({ device_id })),
+  );
+  const groups = new Map<string, Group>();
+  for (const row of rows) groups.set(row.device_id, await groupOf(tenant, row));
+  return await forecastsOfGroups(tenant, groups, now);
+}
+
+async function forecastsOfGroups<Key>(
+  tenant: Tenant,
+  groups: ReadonlyMap<Key, Group>,
+  now: number,
+): Promise<Map<Key, SupplyForecast[]>> {
+  const ids = [...new Set([...groups.values()].flatMap(({ parts }) => parts.map(({ device_id }) => device_id)))];
+  const since = now - mostMs;
+  const points = Map.groupBy(await levelRows(tenant, ids, since), ({ device_id }) => device_id);
+  const replaced = Map.groupBy(await replacedRows(tenant, ids, since), ({ device_id }) => device_id);
+  const states = await suppliesRows(tenant, ids), made = new Map<Key, SupplyForecast[]>();
+  const timely = (a: { at: number }, b: { at: number }) => a.at - b.at;
+  for (const [key, group] of groups) {
+    const parts = group.parts.map(({ device_id }) => device_id);
+    const state = parts.length === 1 ? states.get(parts[0]!) : await stateOf(tenant, group);
+    const ofSupply = Map.groupBy(parts.flatMap((id) => points.get(id) ?? []).sort(timely), ({ name }) => name);
+    const last = new Map(parts.flatMap((id) => replaced.get(id) ?? []).sort(timely).map((one) => [one.supply, one.at]));
+    made.set(
+      key,
+      suppliesOf(state).map((supply) => {
+        const replacedAt = last.get(supply.index.replaceAll(" ", "_"));
+        const history = { points: ofSupply.get(supply.index) ?? [], replacedAt, readAt: state!.supplies_at! };
+        return { supply, forecast: forecastOf(history, now) };
+      }),
+    );
+  }
+  return made;
+}
+
+type SuppliesRow = Pick<DeviceState, "supplies" | "supplies_at"> & { device_id: string };
+
+async function suppliesRows(tenant: Tenant, ids: readonly string[]): Promise<Map<string, SuppliesRow>> {
+  const rows = await tenant.allOf<SuppliesRow>(
+    "SELECT device_id, supplies, supplies_at FROM device_state WHERE customer_id = :customer AND device_id = :device_id",
+    ids.map((device_id) => ({ device_id })),
+  );
+  return new Map(rows.map((row) => [row.device_id, row]));
 }
 
 const table: RowsOf = {
@@ -87,14 +133,10 @@ const table: RowsOf = {
 
 /** Makes those of these devices anew. */
 export async function keepForecasts(tenant: Tenant, deviceIds: readonly string[], now: number): Promise<void> {
-  const rows = new Map<string, object>();
-  for (const deviceId of deviceIds) {
-    const row = await maybeDevice(tenant, deviceId);
-    if (row === undefined) continue;
-    const group = await groupOf(tenant, row);
-    // Of a merged device, the part that lists show has those of all.
-    const isShown = group.parts[0]!.device_id === deviceId;
-    const forecasts = isShown ? await forecastsOf(tenant, group, { state: await stateOf(tenant, group), now }) : [];
+  const rows = new Map<string, object>(), hidden = new Set((await groupsOf(tenant)).hidden);
+  // Of a merged device, the part that lists show has those of all.
+  const shown = deviceIds.filter((id) => !hidden.has(id));
+  for (const [deviceId, forecasts] of await forecastsOfDevices(tenant, shown, now)) {
     for (const { supply, forecast } of forecasts) {
       const empties_at = forecast.none === undefined ? forecast.likely : null;
       rows.set(`${deviceId} ${supply.index}`, {
@@ -116,7 +158,12 @@ export async function keepForecasts(tenant: Tenant, deviceIds: readonly string[]
        made_at = excluded.made_at, forecast = excluded.forecast, empties_at = excluded.empties_at`,
     );
   }
-  for (const device_id of deviceIds) {
+  const old = await tenant.allOf<{ device_id: string }>(
+    `SELECT device_id FROM supply_forecasts
+     WHERE customer_id = :customer AND device_id = :device_id AND made_at < :now LIMIT 1`,
+    deviceIds.map((device_id) => ({ device_id, now })),
+  );
+  for (const { device_id } of old) {
     await tenant.run(
       `DELETE FROM supply_forecasts WHERE customer_id = :customer AND device_id = :device_id AND made_at < :now`,
       { device_id, now },

@@ -2,10 +2,8 @@
 import type { Platform } from "../agents/platform.ts";
 import { type By, readPlatform, readTenant, type TenantBy } from "../audit/use_case.ts";
 import { siteOf } from "../customers/customers.ts";
-import { groupOf, stateOf } from "./device_groups.ts";
-import { maybeDevice } from "./devices.ts";
 import { type Expected, type Forecast } from "./forecast.ts";
-import { type EmptyingRow, emptyingRows, forecastsOf, keptForecasts } from "./kept_forecasts.ts";
+import { type EmptyingRow, emptyingRows, forecastsOfDevices, keptForecasts } from "./kept_forecasts.ts";
 import type { ListedSupply } from "./list_supplies.ts";
 
 const dayMs = 86_400_000;
@@ -29,11 +27,8 @@ export function forecastsOfListed(
   const ids = [...new Set(listed.map(({ row }) => row.device_id))], now = platform.clock.now().getTime();
   return readTenant(platform, by, async (tenant) => {
     const kept = await keptForecasts(tenant, ids);
-    for (const id of ids.filter((each) => !kept.has(each)).slice(0, mostMade)) {
-      const row = await maybeDevice(tenant, id);
-      if (row === undefined) continue;
-      const group = await groupOf(tenant, row);
-      const made = await forecastsOf(tenant, group, { state: await stateOf(tenant, group), now });
+    const missing = ids.filter((each) => !kept.has(each)).slice(0, mostMade);
+    for (const [id, made] of await forecastsOfDevices(tenant, missing, now)) {
       kept.set(id, new Map(made.map(({ supply, forecast }) => [supply.index, forecast])));
     }
     return kept;

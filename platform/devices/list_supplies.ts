@@ -17,7 +17,7 @@ export interface ListedSupply {
 }
 
 /* Devices that are read at once, as far as a page needs them. */
-const lot = 1000;
+const mostDevices = 1000;
 
 /** Supplies of all devices, ordered by device and level, lowest first; with `low`, only low ones. */
 export function listSupplies(
@@ -40,6 +40,8 @@ export function listSupplies(
     const agents = await agentCounts(tenant, chosen, { silentSince: now });
     const devices = agents.reduce((sum, { found }) => sum + found, 0);
     const supplies: ListedSupply[] = [];
+    // Of each device that is listed as low, at least one is shown.
+    const lot = filters.low === true ? Math.min(mostDevices, offset + limit) : mostDevices;
     for (let from = 0; from < devices && supplies.length < offset + limit; from += lot) {
       supplies.push(...await suppliesFrom({ limit: lot, offset: from, agents }));
     }

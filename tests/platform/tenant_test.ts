@@ -314,8 +314,8 @@ const probes: Record<string, (tenant: Tenant, id: string) => Promise<unknown>> =
   setAlert: (tenant, id) => raisedAlerts.setAlert(tenant, id, { ended_at: 1 }),
   levelRows: (tenant, id) => keptForecasts.levelRows(tenant, [id], 0),
   replacedRows: (tenant, id) => keptForecasts.replacedRows(tenant, [id], 0),
-  forecastsOf: (tenant, id) =>
-    keptForecasts.forecastsOf(tenant, { deviceId: id, parts: [foreignDevice(id)] }, { state: undefined, now: 0 }),
+  forecastsOf: (tenant, id) => keptForecasts.forecastsOf(tenant, { deviceId: id, parts: [foreignDevice(id)] }, 0),
+  forecastsOfDevices: async (tenant, id) => [...await keptForecasts.forecastsOfDevices(tenant, [id], 0)],
   keepForecasts: (tenant, id) => keptForecasts.keepForecasts(tenant, [id], 1),
   devicesToForecast: (tenant) => keptForecasts.devicesToForecast(tenant, { from: "", to: "~", now: 1e15 }),
   keptForecasts: async (tenant, id) => [...await keptForecasts.keptForecasts(tenant, [id])],
