@@ -5,7 +5,7 @@ import { type Base, readTenant, type TenantBy } from "../audit/use_case.ts";
 import { cellOf, headingOf } from "./columns.ts";
 import { csvLine } from "./csv_line.ts";
 import { type BillingSettings, type FileForm, separatorsOf, settingsOf } from "./settings.ts";
-import { lineOf, type StatementRecord, type StatementRow } from "./statement.ts";
+import { lineOf, type StatementHead, type StatementRecord, type StatementRow } from "./statement.ts";
 import { linesOf, partKinds, statementOf, statementRows } from "./statements.ts";
 
 export interface StatementFile {
@@ -37,8 +37,8 @@ export async function exportStatement(
   const rows = () => statementRows(platform, by, number);
   const { fromDay, toDay } = record.head.period;
   const parts = {
-    csv: () => encoded(csvTexts(record, settings, rows())),
-    erp: () => encoded(erpTexts(record, rows())),
+    csv: () => encoded(csvTexts(record.head, settings, rows())),
+    erp: () => encoded(erpTexts(record.head, rows())),
     json: () => encoded(jsonTexts(platform, by, record)),
     xlsx: () => fromModule(async () => (await import("./statement_xlsx.ts")).xlsxParts(record, settings, rows())),
     pdf: () => fromModule(async () => (await import("./statement_pdf.ts")).pdfParts(record, settings, rows())),
@@ -72,10 +72,10 @@ async function* encoded(texts: AsyncIterable<string>): AsyncGenerator<Uint8Array
 }
 
 /* With a byte order mark, without which Excel takes it for another encoding. */
-async function* csvTexts(
-  { head: { period: { zone } } }: StatementRecord,
+export async function* csvTexts(
+  { period: { zone } }: Pick<StatementHead, "period">,
   settings: BillingSettings,
-  rows: AsyncIterable<StatementRow>,
+  rows: Iterable<StatementRow> | AsyncIterable<StatementRow>,
 ): AsyncGenerator<string> {
   const { columns, language } = settings, separators = separatorsOf(settings);
   yield `\uFEFF${csvLine(columns.map((column) => headingOf(column, language)), separators)}`;
@@ -104,7 +104,10 @@ export const erpColumns = [
   "is_late",
 ] as const;
 
-async function* erpTexts({ number, head }: StatementRecord, rows: AsyncIterable<StatementRow>): AsyncGenerator<string> {
+export async function* erpTexts(
+  { number, ...head }: Pick<StatementHead, "number" | "customer" | "period">,
+  rows: Iterable<StatementRow> | AsyncIterable<StatementRow>,
+): AsyncGenerator<string> {
   const separators = { field: ";", decimal: "." };
   const { fromDay, toDay } = head.period;
   yield csvLine(erpColumns, separators);

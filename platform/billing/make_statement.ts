@@ -38,8 +38,12 @@ export type BillingPlatform = Base & {
   agentAuthority: { certificate: { rawData: ArrayBuffer } };
 };
 
-/** What a statement of now would say; nothing is stored. Throws UsageError. */
-export function previewStatement(platform: Base, by: TenantBy, wanted: StatementWanted): Promise<Preview> {
+/** What a statement of now would say, by other settings if given; nothing is stored. Throws UsageError. */
+export function previewStatement(
+  platform: Base,
+  by: TenantBy,
+  wanted: StatementWanted & { settings?: BillingSettings | undefined },
+): Promise<Preview> {
   return readTenant(platform, by, async (tenant) => {
     const draft = await draftOf(tenant, wanted, { at: platform.clock.now(), by, supersedes: undefined });
     return { head: draft.head, rows: draft.rows };
@@ -108,10 +112,10 @@ export function makeStatement(
 
 async function draftOf(
   tenant: Tenant,
-  wanted: StatementWanted,
+  wanted: StatementWanted & { settings?: BillingSettings | undefined },
   { at, by, supersedes }: { at: Date; by: TenantBy; supersedes: StatementRecord | undefined },
 ) {
-  const settings = await settingsOf(tenant);
+  const settings = wanted.settings ?? await settingsOf(tenant);
   const { fromDay, toDay } = wanted, { zone } = settings;
   const period = timesOf({ fromDay, toDay }, zone);
   const site = wanted.site === undefined ? undefined : await siteOf(tenant, wanted.site);

@@ -80,20 +80,30 @@ export function billingSettings(platform: Base, by: TenantBy): Promise<BillingSe
   return readTenant(platform, by, settingsOf);
 }
 
-/** What is given changes; null takes a value back to its default. Throws UsageError. */
+/** What is given changes; null takes a value back to its default. */
+export type SettingChanges = { [Name in keyof BillingSettings]?: BillingSettings[Name] | null };
+
+function givenBy(wanted: SettingChanges): Partial<BillingSettings> {
+  return Object.fromEntries(
+    Object.entries(wanted).filter(([, value]) => value !== undefined).map((
+      [name, value],
+    ) => [name, value ?? defaultSettings[name as keyof BillingSettings]]),
+  );
+}
+
+/** What they would be after a change; nothing is stored. Throws UsageError. */
+export function changedSettings(before: BillingSettings, wanted: SettingChanges): BillingSettings {
+  return checkedSettings({ ...before, ...givenBy(wanted) });
+}
+
+/** Throws UsageError. */
 export function changeBillingSettings(
   platform: Base,
   by: TenantBy,
-  wanted: { [Name in keyof BillingSettings]?: BillingSettings[Name] | null },
+  wanted: SettingChanges,
 ): Promise<BillingSettings> {
   return changeTenant(platform, by, async (tenant, at) => {
-    const before = await settingsOf(tenant);
-    const given = Object.fromEntries(
-      Object.entries(wanted).filter(([, value]) => value !== undefined).map((
-        [name, value],
-      ) => [name, value ?? defaultSettings[name as keyof BillingSettings]]),
-    );
-    const settings = checkedSettings({ ...before, ...given });
+    const given = givenBy(wanted), settings = changedSettings(await settingsOf(tenant), wanted);
     await tenant.run(
       `INSERT INTO billing_settings (customer_id, settings, changed_at, mailed) VALUES (:customer, :settings, :at, '')
        ON CONFLICT (customer_id) DO UPDATE SET settings = excluded.settings, changed_at = excluded.changed_at`,

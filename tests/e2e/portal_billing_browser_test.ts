@@ -43,6 +43,16 @@ peerTest("a statement is made in the portal, looked at, taken as a file and corr
   const csv = await user.get(`/customers/${scene.acme}/billing/1/csv`);
   assert.match(csv.body, /Serial number/);
 
+  await at("billing-settings");
+  await lookAt(page, { name: "billing-settings", url: page.url() });
+  await Promise.all([page.waitForNavigation(), page.click("button[value=preview]")]);
+  assert.match(await text(), /Nothing is mailed/);
+  await page.click("input[name=mail]");
+  await page.type("#recipients", "accounts@example.com");
+  await Promise.all([page.waitForNavigation(), page.click("button[value=save]")]);
+  assert.match(page.url(), /saved=1$/);
+  assert.match(await text(), /The settings are saved/);
+
   await at("corrections");
   for (
     const [name, value] of [["device", device!], ["meter", "total"], ["pages", "7"], ["reason", "test prints"]] as const

@@ -11,6 +11,7 @@ import {
   columnNames,
   type FileForm,
   fileForms,
+  type SettingChanges,
 } from "../../billing/settings.ts";
 import type { Language } from "../../users/users.ts";
 import { checkedReason, type CommandContext, customerOption, deviceHelp, wholeNumber } from "./command_context.ts";
@@ -68,7 +69,7 @@ const all = (values: string[] | undefined) => values?.length === 1 && values[0] 
 async function wantedBy(
   options: SettingOptions,
   before: () => Promise<BillingSettings>,
-): Promise<Parameters<typeof changeBillingSettings>[2]> {
+): Promise<SettingChanges> {
   const { zone, meter, estimate, language, column, fields, decimals, mailDay, mailTo, mailAs, mail } = options;
   const isMail = mailDay !== undefined || mailTo !== undefined || mailAs !== undefined;
   const schedule = isMail ? (await before()).schedule : undefined;

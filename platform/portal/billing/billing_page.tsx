@@ -22,7 +22,10 @@ export async function billingPage(request: CustomerRequest): Promise<Response> {
     children: (
       <>
         <p>
-          <a href={`${rootOf(customer)}/corrections`}>{t("corrections")}</a>
+          <a href={`${rootOf(customer)}/corrections`}>{t("corrections")}</a>{" "}
+          {may(request, "manageBilling") && customer.sites === "all" && (
+            <a href={`${rootOf(customer)}/billing-settings`}>{t("billingSettings")}</a>
+          )}
         </p>
         <h2>{t("statements")}</h2>
         <Statements request={request} statements={statements} />
