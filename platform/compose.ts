@@ -125,6 +125,8 @@ async function startTelling(
   const { watchSilent } = await import("./interfaces/silent_watch.ts");
   built.use(startWebhooks(platform, options));
   built.use(watchSilent(platform));
+  const { startNotifications } = await import("./notifications/start_notifications.ts");
+  built.use(startNotifications(platform));
 }
 
 function placeOf({ port, origin, firstUser, frontPort }: Portal & { firstUser: string | undefined }) {

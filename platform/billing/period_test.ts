@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { UsageError } from "../../common/core/errors.ts";
-import { checkedZone, daysOfMonth, monthBefore, periodText, timeOf, timesOf } from "./period.ts";
+import { checkedZone } from "../../common/core/time_zone.ts";
+import { daysOfMonth, monthBefore, periodText, timeOf, timesOf } from "./period.ts";
 
 const iso = (period: { from: number; until: number }) => [
   new Date(period.from).toISOString(),

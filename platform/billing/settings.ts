@@ -1,9 +1,9 @@
 /** How a customer is billed: time zone, meters, forms of the files, and when they are mailed. */
 import { UsageError } from "../../common/core/errors.ts";
+import { checkedZone } from "../../common/core/time_zone.ts";
 import { type Base, changeTenant, readTenant, type TenantBy } from "../audit/use_case.ts";
 import type { Tenant } from "../store/store.ts";
 import { type Language, languages } from "../users/users.ts";
-import { checkedZone } from "./period.ts";
 
 export const fileForms = ["csv", "xlsx", "pdf", "json", "erp"] as const;
 export type FileForm = typeof fileForms[number];

@@ -118,7 +118,8 @@ async function takeDelivery(
   { now, busy }: { now: Date; busy: readonly string[] },
 ): Promise<Taken | undefined> {
   const at = now.getTime(), names = busy.map((_, i) => `:busy_${i}`);
-  const due = `state = 'waiting' AND next_at <= :now${
+  const paused = "webhook_id NOT IN (SELECT webhook_id FROM webhooks WHERE paused_at IS NOT NULL)";
+  const due = `state = 'waiting' AND next_at <= :now AND ${paused}${
     names.length === 0 ? "" : ` AND webhook_id NOT IN (${names.join(", ")})`
   }`;
   const parameters = { now: at, ...Object.fromEntries(busy.map((id, i) => [`busy_${i}`, id])) };
@@ -209,9 +210,17 @@ async function deliver(
   }
 }
 
-/** What was sent or given up a month ago. */
-async function forget(store: Store, now: number): Promise<void> {
-  await store.transaction((tx) =>
-    tx.run("DELETE FROM webhook_deliveries WHERE state <> 'waiting' AND created_at < :before", { before: now - keptMs })
-  );
+/** What was sent or given up a month ago; what a paused webhook was not told for three days is given up. */
+export async function forget(store: Store, now: number): Promise<void> {
+  await store.transaction(async (tx) => {
+    await tx.run("DELETE FROM webhook_deliveries WHERE state <> 'waiting' AND created_at < :before", {
+      before: now - keptMs,
+    });
+    await tx.run(
+      `UPDATE webhook_deliveries SET state = 'dead', failure = 'the webhook was paused for three days'
+       WHERE state = 'waiting' AND created_at < :before
+         AND webhook_id IN (SELECT webhook_id FROM webhooks WHERE paused_at IS NOT NULL)`,
+      { before: now - 72 * hour },
+    );
+  });
 }

@@ -23,6 +23,7 @@ export interface WebhookRow {
   old_secret: Uint8Array | null;
   old_secret_until: number | null;
   created_at: number;
+  paused_at: number | null;
 }
 
 export interface ListedWebhook {
@@ -33,6 +34,7 @@ export interface ListedWebhook {
   customerId: string | null;
   dealerId: string;
   createdAt: number;
+  pausedAt: number | null;
   waiting: number;
   dead: number;
 }
@@ -80,6 +82,9 @@ export function createWebhook(
     const events = checkedEvents(wish.events), url = checkedUrl(wish.url);
     const customer = wish.customer === undefined ? undefined : await customerOf(tx, wish.customer);
     const dealerId = customer?.dealer_id ?? (await dealerOf(tx, wish.dealer, at)).dealer_id;
+    if (wish.dealer !== undefined && (await dealerOf(tx, wish.dealer, at)).dealer_id !== dealerId) {
+      throw new UsageError(`Cannot find the customer "${wish.customer}"`);
+    }
     const counted = await tx.get<{ n: number }>("SELECT count(*) AS n FROM webhooks WHERE dealer_id = :dealer", {
       dealer: dealerId,
     });
@@ -127,21 +132,34 @@ function checkedUrl(text: string): string {
   throw new UsageError(`Cannot call "${text.slice(0, 200)}": ${fault}`, "such as https://hooks.example.com/opendca");
 }
 
-async function webhookOf(tx: Transaction, webhookId: string, dealerId?: string): Promise<WebhookRow> {
+/** A webhook; of this dealer, or of this customer alone. */
+interface One {
+  webhookId: string;
+  dealerId?: string | undefined;
+  customerId?: string | undefined;
+}
+
+async function webhookOf(tx: Transaction, { webhookId, dealerId, customerId }: One): Promise<WebhookRow> {
   const row = await tx.get<WebhookRow>("SELECT * FROM webhooks WHERE webhook_id = :id", { id: webhookId });
-  if (row !== undefined && (dealerId === undefined || row.dealer_id === dealerId)) return row;
-  throw new UsageError(`Cannot find the webhook "${webhookId}"`, "opendca-platform webhook list shows them");
+  const isTheirs = (dealerId === undefined || row?.dealer_id === dealerId) &&
+    (customerId === undefined || row?.of_customer === customerId);
+  if (row !== undefined && isTheirs) return row;
+  throw new UsageError(
+    `Cannot find the webhook "${webhookId.slice(0, 100)}"`,
+    "opendca-platform webhook list shows them",
+  );
 }
 
 export function listWebhooks(
   platform: Base,
   by: By,
-  { dealerId }: { dealerId?: string | undefined } = {},
+  { dealerId, customerId }: Partial<Omit<One, "webhookId">> = {},
 ): Promise<ListedWebhook[]> {
   return readPlatform(platform, by, async (tx) => {
     const rows = await tx.all<WebhookRow>(
-      "SELECT * FROM webhooks WHERE CAST(:dealer AS TEXT) IS NULL OR dealer_id = :dealer ORDER BY created_at, webhook_id",
-      { dealer: dealerId ?? null },
+      `SELECT * FROM webhooks WHERE (CAST(:dealer AS TEXT) IS NULL OR dealer_id = :dealer)
+         AND (CAST(:customer AS TEXT) IS NULL OR of_customer = :customer) ORDER BY created_at, webhook_id`,
+      { dealer: dealerId ?? null, customer: customerId ?? null },
     );
     const counts = await tx.all<{ webhook_id: string; state: string; n: number }>(
       "SELECT webhook_id, state, count(*) AS n FROM webhook_deliveries WHERE state <> 'sent' GROUP BY webhook_id, state",
@@ -156,21 +174,17 @@ export function listWebhooks(
       customerId: row.of_customer,
       dealerId: row.dealer_id,
       createdAt: row.created_at,
+      pausedAt: row.paused_at,
       waiting: countOf(row.webhook_id, "waiting"),
       dead: countOf(row.webhook_id, "dead"),
     }));
   });
 }
 
-interface One {
-  webhookId: string;
-  dealerId?: string | undefined;
-}
-
 /** With all that waits for it. Throws UsageError. */
-export function removeWebhook(platform: Base, by: By, { webhookId, dealerId }: One): Promise<void> {
+export function removeWebhook(platform: Base, by: By, of: One): Promise<void> {
   return changePlatform(platform, by, async (tx) => {
-    const row = await webhookOf(tx, webhookId, dealerId);
+    const row = await webhookOf(tx, of), { webhookId } = of;
     await tx.run("DELETE FROM webhook_deliveries WHERE webhook_id = :id", { id: webhookId });
     await tx.run("DELETE FROM webhooks WHERE webhook_id = :id", { id: webhookId });
     return {
@@ -181,14 +195,31 @@ export function removeWebhook(platform: Base, by: By, { webhookId, dealerId }: O
   });
 }
 
+/** While it is paused, what happens waits for it, for three days. Throws UsageError. */
+export function pauseWebhook(platform: Base, by: By, { isPaused, ...of }: One & { isPaused: boolean }): Promise<void> {
+  return changePlatform(platform, by, async (tx, at) => {
+    const row = await webhookOf(tx, of), { webhookId } = of;
+    await tx.run(
+      "UPDATE webhooks SET paused_at = CASE WHEN :paused = 1 THEN coalesce(paused_at, :at) END WHERE webhook_id = :id",
+      { id: webhookId, paused: isPaused ? 1 : 0, at: at.getTime() },
+    );
+    if (!isPaused) tx.notify(webhookChannel, "");
+    return {
+      answer: undefined,
+      customerId: row.of_customer,
+      audit: { action: isPaused ? "webhookPaused" : "webhookResumed", subject: webhookId, detail: {} },
+    };
+  });
+}
+
 /** The old secret signs as well for a day. Throws UsageError. */
 export function rotateWebhookSecret(
   platform: WebhookPlatform,
   by: By,
-  { webhookId, dealerId }: One,
+  of: One,
 ): Promise<{ webhookId: string; secret: string; oldUntil: Date }> {
   return changePlatform(platform, by, async (tx, at) => {
-    const row = await webhookOf(tx, webhookId, dealerId), secret = newSecretText();
+    const row = await webhookOf(tx, of), secret = newSecretText(), { webhookId } = of;
     const oldUntil = new Date(at.getTime() + rotationMs);
     await tx.run(
       "UPDATE webhooks SET old_secret = secret, old_secret_until = :until, secret = :secret WHERE webhook_id = :id",
@@ -207,9 +238,9 @@ export function rotateWebhookSecret(
 }
 
 /** Sends an event of the type `test`, whatever the webhook is for. Throws UsageError. */
-export function testWebhook(platform: Base, by: By, { webhookId, dealerId }: One): Promise<{ deliveryId: string }> {
+export function testWebhook(platform: Base, by: By, of: One): Promise<{ deliveryId: string }> {
   return changePlatform(platform, by, async (tx, now) => {
-    const row = await webhookOf(tx, webhookId, dealerId);
+    const row = await webhookOf(tx, of), { webhookId } = of;
     const some = row.of_customer === null
       ? await tx.get<{ customer_id: string }>(
         "SELECT customer_id FROM customers WHERE dealer_id = :dealer ORDER BY customer_id LIMIT 1",
@@ -246,10 +277,10 @@ export interface ListedDelivery {
 export function listDeliveries(
   platform: Base,
   by: By,
-  { webhookId, dealerId, state, limit = 100 }: One & { state?: string | undefined; limit?: number | undefined },
+  { state, limit = 100, ...of }: One & { state?: string | undefined; limit?: number | undefined },
 ): Promise<ListedDelivery[]> {
   return readPlatform(platform, by, async (tx) => {
-    await webhookOf(tx, webhookId, dealerId);
+    const { webhook_id: webhookId } = await webhookOf(tx, of);
     return await tx.all<ListedDelivery>(
       `SELECT * FROM webhook_deliveries WHERE webhook_id = :id AND (CAST(:state AS TEXT) IS NULL OR state = :state)
        ORDER BY created_at DESC, delivery_id LIMIT :limit`,
@@ -262,10 +293,10 @@ export function listDeliveries(
 export function resendDeliveries(
   platform: Base,
   by: By,
-  { webhookId, dealerId, deliveryId }: One & { deliveryId?: string | undefined },
+  { deliveryId, ...of }: One & { deliveryId?: string | undefined },
 ): Promise<number> {
   return changePlatform(platform, by, async (tx, at) => {
-    const row = await webhookOf(tx, webhookId, dealerId);
+    const row = await webhookOf(tx, of), { webhookId } = of;
     const resent = await tx.run(
       `UPDATE webhook_deliveries SET state = 'waiting', tries = 0, next_at = :now WHERE webhook_id = :id
          AND (CAST(:delivery AS TEXT) IS NULL AND state = 'dead' OR delivery_id = :delivery)`,

@@ -12,6 +12,10 @@ export interface Mail {
   recipient: string;
   subject: string;
   text: string;
+  /** The same as HTML. */
+  html?: string;
+  /** An address at which its recipient ends mails of this kind, by one request (RFC 8058). */
+  unsubscribe?: string;
   attachments?: readonly Attachment[];
 }
 
@@ -41,10 +45,11 @@ const waitsMs = [...firstWaitsMs, 72 * hour - firstWaitsMs.reduce((sum, ms) => s
 /** For one try; after it, another process may try. */
 export const tryMs = 5 * minute;
 
+/** Returns the id of the mail. */
 export async function queueMail(
   tx: Transaction,
   { mail, pepper, at }: { mail: Mail; pepper: Uint8Array; at: Date },
-): Promise<void> {
+): Promise<string> {
   const id = newId("mai");
   await tx.run(
     `INSERT INTO mails (mail_id, recipient, subject, body, state, created_at, next_at)
@@ -58,6 +63,7 @@ export async function queueMail(
     },
   );
   tx.notify(mailChannel, id);
+  return id;
 }
 
 /** The mail that has waited longest, for one try; undefined if none is due. */
@@ -84,22 +90,25 @@ export async function takeMail(
 }
 
 /* No text begins with it. */
-const withAttachments = "\u0000";
+const withParts = "\u0000";
 
-function bodyOf({ text, attachments = [] }: Mail): Uint8Array {
-  const body = attachments.length === 0 ? text : withAttachments + JSON.stringify({
+function bodyOf({ text, html, unsubscribe, attachments = [] }: Mail): Uint8Array {
+  const isText = html === undefined && unsubscribe === undefined && attachments.length === 0;
+  const body = isText ? text : withParts + JSON.stringify({
     text,
+    html,
+    unsubscribe,
     attachments: attachments.map((each) => ({ ...each, content: each.content.toBase64() })),
   });
   return new TextEncoder().encode(body);
 }
 
-function contentOf(body: Uint8Array): Pick<Mail, "text" | "attachments"> {
+function contentOf(body: Uint8Array): Omit<Mail, "recipient" | "subject"> {
   const text = new TextDecoder().decode(body);
-  if (!text.startsWith(withAttachments)) return { text };
+  if (!text.startsWith(withParts)) return { text };
   const mail = JSON.parse(text.slice(1));
   return {
-    text: mail.text,
+    ...mail,
     attachments: mail.attachments.map((each: Attachment & { content: string }) => ({
       ...each,
       content: Uint8Array.fromBase64(each.content),

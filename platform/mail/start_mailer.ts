@@ -5,7 +5,7 @@ import { messageOf } from "../../common/core/errors.ts";
 import { dial } from "../../common/host/dial.ts";
 import { mailChannel } from "../store/channels.ts";
 import type { Store } from "../store/store.ts";
-import { forgetMails, type Mail, noteFailed, noteSent, takeMail, tryMs } from "./mail_queue.ts";
+import { forgetMails, noteFailed, noteSent, takeMail, type TakenMail, tryMs } from "./mail_queue.ts";
 
 export interface MailOptions {
   host: string;
@@ -76,7 +76,7 @@ export function startMailer(platform: MailerPlatform, options: MailOptions): Asy
   };
 }
 
-function sender({ host, port, isImplicit, user, password, from, ca }: MailOptions): (mail: Mail) => Promise<void> {
+function sender({ host, port, isImplicit, user, password, from, ca }: MailOptions): (mail: TakenMail) => Promise<void> {
   const isLocal = /^(localhost|127(\.\d+){3}|::1|\[::1\])$/.test(host);
   const transport = nodemailer.createTransport({
     host,
@@ -102,19 +102,28 @@ function sender({ host, port, isImplicit, user, password, from, ca }: MailOption
     disableFileAccess: true,
     disableUrlAccess: true,
   });
-  return async ({ recipient, subject, text, attachments = [] }) => {
+  return async ({ mailId, recipient, subject, text, html, unsubscribe, attachments = [] }) => {
     // RFC 3834: no answers by out-of-office programs.
     await transport.sendMail({
       from,
       to: recipient,
       subject,
       text,
+      html,
+      // The same at each try, so that a mail that comes twice is known as one.
+      messageId: `<${mailId}@${from.split("@")[1]!}>`,
       attachments: attachments.map(({ name, mediaType, content }) => ({
         filename: name,
         contentType: mediaType,
         content: Buffer.from(content),
       })),
-      headers: { "Auto-Submitted": "auto-generated" },
+      headers: {
+        "Auto-Submitted": "auto-generated",
+        ...(unsubscribe === undefined ? {} : {
+          "List-Unsubscribe": `<${unsubscribe}>`,
+          "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+        }),
+      },
     });
   };
 }

@@ -6,6 +6,7 @@ import { access } from "./access_tables.ts";
 import { insight } from "./insight_tables.ts";
 import { counts, countTriggers } from "./count_tables.ts";
 import { interfaces } from "./interface_tables.ts";
+import { notifications } from "./notification_tables.ts";
 import { passkeys } from "./passkey_tables.ts";
 import { releases } from "./release_tables.ts";
 import { sso } from "./sso_tables.ts";
@@ -480,4 +481,5 @@ export const migrations: readonly Migration[] = [
   addresses,
   trust,
   lowerNames,
+  notifications,
 ];

@@ -14,6 +14,7 @@ export const permissions = {
   manageAgents: "make activation codes, configure and revoke agents",
   manageUpdates: "choose which agents are offered updates, and pin or hold them",
   manageCustomers: "make, rename and close customers and sites",
+  manageNotifications: "make rules of notifications, and webhooks",
   manageUsers: "invite and deactivate users, and give them roles",
   shareViews: "share saved views of lists with the other users",
   readAudit: "see and export the audit log",

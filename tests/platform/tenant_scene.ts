@@ -121,8 +121,23 @@ export async function customerWithEverything(platform: TestPlatform, name: strin
   await agent.tenant.run("INSERT INTO silent_told (customer_id, subject, at) VALUES (:customer, :subject, 0)", {
     subject: agent.agentId,
   });
+  await notified(agent);
   await billed(platform, agent, device!.device_id);
   return agent;
+}
+
+async function notified({ tenant, agentId }: TestAgent): Promise<void> {
+  await tenant.run("INSERT INTO notification_cursors (customer_id, number, at) VALUES (:customer, 0, 0)");
+  await tenant.run(
+    `INSERT INTO notification_told (customer_id, rule_id, subject, at) VALUES (:customer, 'rul-000000000000', 's', 0)`,
+  );
+  await tenant.run(
+    `INSERT INTO notification_items (customer_id, item_id, rule_id, at, event, kind, severity, alert_id, subject, device_id,
+       agent_id, description, detail, due_at, state)
+     VALUES (:customer, :id, 'rul-000000000000', :now, 'raised', 'agentSilent', 'critical', '', '', '', :agentId, '', '{}',
+       0, 'told')`,
+    { id: newId("nti"), now: Date.now(), agentId },
+  );
 }
 
 async function billed({ platform }: TestPlatform, { tenant, agentId }: TestAgent, device: string): Promise<void> {
@@ -200,6 +215,9 @@ export const ofNobody = [
   "kept_forms",
   "mails",
   "mqtt_brokers",
+  "notification_recipients",
+  "notification_rules",
+  "notifications",
   "own_roles",
   "portal",
   "provider_domains",

@@ -55,6 +55,11 @@ export const roleWords = {
     "Kunden und Standorte anlegen, umbenennen, schließen",
     "Creare, rinominare, chiudere clienti e sedi",
   ],
+  mayManageNotifications: [
+    "Make rules of notifications, and webhooks",
+    "Regeln für Benachrichtigungen und Webhooks anlegen",
+    "Creare regole di notifica e webhook",
+  ],
   mayManageUsers: [
     "Invite and deactivate users, give roles",
     "Benutzer einladen, deaktivieren, Rollen vergeben",
@@ -86,6 +91,7 @@ export const permissionWords = {
   manageAgents: "mayManageAgents",
   manageUpdates: "mayManageUpdates",
   manageCustomers: "mayManageCustomers",
+  manageNotifications: "mayManageNotifications",
   manageUsers: "mayManageUsers",
   shareViews: "mayShareViews",
   readAudit: "mayReadAudit",

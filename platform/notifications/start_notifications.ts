@@ -1,0 +1,80 @@
+/** Looks at what has happened and sends what is due; several processes may do so at the same time. */
+import { messageOf } from "../../common/core/errors.ts";
+import { alertChannel } from "../alerts/alert_events.ts";
+import type { Store } from "../store/store.ts";
+import { collect } from "./collect.ts";
+import { type NotificationPlatform, sendDue } from "./send.ts";
+
+const lookMs = 30_000, slowLooks = 20, dayMs = 86_400_000;
+const keptMs = 30 * dayMs;
+/** Changes of alerts come in bursts: they are looked at together. */
+const pauseMs = 1000;
+
+/** Until disposed of, which waits for a look in progress. */
+export function startNotifications(platform: NotificationPlatform): AsyncDisposable {
+  const { store, log } = platform;
+  let running: Promise<void> | undefined, soon: ReturnType<typeof setTimeout> | undefined, looks = 0;
+  let isStopped = false;
+  const look = () => {
+    if (isStopped) return;
+    running ??= lookOnce(platform, { isSlow: looks++ % slowLooks === 0 })
+      .catch((error) => log("storeBusy", { message: messageOf(error) }))
+      .finally(() => running = undefined);
+  };
+  const stopListening = store.listen(alertChannel, () => {
+    soon ??= setTimeout(() => {
+      soon = undefined;
+      look();
+    }, pauseMs);
+  });
+  const timer = setInterval(look, lookMs);
+  return {
+    async [Symbol.asyncDispose]() {
+      isStopped = true;
+      stopListening();
+      clearInterval(timer);
+      clearTimeout(soon);
+      await running;
+    },
+  };
+}
+
+/** One look. `isSlow`: also at supplies and updates. Returns how many notifications were queued. */
+export async function lookAtNotifications(
+  platform: NotificationPlatform,
+  { isSlow }: { isSlow: boolean },
+): Promise<number> {
+  const { store, clock } = platform;
+  for (const { customer_id } of await customersToLookAt(store, isSlow)) {
+    await store.transaction((tx) => collect(tx.tenant(customer_id), { now: clock.now().getTime(), isSlow }));
+  }
+  const sent = await sendDue(platform);
+  if (isSlow) await forget(store, clock.now().getTime());
+  return sent;
+}
+
+async function lookOnce(platform: NotificationPlatform, how: { isSlow: boolean }): Promise<void> {
+  const sent = await lookAtNotifications(platform, how);
+  if (sent > 0) platform.log("notificationsQueued", { count: sent });
+}
+
+/** Those with a rule that is not paused and, unless all is looked at, with news. */
+function customersToLookAt(store: Store, isSlow: boolean): Promise<{ customer_id: string }[]> {
+  const news = `AND EXISTS (SELECT 1 FROM alert_events e WHERE e.customer_id = c.customer_id AND e.number >
+    coalesce((SELECT k.number FROM notification_cursors k WHERE k.customer_id = c.customer_id), 0))`;
+  return store.transaction((tx) =>
+    tx.all(
+      `SELECT c.customer_id FROM customers c WHERE c.closed_at IS NULL AND EXISTS
+         (SELECT 1 FROM notification_rules n WHERE n.dealer_id = c.dealer_id AND n.paused_at IS NULL
+            AND (n.of_customer IS NULL OR n.of_customer = c.customer_id)) ${isSlow ? "" : news}
+       ORDER BY c.customer_id`,
+    ), { readOnly: true });
+}
+
+/** What was told or dropped a month ago, and what has waited so long that it is of no use. */
+async function forget(store: Store, now: number): Promise<void> {
+  await store.transaction(async (tx) => {
+    await tx.run("DELETE FROM notification_items WHERE at < :before", { before: now - keptMs });
+    await tx.run("DELETE FROM notifications WHERE at < :before", { before: now - keptMs });
+  });
+}
