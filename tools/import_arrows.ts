@@ -333,6 +333,7 @@ export const allowed: Record<string, string[]> = {
     "platform/alerts",
     "platform/portal/words",
     "platform/portal/page",
+    "platform/access",
     "platform/users",
   ],
   "platform/portal/tasks": [

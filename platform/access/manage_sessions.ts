@@ -158,6 +158,19 @@ export function listSessions(
   });
 }
 
+/** Sessions of a device that wait or are open, newest first. */
+export function liveSessionsOfDevice(
+  platform: Platform,
+  by: TenantBy,
+  { deviceId }: { deviceId: string },
+): Promise<ShownSession[]> {
+  return readTenant(platform, by, async (tenant) => {
+    const at = platform.clock.now();
+    const rows = await sessionRows(tenant, { live: { deviceId, at } });
+    return rows.map((row) => shownSession(row, at)).filter(({ state }) => state === "waiting" || state === "open");
+  });
+}
+
 /** Throws UsageError if the customer has no such session. */
 export function showSession(
   platform: Platform,

@@ -81,6 +81,8 @@ const shownState = `CASE
 
 export interface RowFilters {
   agentId?: string | undefined;
+  /** Only those of one device that have not ended at this time. */
+  live?: { deviceId: string; at: Date } | undefined;
   /** As it is shown at this time. */
   state?: { is: string; at: Date } | undefined;
   /** Only sessions that were asked for since then. */
@@ -90,7 +92,7 @@ export interface RowFilters {
 /** Newest first. */
 export function sessionRows(
   tenant: Tenant,
-  { agentId, state, since, ...page }: RowFilters & Page = {},
+  { agentId, live, state, since, ...page }: RowFilters & Page = {},
 ): Promise<ListedSession[]> {
   const conditions: string[] = [], parameters: Parameters = pageParameters(page);
   const add = (condition: string, values: Parameters) => {
@@ -98,6 +100,10 @@ export function sessionRows(
     Object.assign(parameters, values);
   };
   if (agentId !== undefined) add("s.agent_id = :agent_id", { agent_id: agentId });
+  if (live !== undefined) {
+    const parameters = { device_id: live.deviceId, live_at: live.at.getTime() };
+    add("s.state <> 'closed' AND s.device_id = :device_id AND s.ends_at > :live_at", parameters);
+  }
   if (state !== undefined) add(`${shownState} = :state`, { state: state.is, at: state.at.getTime() });
   if (since !== undefined) add("s.created_at >= :since", { since: since.getTime() });
   return tenant.all(

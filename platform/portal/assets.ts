@@ -5,6 +5,7 @@ import uplotCss from "uplot/dist/uPlot.min.css" with { type: "text" };
 import uplot from "uplot/dist/uPlot.iife.min.js" with { type: "text" };
 import passkey from "./scripts/passkey.js" with { type: "text" };
 import copy from "./scripts/copy.js" with { type: "text" };
+import leadOn from "./scripts/lead_on.js" with { type: "text" };
 import countdown from "./scripts/countdown.js" with { type: "text" };
 import charts from "./scripts/charts.js" with { type: "text" };
 import css from "./portal.css" with { type: "text" };
@@ -23,6 +24,7 @@ export const assets: { path: string; type: string; body: string }[] = [
   { path: "/htmx-sse.js", type: script, body: htmxSse },
   { path: "/passkey.js", type: script, body: passkey },
   { path: "/copy.js", type: script, body: copy },
+  { path: "/lead_on.js", type: script, body: leadOn },
   { path: "/countdown.js", type: script, body: countdown },
   { path: "/charts.js", type: script, body: charts },
   { path: "/uplot.js", type: script, body: uplot },

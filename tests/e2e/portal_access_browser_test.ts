@@ -65,7 +65,6 @@ function isKnown({ store }: OpenPlatform): Promise<boolean> {
   return store.transaction(async (tx) => (await tx.all("SELECT 1 FROM devices")).length === 1);
 }
 
-const path = (page: Page) => new URL(page.url()).pathname;
 const text = (page: Page) => page.$eval("main", (main) => main.textContent!);
 
 async function firstStart(page: Page, link: string): Promise<void> {
@@ -94,8 +93,8 @@ async function press(page: Page, form: string): Promise<void> {
   await page.keyboard.press("Enter");
 }
 
-async function newTab(browser: Browser, host: string): Promise<Page> {
-  const target = await browser.waitForTarget((target) => URL.parse(target.url())?.host.endsWith(host) === true);
+async function newTab(browser: Browser, isWanted: (url: URL) => boolean): Promise<Page> {
+  const target = await browser.waitForTarget((target) => isWanted(URL.parse(target.url()) ?? new URL("about:blank")));
   return (await target.page())!;
 }
 
@@ -115,31 +114,42 @@ peerTest("in Chromium, the portal opens a printer's page once it is approved on 
     await page.focus("main td a[href*='/devices/']");
     await pressEnter(page);
     await page.evaluate(`document.querySelector("#port").value = "${printerPort}"`);
+    // One press: the page of the session comes in a tab of its own, and the device's page shows it as well.
     await page.focus("form[action$='/open'] button");
-    await pressEnter(page);
-    assert.match(path(page), /\/sessions\/ses-\w+$/);
+    await page.keyboard.press("Enter");
+    const tab = await newTab(browser, ({ pathname }) => /\/sessions\/ses-\w+$/.test(pathname));
+    await untilSays(tab, /an administrator on site must approve it/);
+    await check(tab, "session-waits");
+    // A page that nobody sees does not look for changes.
+    await page.bringToFront();
     await untilSays(page, /an administrator on site must approve it/);
-    await check(page, "session-waits");
+    await check(page, "device-session-waits");
     assert.equal(printer.webRequests(address).length, 0);
+    await tab.bringToFront();
 
     const { code, err } = await scene.opendca("sessions", "approve", "--for", "1h", "--device", address);
     assert.equal(code, 0, err);
-    await untilSays(page, /open(?!s)/);
-    await press(page, "form[action$='/link']");
-    const tab = await newTab(browser, `access.test.localhost:${server.webPort}`);
+    // Nobody presses anything: the tab goes on to the printer's page.
     await until(
       "the printer's page is shown",
       async () => /ZZ127/.test(await tab.evaluate("document.body?.innerText ?? ''").catch(() => "") as string),
       60_000,
     );
+    assert.equal(new URL(tab.url()).host.endsWith(`access.test.localhost:${server.webPort}`), true);
     assert.equal(await tab.evaluate("document.cookie"), "");
-    await page.reload();
-    await untilSays(page, /Requests[\s\S]*GET[\s\S]*200/);
-    await check(page, "session-open");
+    await page.bringToFront();
+    await untilSays(page, /Web access[\s\S]*open(?!s)/);
+    const session = await page.$eval("#live a[href*='/sessions/']", (link) => link.getAttribute("href")!);
+    const own = await newPage(browser);
+    await own.goto(`${origin}${session}`);
+    await untilSays(own, /Requests[\s\S]*GET[\s\S]*200/);
+    await check(own, "session-open");
 
-    await press(page, "form[action$='/end']");
-    await untilSays(page, /closed/);
-    await check(page, "session-closed");
+    await page.bringToFront();
+    await press(page, "#live form[action$='/end']");
+    await own.bringToFront();
+    await untilSays(own, /closed/);
+    await check(own, "session-closed");
     await tab.reload();
     assert.doesNotMatch(await tab.evaluate("document.body.innerText") as string, /ZZ127/);
     await until("the agent knows", async () => (await scene.opendca("sessions")).out.includes("ses-") === false);

@@ -11,9 +11,11 @@ import { AlertTable } from "./alerts_page.tsx";
 import { chartScripts, chartStyles, DeviceCharts, rangeOf } from "./device_charts.tsx";
 import { SuppliesPicture, SuppliesTable } from "./device_supplies.tsx";
 import { WhyNumber } from "./device_why.tsx";
+import { DeviceSessions } from "./device_sessions.tsx";
 import { DeviceEvents } from "./device_events.tsx";
 import { modelOf, shownLevel } from "./shown.ts";
 import { Table } from "../page/layout.tsx";
+import { liveScripts } from "../page/live.tsx";
 import type { CustomerRequest, Route } from "../page/route.ts";
 
 /** Undefined if the customer has none of this id at a site that the viewer may see. */
@@ -45,7 +47,7 @@ async function devicePage(request: CustomerRequest): Promise<Response> {
   return await customerPage(request, {
     title: modelOf(row) ?? row.address,
     tab: "devices",
-    scripts: chartScripts,
+    scripts: [...chartScripts, ...liveScripts, "/countdown.js"],
     styles: chartStyles,
     children: (
       <>
@@ -59,6 +61,7 @@ async function devicePage(request: CustomerRequest): Promise<Response> {
           ))}
         </dl>
         <DeviceActions request={request} id={row.device_id} />
+        {await DeviceSessions({ request, deviceId: row.device_id })}
         <h2>{t("supplies")}</h2>
         <SuppliesPicture request={request} supplies={view.supplies?.values ?? []} trays={view.trays?.values ?? []} />
         <SuppliesTable
@@ -162,7 +165,7 @@ function DeviceActions({ request, id }: { request: CustomerRequest; id: string }
         </>
       )}
       {may(request, "openWebAccess") && (
-        <form class="filters" method="post" action={`${root}/open`}>
+        <form class="filters" method="post" action={`${root}/open`} target="_blank">
           <button type="submit">{t("openPage")}</button>
           <label class="check" for="port">{t("port")}</label>
           <input id="port" name="port" type="text" value="80" inputmode="numeric" />

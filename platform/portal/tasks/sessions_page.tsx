@@ -12,6 +12,7 @@ import {
 } from "../../access/manage_sessions.ts";
 import { createLink, listRequests } from "../../access/web_sessions.ts";
 import { maybeDevice } from "../fleet/device_page.tsx";
+import { SessionEnd, sessionState } from "../fleet/device_sessions.tsx";
 import { customerPage, rootOf } from "../page/customer_page.tsx";
 import { field } from "../page/form.ts";
 import { Facts, pageNumber, pageOf, Pager, pageSize, Table } from "../page/layout.tsx";
@@ -33,7 +34,7 @@ export async function openPage(request: CustomerRequest): Promise<Response> {
     scheme: (await field(c, "https")) === "1" || wanted === 443 ? "https" : "http",
     lastsMs: longestSessionMs,
   });
-  return c.redirect(`/customers/${customer.customerId}/sessions/${sessionId}`, 303);
+  return c.redirect(`${rootOf(customer)}/sessions/${sessionId}?lead=1`, 303);
 }
 
 /** Sessions of devices that the viewer may see. */
@@ -59,14 +60,14 @@ export async function sessionPage(request: CustomerRequest): Promise<Response> {
   return await customerPage(request, {
     title: t("webAccess"),
     tab: "sessions",
-    scripts: [...liveScripts, "/countdown.js"],
+    scripts: [...liveScripts, "/countdown.js", "/lead_on.js"],
     refreshSeconds: isLive(session) ? refreshSeconds : undefined,
     children: (
       <Live
         request={request}
         part="sessions"
         everySeconds={isLive(session) ? 5 : undefined}
-        said={`${t("webAccess")}: ${stateOf(request, session)}`}
+        said={`${t("webAccess")}: ${sessionState(request, session)}`}
       >
         <SessionFacts request={request} session={session} />
         {session.state === "waiting" && session.step === "waiting" && (
@@ -84,30 +85,20 @@ export async function sessionPage(request: CustomerRequest): Promise<Response> {
   });
 }
 
-function stateOf({ t }: CustomerRequest, { state, step }: ShownSession): string {
-  return t(`session_${state}`) + (step === undefined ? "" : `: ${t(`step_${stepOf(step)}`)}`);
-}
-
 function SessionFacts({ request, session }: { request: CustomerRequest; session: ShownSession }) {
-  const { t, formats, platform, customer } = request;
+  const { t, customer } = request;
   const device = <a href={`${rootOf(customer)}/devices/${session.device_id}`}>{`${session.address}:${session.port}`}
   </a>;
   return (
     <Facts
       rows={[
-        [t("state"), stateOf(request, session)],
+        [t("state"), sessionState(request, session)],
         [t("address"), device],
         [t("who"), session.opened_by],
         ...(session.approvedBy === undefined ? [] : [[t("approvedBy"), shown(session.approvedBy)] as const]),
         [
           t("until"),
-          <>
-            <span data-now={String(platform.clock.now().getTime())}>{formats.time(session.ends_at)}</span>
-            {isLive(session) && (
-              <span class="countdown" data-until={String(session.ends_at)} aria-hidden="true" hx-morph-skip-children>
-              </span>
-            )}
-          </>,
+          <SessionEnd request={request} session={session} />,
         ],
         ...(session.reason === null ? [] : [[t("note"), shown(session.reason)] as const]),
       ]}
@@ -144,7 +135,12 @@ function SessionForms({ request, session }: { request: CustomerRequest; session:
   return (
     <div class="filters">
       {session.opened_by === `user:${viewer.email}` && (
-        <form method="post" action={`${root}/link`} target="_blank">
+        <form
+          method="post"
+          action={`${root}/link`}
+          target="_blank"
+          data-lead={session.state === "open" ? "" : undefined}
+        >
           <button id="open-page" type="submit">{t("openPage")}</button>
         </form>
       )}
@@ -177,10 +173,6 @@ function RequestLog({ request: { t, formats }, rows }: {
 
 function shown(text: string): string {
   return safeText(markInvisible(text), 300);
-}
-
-function stepOf(step: string): "checking" | "waiting" | "opening" {
-  return step === "checking" || step === "waiting" ? step : "opening";
 }
 
 export async function sessionsPage(request: CustomerRequest): Promise<Response> {
