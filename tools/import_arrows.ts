@@ -227,10 +227,12 @@ export const allowed: Record<string, string[]> = {
     "platform/customers",
     "platform/users",
   ],
+  "platform/pdf": [],
   "platform/billing": [
     "common/core",
     "common/protocol",
     "common/reading",
+    "platform/pdf",
     "platform/store",
     "platform/audit",
     "platform/mail",
@@ -266,6 +268,7 @@ export const allowed: Record<string, string[]> = {
   "platform/trust": [
     "common/core",
     "proto",
+    "platform/pdf",
     "platform/store",
     "platform/audit",
     "platform/customers",

@@ -41,7 +41,7 @@ export async function exportStatement(
     erp: () => encoded(erpTexts(record.head, rows())),
     json: () => encoded(jsonTexts(platform, by, record)),
     xlsx: () => fromModule(async () => (await import("./statement_xlsx.ts")).xlsxParts(record, settings, rows())),
-    pdf: () => fromModule(async () => (await import("./statement_pdf.ts")).pdfParts(record, settings, rows())),
+    pdf: () => fromModule(async () => (await import("./statement_pdf.ts")).statementPdf(record, settings, rows())),
   }[form];
   const ending = form === "erp" ? "erp.csv" : form;
   return {

@@ -1,17 +1,7 @@
-/** A statement as PDF, with fonts of its own. */
-import { Buffer } from "node:buffer";
-// @ts-types="./pdfmake_modules.d.ts"
-import pdfPrinter from "pdfmake/js/Printer.js";
-// @ts-types="./pdfmake_modules.d.ts"
-import urlResolver from "pdfmake/js/URLResolver.js";
-// @ts-types="./pdfmake_modules.d.ts"
-import files from "pdfmake/js/virtual-fs.js";
-// @ts-types="./pdfmake_fonts.d.ts"
-import fonts from "pdfmake/build/vfs_fonts.js";
-/* Of the parts that are used here: the types of the library bring those of browsers with them. */
-type TableCell = string | { [name: string]: unknown };
+/** A statement as PDF. */
 import { UsageError } from "../../common/core/errors.ts";
 import { safeText } from "../../common/core/safe_text.ts";
+import { type PdfCell, pdfLocales, pdfParts, printable } from "../pdf/pdf_document.ts";
 import type { Language } from "../users/users.ts";
 import { cellOf, headingOf, titleOf } from "./columns.ts";
 import { periodText } from "./period.ts";
@@ -23,7 +13,7 @@ const mostRows = 20_000;
 
 const columns = ["site", "model", "serial", "meter", "firstAt", "first", "lastAt", "last", "billed"] as const;
 const numeric: readonly ColumnName[] = ["first", "last", "billed"];
-const locales = { en: "en-GB", de: "de-DE", it: "it-IT" } as const;
+const shown = (text: string, maxLength?: number) => printable(safeText(text, maxLength));
 
 const words = {
   total: ["Total", "Summe", "Totale"],
@@ -32,7 +22,7 @@ const words = {
 } as const;
 const wordOf = (name: keyof typeof words, language: Language) => words[name][["en", "de", "it"].indexOf(language)]!;
 
-export async function* pdfParts(
+export async function* statementPdf(
   record: StatementRecord,
   { language }: BillingSettings,
   rows: AsyncIterable<StatementRow>,
@@ -43,49 +33,35 @@ export async function* pdfParts(
       "a statement of one site has fewer; xlsx and csv have no such limit",
     );
   }
-  for (const [name, base64] of Object.entries(fonts)) {
-    files.default.writeFileSync(name, Buffer.from(base64, "base64"));
-  }
-  const roboto = {
-    normal: "Roboto-Regular.ttf",
-    bold: "Roboto-Medium.ttf",
-    italics: "Roboto-Italic.ttf",
-    bolditalics: "Roboto-MediumItalic.ttf",
-  };
-  const resolver = new urlResolver.default(files.default);
-  const printer = new pdfPrinter.default({ Roboto: roboto }, files.default, resolver, () => false);
-  const definition = definitionOf(record, language, await Array.fromAsync(rows));
-  const document = await printer.createPdfKitDocument(definition);
-  document.end();
-  for await (const part of document as AsyncIterable<Uint8Array>) yield new Uint8Array(part);
+  yield* pdfParts(definitionOf(record, language, await Array.fromAsync(rows)));
 }
 
 function definitionOf(
   { number, head, hash, madeAt }: StatementRecord,
   language: Language,
   rows: readonly StatementRow[],
-): object {
-  const { zone } = head.period, locale = locales[language];
+): Record<string, unknown> {
+  const { zone } = head.period, locale = pdfLocales[language];
   const title = titleOf(number, language), format = new Intl.NumberFormat(locale);
   const at = new Intl.DateTimeFormat(locale, { dateStyle: "long", timeStyle: "short", timeZone: zone }).format(madeAt);
   const made = wordOf("made", language).replace("{at}", at).replace("{by}", head.madeBy);
-  const body: TableCell[][] = [columns.map((column) => ({ text: headingOf(column, language), bold: true }))];
+  const body: PdfCell[][] = [columns.map((column) => ({ text: headingOf(column, language), bold: true }))];
   for (const row of rows) {
-    body.push(columns.map((column): TableCell => {
+    body.push(columns.map((column): PdfCell => {
       const cell = cellOf(row, column, zone);
-      if (typeof cell !== "number") return { text: safeText(cell ?? "") };
+      if (typeof cell !== "number") return { text: shown(cell ?? "") };
       return { text: format.format(cell), alignment: numeric.includes(column) ? "right" : "left" };
     }));
     if (row.notes.length === 0) continue;
     const note = {
-      text: safeText(row.notes.join(" "), 2000),
+      text: shown(row.notes.join(" "), 2000),
       colSpan: columns.length,
       color: "#555555",
       italics: true,
     };
     body.push([note, ...columns.slice(1).map(() => "")]);
   }
-  const totals = [...totalsOf(rows)].map(([meter, pages]) => `${safeText(meter)}: ${format.format(pages)}`);
+  const totals = [...totalsOf(rows)].map(([meter, pages]) => `${shown(meter)}: ${format.format(pages)}`);
   return {
     info: { title, author: "OpenDCA", subject: `SHA-256 ${hash}`, creationDate: new Date(madeAt) },
     language: locale,
@@ -102,7 +78,7 @@ function definitionOf(
     content: [
       { text: title, fontSize: 16, bold: true },
       {
-        text: [head.customer.name, head.site?.name].filter((text) => text !== undefined).map((text) => safeText(text))
+        text: [head.customer.name, head.site?.name].filter((text) => text !== undefined).map((text) => shown(text))
           .join(", "),
         fontSize: 11,
       },

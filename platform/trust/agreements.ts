@@ -5,7 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { UsageError } from "../../common/core/errors.ts";
-import { appendAudit } from "../audit/audit_log.ts";
+import { appendAudit, noDigest } from "../audit/audit_log.ts";
 import { type Base, type By, changePlatform, readPlatform } from "../audit/use_case.ts";
 import { newId } from "../store/new_id.ts";
 import type { Transaction } from "../store/store.ts";
@@ -255,6 +255,45 @@ export function listSignatures(platform: Base, by: By, party?: Party): Promise<S
     ));
 }
 
+export interface KeptEvidence {
+  signature: Signature;
+  evidence: Evidence;
+  /** Its entry of the audit log, and the digest of the entry before. */
+  log: { entry: number; previous: string; digest: string };
+}
+
+/** Of a party: also what its dealer has signed for all its customers; of any without one. Throws UsageError. */
+export function readEvidence(
+  platform: Base,
+  by: By,
+  { signatureId, party }: { signatureId: string; party?: Party | undefined },
+): Promise<KeptEvidence> {
+  return readPlatform(platform, by, async (tx) => {
+    const signature = await tx.get<Signature>("SELECT * FROM agreement_signatures WHERE signature_id = :id", {
+      id: signatureId,
+    });
+    const isOpen = signature !== undefined && (party === undefined ||
+      (signature.dealer_id === party.dealerId &&
+        (party.customerId === undefined || ["", party.customerId].includes(signature.of_customer))));
+    if (!isOpen) throw new UsageError("Cannot find this signature");
+    const entry = await tx.get<{ entry: number; digest: string }>(
+      "SELECT entry, digest FROM audit_log WHERE action = 'agreementSigned' AND subject = :id",
+      { id: signatureId },
+    );
+    if (entry === undefined) {
+      throw new UsageError(
+        `Cannot show the evidence of ${signatureId} as the audit log has no entry of it`,
+        "opendca-platform audit verify says whether the log is whole",
+      );
+    }
+    const previous = await tx.get<{ digest: string }>("SELECT digest FROM audit_log WHERE entry = :entry", {
+      entry: entry.entry - 1,
+    });
+    const log = { ...entry, previous: previous?.digest ?? noDigest };
+    return { signature, evidence: JSON.parse(signature.evidence), log };
+  });
+}
+
 export type EvidenceVerdict =
   | { kind: "valid"; evidence: Evidence; entry: number; digest: string }
   | { kind: "invalid"; reason: string };
@@ -267,6 +306,9 @@ export function verifyEvidence(platform: Base, by: By, json: string): Promise<Ev
   const invalid = (reason: string): EvidenceVerdict => ({ kind: "invalid", reason });
   return readPlatform(platform, by, async (tx) => {
     let evidence: Evidence;
+    if (json.startsWith("%PDF-")) {
+      return invalid("it is a PDF, and the JSON that is attached to it is what was signed: pdfdetach -saveall FILE");
+    }
     try {
       evidence = JSON.parse(json);
     } catch {

@@ -46,7 +46,11 @@ Deno.test("a dealer signs the agreement on its page, and reads the document behi
   const evidence = JSON.parse((await eva.get(`/trust/signatures/${signature}`)).body);
   assert.equal(evidence.signer.email, "eva@partner.example");
   assert.match(evidence.source, /^127\./);
+  const pdf = await eva.get(`/trust/signatures/${signature}/pdf`);
+  assert.equal(pdf.headers["content-disposition"], `attachment; filename="${signature}.pdf"`);
+  assert.match(pdf.body, /^%PDF-/);
   const other = await scene.signedIn("max@foreign.example", { dealer: "Foreign" });
+  assert.equal((await other.get(`/trust/signatures/${signature}/pdf`)).status, 422);
   assert.equal((await other.get(`/trust/signatures/${signature}`)).status, 422);
   assert.equal((await other.get(`/trust/documents/${id}`)).status, 422);
   const viewer = await scene.signedIn("vera@acme.example", { grants: [{ role: "viewer" }], customer: "Acme" });

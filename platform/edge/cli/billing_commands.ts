@@ -1,10 +1,7 @@
 /** `billing meters|make|list|show|export`: what is billed, and statements of it. */
 import type { Command } from "commander";
-import { messageOf, UnavailableError, UsageError } from "../../../common/core/errors.ts";
-import { maybeWriteFault } from "../../../common/core/write_fault.ts";
-import { openReplacement } from "../../../common/host/disk.ts";
-import { writeAllSync } from "../../../common/host/own_file.ts";
-import { type ExportPlatform, exportStatement, type StatementFile } from "../../billing/export_statement.ts";
+import { UsageError } from "../../../common/core/errors.ts";
+import { type ExportPlatform, exportStatement } from "../../billing/export_statement.ts";
 import { exportMeters } from "../../billing/export_meters.ts";
 import { makeStatement, previewStatement, type StatementWanted } from "../../billing/make_statement.ts";
 import { localTime } from "../../billing/columns.ts";
@@ -16,6 +13,7 @@ import type { TenantBy } from "../../audit/use_case.ts";
 import { addBillingSettingCommands } from "./billing_setting_commands.ts";
 import { type CommandContext, customerOption, wholeNumber } from "./command_context.ts";
 import { renderTable, type Screen, timeText } from "./table.ts";
+import { writeParts } from "./write_parts.ts";
 
 interface PeriodOptions {
   period?: string;
@@ -181,7 +179,7 @@ async function exportFile(
     if (output === undefined) {
       return { json: null, text: "", ...await printed(context, platform, by, { number, form }) };
     }
-    const bytes = await writeFile(output, await exportStatement(platform, by, { number, form }));
+    const bytes = await writeParts(output, (await exportStatement(platform, by, { number, form })).parts);
     return { json: { file: output, bytes }, text: `${output} has statement ${number}: ${bytes} bytes\n` };
   });
 }
@@ -197,32 +195,6 @@ async function printed(
     await host.stdout(decoder.decode(part, { stream: true }));
   }
   return { silent: true };
-}
-
-/** Throws UnavailableError; a file that is there already stays until the new one is complete. */
-async function writeFile(path: string, { parts }: Pick<StatementFile, "parts">): Promise<number> {
-  let bytes = 0;
-  try {
-    const next = openReplacement(path, { mode: 0o644 });
-    try {
-      for await (const part of parts) {
-        writeAllSync(next.file, part);
-        bytes += part.length;
-      }
-    } catch (error) {
-      next.discard();
-      throw error;
-    }
-    next.commit();
-  } catch (error) {
-    if (error instanceof UsageError || error instanceof UnavailableError) throw error;
-    const fault = maybeWriteFault(error);
-    if (fault === undefined) throw error;
-    throw new UnavailableError(`Cannot write "${path}" as ${fault.what ?? messageOf(error)}`, fault.hint, 0, {
-      cause: error,
-    });
-  }
-  return bytes;
 }
 
 function formOption(text: string): FileForm {
@@ -244,7 +216,7 @@ function addReadingsExport(billing: Command, context: CommandContext): void {
       context.runForCustomer(command, async (platform, by) => {
         const { zone } = await billingSettings(platform, by);
         const period = timesOf({ fromDay: from, toDay: to }, zone);
-        const bytes = await writeFile(output, { parts: exportMeters(platform, by, period) });
+        const bytes = await writeParts(output, exportMeters(platform, by, period));
         return { json: { file: output, bytes }, text: `${output} has the readings: ${bytes} bytes\n` };
       })
     );

@@ -22,6 +22,7 @@ const examples: Record<string, string[]> = {
     "agreement publish nda 2026-1 nda-de.txt --language de",
   ],
   "agreement list": ["agreement list"],
+  "agreement evidence": ["agreement evidence agr-7k4mq2zd9xta --output signed.pdf"],
   "agreement verify": ["agreement verify agr-7k4mq2zd9xta.json"],
   "data export": ["data export --of-customer Acme acme.jsonl", "data export --user eva@example.com eva.jsonl"],
   "data erase": ['data erase --of-customer Acme --confirm Acme --reason "the contract ended"'],

@@ -3,7 +3,9 @@ import type { Command } from "commander";
 import { messageOf, UnavailableError, UsageError } from "../../../common/core/errors.ts";
 import { createOwnFile, writeAllSync } from "../../../common/host/own_file.ts";
 import { fileBytes, maybeKind } from "../../../common/host/file_bytes.ts";
-import { findUser, languages } from "../../users/users.ts";
+import type { OpenPlatform } from "../../agents/platform.ts";
+import type { By } from "../../audit/use_case.ts";
+import { findUser, type Language, languages } from "../../users/users.ts";
 import {
   type AgreementKind,
   agreementKinds,
@@ -11,6 +13,7 @@ import {
   listSignatures,
   listTexts,
   publishText,
+  readEvidence,
   verifyEvidence,
 } from "../../trust/agreements.ts";
 import { addDocument, type DocumentKind, documentKinds, listDocuments, removeDocument } from "../../trust/documents.ts";
@@ -19,6 +22,7 @@ import { exportCustomer, exportPerson } from "../../trust/export_data.ts";
 import { checkedRegion, moveRegion, readRegion } from "../../trust/region.ts";
 import { type Answer, checkedName, checkedReason, type CommandContext } from "./command_context.ts";
 import { minuteText, renderTable } from "./table.ts";
+import { writeParts } from "./write_parts.ts";
 
 export function addTrustCommands(program: Command, context: CommandContext): void {
   addRegion(program, context);
@@ -152,6 +156,15 @@ function addAgreements(program: Command, context: CommandContext): void {
       };
     })
   );
+  agreement.command("evidence <signature>").description("who signed what, when and from where, as a file")
+    .option("--as <form>", "pdf to read, with the json attached; json for verify", oneOf("--as", evidenceForms), "pdf")
+    .option("--language <language>", `of the pdf: ${languages.join(", ")}`, oneOf("--language", languages), "en")
+    .option("--output <file>", "write this file (default: standard output, for json)")
+    .action((
+      signatureId: string,
+      options: { as: (typeof evidenceForms)[number]; language: Language; output?: string },
+      command: Command,
+    ) => context.run(command, (platform, by) => evidenceAnswer(context, platform, by, { signatureId, ...options })));
   agreement.command("verify <file>").description("whether a file of evidence is what was signed; - is standard input")
     .action((file: string, _, command: Command) =>
       context.run(command, async (platform, by) => {
@@ -165,6 +178,34 @@ function addAgreements(program: Command, context: CommandContext): void {
         };
       })
     );
+}
+
+const evidenceForms = ["pdf", "json"] as const;
+
+async function evidenceAnswer(
+  { host }: CommandContext,
+  platform: OpenPlatform,
+  by: By,
+  { signatureId, as, language, output }: {
+    signatureId: string;
+    as: (typeof evidenceForms)[number];
+    language: Language;
+    output?: string;
+  },
+): Promise<Answer> {
+  if (output === undefined && as === "pdf") {
+    throw new UsageError("Cannot print pdf to a terminal", `--output ${signatureId}.pdf writes a file`);
+  }
+  const kept = await readEvidence(platform, by, { signatureId });
+  if (output === undefined) {
+    await host.stdout(`${kept.signature.evidence}\n`);
+    return { json: null, text: "", silent: true };
+  }
+  const parts = as === "json"
+    ? ReadableStream.from([new TextEncoder().encode(kept.signature.evidence)])
+    : (await import("../../trust/evidence_pdf.ts")).evidencePdf(kept, language);
+  const bytes = await writeParts(output, parts);
+  return { json: { file: output, bytes }, text: `${output} has the evidence of ${signatureId}: ${bytes} bytes\n` };
 }
 
 function addData(program: Command, context: CommandContext): void {

@@ -5,9 +5,11 @@ import {
   agreementKinds,
   type AgreementText,
   type Evidence,
+  type KeptEvidence,
   listSignatures,
   type Party,
   readCurrentText,
+  readEvidence,
   readPartyName,
   signAgreement,
   type Signature,
@@ -82,7 +84,12 @@ export async function trustPage(request: UserRequest): Promise<Response> {
             { heading: t("time"), cell: ({ signed_at }) => formats.time(signed_at) },
             {
               heading: t("evidence"),
-              cell: ({ signature_id: id }) => <a href={`/trust/signatures/${id}`} aria-label={`JSON: ${id}`}>JSON</a>,
+              cell: ({ signature_id: id }) => (
+                <>
+                  <a href={`/trust/signatures/${id}/pdf`} aria-label={`PDF: ${id}`}>PDF</a>{" "}
+                  <a href={`/trust/signatures/${id}`} aria-label={`JSON: ${id}`}>JSON</a>
+                </>
+              ),
             },
           ]}
         />
@@ -196,15 +203,35 @@ export async function sign(request: UserRequest): Promise<Response> {
 }
 
 export async function evidenceFile(request: UserRequest): Promise<Response> {
-  const { c, platform, by } = request, { dealerId, customerId } = partyOf(request);
-  const id = c.req.param("signature");
-  const found = (await listSignatures(platform, by, { dealerId, customerId: undefined }))
-    .find((one) =>
-      one.signature_id === id && (customerId === undefined || one.of_customer === "" || one.of_customer === customerId)
-    );
-  if (found === undefined) throw new UsageError("Cannot find this signature");
-  return c.body(found.evidence, 200, {
-    "content-type": "application/json",
-    "content-disposition": `attachment; filename="${found.signature_id}.json"`,
+  const { signature } = await evidenceOf(request);
+  return download(request, signature.evidence, {
+    name: `${signature.signature_id}.json`,
+    mediaType: "application/json",
+  });
+}
+
+export async function evidencePdfFile(request: UserRequest): Promise<Response> {
+  const kept = await evidenceOf(request);
+  const { evidencePdf } = await import("../../trust/evidence_pdf.ts");
+  const name = `${kept.signature.signature_id}.pdf`;
+  return download(request, ReadableStream.from(evidencePdf(kept, request.language)), {
+    name,
+    mediaType: "application/pdf",
+  });
+}
+
+function evidenceOf(request: UserRequest): Promise<KeptEvidence> {
+  const { c, platform, by } = request;
+  return readEvidence(platform, by, { signatureId: c.req.param("signature") ?? "", party: partyOf(request) });
+}
+
+function download(
+  { c }: UserRequest,
+  content: string | ReadableStream<Uint8Array>,
+  { name, mediaType }: { name: string; mediaType: string },
+): Response {
+  return c.body(content as string, 200, {
+    "content-type": mediaType,
+    "content-disposition": `attachment; filename="${name}"`,
   });
 }

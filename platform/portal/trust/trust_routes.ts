@@ -1,7 +1,7 @@
 /** Which address shows what of the trust centre. */
 import type { Route, UserRequest } from "../page/route.ts";
 import { dataPage, eraseOfCustomer, eraseOfPerson, exportOfCustomer, exportOfPerson } from "./data_pages.tsx";
-import { agreementPage, documentFile, evidenceFile, sign, trustPage } from "./trust_pages.tsx";
+import { agreementPage, documentFile, evidenceFile, evidencePdfFile, sign, trustPage } from "./trust_pages.tsx";
 
 const trust = { access: "dealer", permission: "readTrust" } as const;
 const data = { access: "dealer", permission: "manageData" } as const;
@@ -25,6 +25,7 @@ export const trustRoutes: Route[] = [
     handle: sign,
   },
   { method: "GET", path: "/trust/signatures/:signature", ...trust, handle: evidenceFile },
+  { method: "GET", path: "/trust/signatures/:signature/pdf", ...trust, handle: evidencePdfFile },
   { method: "GET", path: "/data", ...data, handle: (request: UserRequest) => dataPage(request) },
   { method: "POST", path: "/customers/:customer/export", ...ofCustomer, handle: exportOfCustomer },
   { method: "POST", path: "/customers/:customer/erase", ...ofCustomer, handle: eraseOfCustomer },
