@@ -1,16 +1,20 @@
 /**
- * Agents of bench/mqtt.ts, which speak as much MQTT as they must: a line of JSON on standard input says who they are and
- * where to. It prints `connected N MS`, and then `got AGENT MS` for each message, by the machine's monotonic time.
+ * Agents of bench/mqtt.ts and bench/design_load.ts, which speak as much MQTT as they must: a line of JSON on standard input
+ * says who they are and where to. It prints `connected N MS`, and then `got AGENT MS` for each message, by the machine's
+ * monotonic time. Those that stay (`stays`) say that they are there, connect again after a loss, and print
+ * `task AGENT TASK` instead, and `open N` with each change of how many are connected, once a second at most.
  */
 import { Buffer } from "node:buffer";
 import tls, { type TLSSocket } from "node:tls";
 import { mqttTopic } from "../common/protocol/mqtt.ts";
+import { SignedTask, Task } from "../proto/gen/opendca/v1/task.ts";
 
 interface Input {
   port: number;
   ca: string;
   keyPem: string;
   agents: { agentId: string; certificatePem: string }[];
+  stays?: boolean;
 }
 
 const atOnce = 24;
@@ -35,15 +39,18 @@ function packet(type: number, ...parts: Uint8Array[]): Buffer {
 }
 
 function begin({ agentId, certificatePem }: Input["agents"][number]): Promise<TLSSocket> {
-  const { port, ca, keyPem } = input;
+  const { port, ca, keyPem, stays = false } = input;
   return new Promise((resolve, reject) => {
     const socket = tls.connect({ host: "localhost", port, ca, key: keyPem, cert: certificatePem });
     socket.on("error", reject);
-    setTimeout(() => reject(new Error(`${agentId} got no answer`)), patienceMs);
-    socket.on("close", () => reject(new Error(`${agentId} was closed`)));
+    const timer = setTimeout(() => socket.destroy(new Error(`${agentId} got no answer`)), patienceMs);
+    socket.on("close", () => clearTimeout(timer)).on("close", () => reject(new Error(`${agentId} was closed`)));
     socket.on("secureConnect", () => {
       socket.setNoDelay(true);
-      socket.write(packet(0x10, text("MQTT"), Buffer.from([4, 0, 0, 250]), text(agentId)));
+      if (!stays) return void socket.write(packet(0x10, text("MQTT"), Buffer.from([4, 0, 0, 250]), text(agentId)));
+      // With a will, of QoS 1.
+      const will = [text(mqttTopic(agentId, "presence")), text("offline")];
+      socket.write(packet(0x10, text("MQTT"), Buffer.from([4, 0x0c, 0, 250]), text(agentId), ...will));
     });
     const topics = (["wake", "task"] as const).flatMap((kind) => [text(mqttTopic(agentId, kind)), Buffer.from([1])]);
     socket.on("data", (bytes: Buffer) => {
@@ -56,9 +63,13 @@ function begin({ agentId, certificatePem }: Input["agents"][number]): Promise<TL
           if (byte < 0x80) break;
         }
         if (type === 2) socket.write(packet(0x82, Buffer.from([0, 1]), ...topics));
-        else if (type === 9) resolve(socket);
-        else if (type === 3) {
-          console.log(`got ${agentId} ${now()}`);
+        else if (type === 9) {
+          if (stays) socket.write(packet(0x32, text(mqttTopic(agentId, "presence")), Buffer.from([0, 2]), online));
+          clearTimeout(timer);
+          resolve(socket);
+        } else if (type === 3) {
+          if (stays) sayTask(agentId, bytes.subarray(begins, begins + length));
+          else console.log(`got ${agentId} ${now()}`);
           const topic = bytes.readUInt16BE(begins);
           socket.write(packet(0x40, bytes.subarray(begins + 2 + topic, begins + 4 + topic)));
         }
@@ -68,12 +79,50 @@ function begin({ agentId, certificatePem }: Input["agents"][number]): Promise<TL
   });
 }
 
+const online = Buffer.from("online");
+
+function sayTask(agentId: string, publish: Buffer): void {
+  const topic = publish.readUInt16BE(0);
+  if (publish.subarray(2, 2 + topic).toString() !== mqttTopic(agentId, "task")) return;
+  const { taskId } = Task.decode(SignedTask.decode(publish.subarray(4 + topic)).task);
+  console.log(`task ${agentId} ${taskId}`);
+}
+
 const beganMs = performance.now();
 const waiting = [...input.agents];
 let connected = 0;
+if (input.stays) await stay();
 await Promise.all([...Array(atOnce)].map(async () => {
   for (let agent = waiting.shift(); agent !== undefined; agent = waiting.shift()) {
     await begin(agent).then(() => connected++, () => {});
   }
 }));
 console.log(`connected ${connected} ${performance.now() - beganMs}`);
+
+/* Some at once; each loss, and each try that fails, waits for its turn again. */
+async function stay(): Promise<void> {
+  let open = 0, said = -1;
+  setInterval(() => {
+    if (open !== said) console.log(`open ${said = open}`);
+  }, 1000);
+  const later = (agent: Input["agents"][number], ms: number) => setTimeout(() => waiting.push(agent), ms);
+  for (;;) {
+    const next = waiting.splice(0, atOnce);
+    await Promise.all(next.map(async (agent) => {
+      try {
+        const socket = await begin(agent);
+        open++;
+        const keepAlive = setInterval(() => socket.write(packet(0xc0)), 120_000);
+        socket.on("close", () => {
+          open--;
+          clearInterval(keepAlive);
+          // An agent waits four seconds or so.
+          later(agent, 2000 + Math.random() * 4000);
+        });
+      } catch {
+        later(agent, 2000 + Math.random() * 4000);
+      }
+    }));
+    if (next.length === 0) await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}

@@ -1,4 +1,7 @@
-/** Agents of bench/platform.ts: their rows are made beforehand; their connections, polls and batches are real. */
+/**
+ * Agents of bench/platform.ts and bench/design_load.ts: their rows are made beforehand; their connections, polls and
+ * batches are real.
+ */
 import { Buffer } from "node:buffer";
 import { credentials } from "@grpc/grpc-js";
 import { readingToMessage } from "../common/reading/encode_reading.ts";
@@ -10,7 +13,7 @@ import type { OpenPlatform } from "../platform/agents/platform.ts";
 import { addSite } from "../platform/customers/customers.ts";
 import { addTestCustomer } from "../tests/fixtures/loose_queries.ts";
 import { AgentServiceClient } from "../proto/gen/opendca/v1/agent_service.ts";
-import type { Batch } from "../proto/gen/opendca/v1/batch.ts";
+import type { Batch, Record as UploadedRecord } from "../proto/gen/opendca/v1/batch.ts";
 import { batchOf as batchWith, recordOf } from "../tests/fixtures/platform_uploads.ts";
 import {
   call,
@@ -22,21 +25,25 @@ import {
 } from "../tests/fixtures/platform_fixture.ts";
 
 export type BenchAgent = Pick<TestAgent, "agentId" | "installationId" | "runId" | "identity"> & {
+  customerId: string;
   sequence: number;
   epoch: string;
+  /** How many times its meters went on. */
+  steps: number;
   /** When its latest reading was made. */
   latestMs: number;
 };
 
 /** Activated, as far as the store can tell; all with one key, as making keys is no work of the platform. */
-export async function makeAgents(platform: OpenPlatform, count: number): Promise<BenchAgent[]> {
+export async function makeAgents(platform: OpenPlatform, count: number, ofCustomer = 50): Promise<BenchAgent[]> {
   const { privateKeyPem, csr: der } = await newKeyAndCsr();
   const csr = await parseCsr(der);
   const agents: BenchAgent[] = [];
   const now = new Date();
   for (let customer = 0; agents.length < count; customer++) {
-    const many = Math.min(50, count - agents.length);
+    const many = Math.min(ofCustomer, count - agents.length);
     const made: {
+      customerId: string;
       agentId: string;
       installationId: string;
       certificate: Awaited<ReturnType<typeof issueAgentCertificate>>;
@@ -51,16 +58,18 @@ export async function makeAgents(platform: OpenPlatform, count: number): Promise
         const agentId = await addAgent(tenant, { siteId, installationId, hostname: "bench", version: "1", at: now });
         const certificate = await issueAgentCertificate(platform.agentAuthority, { agentId, csr, now });
         await addCertificate(tenant, { agentId, certificate });
-        made.push({ agentId, installationId, certificate });
+        made.push({ customerId: customer_id, agentId, installationId, certificate });
       }
     });
-    for (const { agentId, installationId, certificate } of made) {
+    for (const { customerId, agentId, installationId, certificate } of made) {
       agents.push({
+        customerId,
         agentId,
         installationId,
         runId: crypto.randomUUID(),
         identity: { privateKeyPem, chain: pemOfDer(certificate.der) },
         sequence: 0,
+        steps: 0,
         epoch: crypto.randomUUID(),
         latestMs: 0,
       });
@@ -78,7 +87,9 @@ export interface Server {
 export function clientOf({ target, authorityPem }: Server, identity: ClientIdentity): AgentServiceClient & Disposable {
   const { privateKeyPem, chain } = identity;
   const channel = credentials.createSsl(Buffer.from(authorityPem), Buffer.from(privateKeyPem), Buffer.from(chain));
-  const client = new AgentServiceClient(target, channel, { "grpc.use_local_subchannel_pool": 1 });
+  // The target may be an address.
+  const name = { "grpc.ssl_target_name_override": "localhost", "grpc.default_authority": "localhost" };
+  const client = new AgentServiceClient(target, channel, { "grpc.use_local_subchannel_pool": 1, ...name });
   return Object.assign(client, { [Symbol.dispose]: () => client.close() });
 }
 
@@ -87,14 +98,23 @@ export function poll(client: AgentServiceClient, agent: BenchAgent): Promise<unk
   return call(client, { method: client.poll, request });
 }
 
+export interface NextReadings {
+  readings: readonly Reading[];
+  printers: number;
+  count: number;
+}
+
 /** The agent's next batch: readings of its own printers, whose meters went on since the last one. */
-export function nextBatch(
-  agent: BenchAgent,
-  { readings, printers, count }: { readings: readonly Reading[]; printers: number; count: number },
-): Batch {
-  const sequence = ++agent.sequence;
+export function nextBatch(agent: BenchAgent, next: NextReadings): Batch {
+  const records = nextRecords(agent, next);
+  return batchWith(agent, { sequence: agent.sequence, records, epoch: agent.epoch });
+}
+
+/** What is in the batch with the agent's sequence. */
+export function nextRecords(agent: BenchAgent, { readings, printers, count }: NextReadings): UploadedRecord[] {
+  const sequence = ++agent.sequence, steps = ++agent.steps;
   agent.latestMs = Math.max(Date.now() - count, agent.latestMs + 1);
-  const records = Array.from({ length: count }, (_, i) => {
+  return Array.from({ length: count }, (_, i) => {
     const printer = (sequence * count + i) % printers;
     const reading = readings[printer % readings.length]!;
     const observedAt = new Date(agent.latestMs++);
@@ -105,11 +125,10 @@ export function nextBatch(
       serial,
       mac: null,
       address: `10.${printer >> 8 & 255}.${printer & 255}.7`,
-      meters: reading.meters.map((meter) => ({ ...meter, value: meter.value + 3 * sequence })),
+      meters: reading.meters.map((meter) => ({ ...meter, value: meter.value + 3 * steps })),
     });
     return recordOf({ ...message, observedAt }, { deviceKey: serial });
   });
-  return batchWith(agent, { sequence, records, epoch: agent.epoch });
 }
 
 export async function upload(client: AgentServiceClient, request: Batch): Promise<void> {

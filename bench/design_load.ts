@@ -1,0 +1,362 @@
+/**
+ * `deno task bench:platform --portal [--agents N] [--devices N] [--users N] [--seconds N] [--data FOLDER]`: the design load
+ * (10,000 agents with 500,000 printers, 200 people) on two platform processes behind HAProxy, with PostgreSQL and Mosquitto.
+ * First all parts are there for some seconds; then each part is killed in turn and begun again. At the end, what agents
+ * were told is stored is compared with the store: nothing lost, nothing twice; who noticed, and how long.
+ *
+ * With --data, the fleet stays in that folder, and the next run begins with it.
+ */
+import { setPriority } from "node:os";
+import { parseArgs } from "node:util";
+import { systemClock } from "../common/core/clock.ts";
+import { messageOf } from "../common/core/errors.ts";
+import { TaskResult, TaskState } from "../proto/gen/opendca/v1/task.ts";
+import type { OpenPlatform } from "../platform/agents/platform.ts";
+import { openPlatform } from "../platform/compose.ts";
+import { pemOf } from "../platform/keys/authority.ts";
+import { parseDatabaseUrl } from "../platform/store/postgres/database_url.ts";
+import { createTask } from "../platform/tasks/manage_tasks.ts";
+import { call, pollOf } from "../tests/fixtures/platform_fixture.ts";
+import type { PostgresServer } from "../tests/fixtures/postgres_server.ts";
+import { until } from "../tests/fixtures/until.ts";
+import { operator } from "../tests/platform/users_fixture.ts";
+import type { AgentLine, AgentsInput } from "./design_agents.ts";
+import { type Fleet, fleetIn, startDurable } from "./design_fleet.ts";
+import { backendPart, type Part, type Parts, serverPart, startParts } from "./design_parts.ts";
+import { signedInPeople } from "./design_people.ts";
+import { type Calm, type Kill, printRun } from "./design_report.ts";
+import type { UsersInput } from "./design_users.ts";
+import { compareStore, type SentReading, storedReadings } from "./compare_store.ts";
+import { postgresCpuSeconds, usageOf } from "./measure.ts";
+import { type BenchAgent, clientOf } from "./platform_agents.ts";
+import { compareTasks, noticed, type Session, type Visit } from "./who_noticed.ts";
+
+const { values } = parseArgs({
+  options: {
+    portal: { type: "boolean" },
+    agents: { type: "string", default: "10000" },
+    devices: { type: "string", default: "500000" },
+    users: { type: "string", default: "200" },
+    seconds: { type: "string", default: "60" },
+    /** Sessions of agents in a second; by default, as many as the agents' polls need. */
+    rate: { type: "string" },
+    data: { type: "string" },
+    "inside-own-namespace": { type: "boolean" },
+  },
+});
+const size = { agents: Number(values.agents), devices: Number(values.devices) };
+const people = Number(values.users), seconds = Number(values.seconds);
+const pollSeconds = 300, readingsOfPoll = 10, everySeconds = 20;
+const perSecond = values.rate === undefined ? size.agents / pollSeconds : Number(values.rate);
+/** How long a part is away, and how long the others are watched from the kill on. */
+const awayMs = 3000, watchedMs = Math.max(12_000, Math.min(25_000, seconds * 500));
+const warmMs = Math.min(10_000, seconds * 500), drainMs = 60_000;
+const networks = 200;
+
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, Math.max(0, ms)));
+const root = new URL("./", import.meta.url).pathname;
+
+/** A program of this folder with JSON as its input; each line that it prints goes to `told`. */
+function begin(file: string, input: unknown, told: (line: string) => void) {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-prompt", "--no-check", "--allow-all", root + file],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  // They have machines of their own: the platform goes first.
+  setPriority(child.pid, 5);
+  const writer = child.stdin.getWriter(), encoder = new TextEncoder();
+  const written = writer.write(encoder.encode(`${JSON.stringify(input)}\n`));
+  const done = (async () => {
+    let rest = "";
+    for await (const part of child.stdout.pipeThrough(new TextDecoderStream())) {
+      const lines = (rest + part).split("\n");
+      rest = lines.pop()!;
+      lines.forEach(told);
+    }
+  })();
+  return {
+    pid: child.pid,
+    closeInput: () => written.then(() => writer.close()),
+    ended: () => Promise.all([done, child.status]),
+    async [Symbol.asyncDispose]() {
+      try {
+        child.kill("SIGKILL");
+      } catch {
+        // It has ended.
+      }
+      await child.status;
+    },
+  };
+}
+
+interface Scene {
+  fleet: Fleet;
+  platform: OpenPlatform;
+  server: PostgresServer;
+  parts: Parts;
+  folder: string;
+  /** As many as the networks that agents and people are in. */
+  addresses: string[];
+}
+
+/** Tasks for one agent a second, and what comes of them. */
+function pushTasks({ fleet, platform, parts, addresses }: Scene) {
+  const came = new Map<string, number>();
+  const reports = new Set<Promise<void>>();
+  const authorityPem = pemOf(platform.serverAuthority.certificate), port = parts.ports.agents;
+  const byId = new Map(fleet.agents.map((agent) => [agent.agentId, agent]));
+  let refused = 0, isOver = false;
+
+  /* The result goes by gRPC, until it is taken. */
+  async function report(taskId: string, agent: BenchAgent): Promise<void> {
+    const result = TaskResult.create({ taskId, state: TaskState.SUCCEEDED, at: new Date() });
+    for (const end = Date.now() + drainMs * 2; Date.now() < end; await sleep(1000)) {
+      try {
+        using client = clientOf({ target: `${addresses[0]}:${port}`, port, authorityPem }, agent.identity);
+        const request = pollOf(agent, { taskResults: [result] }, { agentEpoch: agent.epoch });
+        const { acknowledgedTaskIds } = await call(client, { method: client.poll, request, withinMs: 30_000 });
+        if (acknowledgedTaskIds.includes(taskId)) return;
+      } catch {
+        // Again.
+      }
+    }
+  }
+
+  const made = (async () => {
+    for (let i = 0; !isOver; i++) {
+      const { agentId, customerId } = fleet.agents[Math.floor(Math.random() * fleet.agents.length)]!;
+      try {
+        await createTask(platform, { ...operator, tenant: customerId }, {
+          agentId,
+          payload: { $case: "ping", value: { target: "10.1.0.7", count: 1 } },
+          validMs: 3_600_000,
+        });
+      } catch {
+        // The database is away; a task of it may have been made all the same, and is one of those that are compared.
+        refused++;
+      }
+      await sleep(1000);
+    }
+  })();
+  return {
+    came,
+    refused: () => refused,
+    /** A task has come to its agent; a second time, the agent's memory refuses it. */
+    arrived(taskId: string, agentId: string): void {
+      came.set(taskId, (came.get(taskId) ?? 0) + 1);
+      const agent = byId.get(agentId);
+      if (came.get(taskId) !== 1 || agent === undefined) return;
+      const done = report(taskId, agent).finally(() => reports.delete(done));
+      reports.add(done);
+    },
+    async end(): Promise<void> {
+      isOver = true;
+      await made;
+    },
+    reported: () => Promise.all(reports),
+  };
+}
+
+/** Seen by agents, people and MQTT clients so far. */
+interface Seen {
+  sessions: Session[];
+  visits: Visit[];
+  /** Connected by MQTT now. */
+  open: number;
+}
+
+/** Processor time and memory of each part while all are there. */
+async function calmly({ parts, server, fleet }: Scene, seen: Seen): Promise<Calm> {
+  const url = server.url(fleet.database);
+  const pids = [...parts.processes, parts.haproxy, parts.mosquitto].map(({ name, pid }) => ({ name, pid: pid() }));
+  const memory = (pid: number) =>
+    Number(/VmRSS:\s+(\d+)/.exec(Deno.readTextFileSync(`/proc/${pid}/status`))![1]) / 1024;
+  const cpuNow = () => [...pids.map(({ pid }) => usageOf(pid).cpuSeconds), postgresCpuSeconds(url)];
+  const bytesNow = async () =>
+    Number((await server.sql("SELECT pg_database_size(current_database()) AS bytes", fleet.database))[0]!.bytes);
+  const from = Date.now(), before = cpuNow(), bytesBefore = await bytesNow();
+  await sleep(seconds * 1000);
+  const after = cpuNow(), until = Date.now(), bytes = await bytesNow() - bytesBefore;
+  const cpu = [...pids.map(({ name }) => name), "PostgreSQL"].map((name, i) => ({
+    name,
+    share: (after[i]! - before[i]!) * 1000 / (until - from),
+    megabytes: pids[i] === undefined ? NaN : memory(pids[i].pid),
+  }));
+  const isIn = (at: number) => at >= from && at < until;
+  const sessions = seen.sessions.filter(({ dueAt }) => isIn(dueAt));
+  return {
+    seconds: (until - from) / 1000,
+    cpu,
+    bytesPerReading: bytes / (sessions.length * readingsOfPoll),
+    sessions,
+    visits: seen.visits.filter(({ dueAt }) => isIn(dueAt)),
+  };
+}
+
+/** Kills the part, begins it again, and waits until its time is over. */
+async function killed(part: Part, seen: Seen): Promise<Kill> {
+  const fromMs = Date.now(), openBefore = seen.open;
+  console.log(`killing ${part.name} …`);
+  await part.kill();
+  if (!part.isBackByItself) await sleep(awayMs);
+  await part.start();
+  const startedMs = Date.now() - fromMs;
+  let fewest = seen.open, mqttBackMs = 0;
+  while (Date.now() < fromMs + watchedMs) {
+    fewest = Math.min(fewest, seen.open);
+    if (seen.open < openBefore) mqttBackMs = Date.now() - fromMs;
+    await sleep(200);
+  }
+  return { name: part.name, fromMs, untilMs: Date.now(), startedMs, mqttLost: openBefore - fewest, mqttBackMs };
+}
+
+async function run(folder: string, addresses: string[]): Promise<void> {
+  const fleet = await fleetIn(folder, size);
+  await using server = await startDurable(`${folder}/pg`);
+  const databaseUrl = server.url(fleet.database);
+  await using platform = await openPlatform({
+    dataDirectory: `${folder}/platform`,
+    database: parseDatabaseUrl(databaseUrl),
+    clock: systemClock,
+    log() {},
+  });
+  await using parts = await startParts({ folder, databaseUrl, platform });
+  console.log(`signing ${people} people in …`);
+  const cookies = await signedInPeople(platform, people, fleet.runs);
+  const scene: Scene = { fleet, platform, server, parts, folder, addresses };
+  const seen: Seen = { sessions: [], visits: [], open: 0 };
+  const tasks = pushTasks(scene), beganAt = Date.now();
+  const authorityPem = pemOf(platform.serverAuthority.certificate);
+  const keyPem = fleet.agents[0]!.identity.privateKeyPem;
+  const subscribers = fleet.agents.map(({ agentId, identity }) => ({ agentId, certificatePem: identity.chain }));
+  const broker = { port: parts.mosquitto.agentPort, ca: parts.mosquitto.authorityPem };
+  await using mqtt = begin("mqtt_clients.ts", { ...broker, keyPem, agents: subscribers, stays: true }, (line) => {
+    const [what, first, second] = line.split(" ");
+    if (what === "open") seen.open = Number(first);
+    else if (what === "task") tasks.arrived(second!, first!);
+  });
+  await mqtt.closeInput();
+  console.log("connecting agents by MQTT …");
+  // What does not come to it is a missed goal, and the rest is measured.
+  await until("all are connected", () => seen.open >= size.agents, 30_000 + size.agents * 20).catch(() => {});
+  const sentFile = `${folder}/sent.json`;
+  await using agents = begin(
+    "design_agents.ts",
+    {
+      addresses,
+      port: parts.ports.agents,
+      authorityPem,
+      agents: fleet.agents,
+      readings: fleet.readings,
+      printersOfAgent: fleet.printersOfAgent,
+      readingsOfPoll,
+      perSecond,
+      drainMs,
+      file: sentFile,
+    } satisfies AgentsInput,
+    (text) => {
+      const line: AgentLine = JSON.parse(text);
+      if ("task" in line) tasks.arrived(line.task, line.agentId);
+      else seen.sessions.push(line.session);
+    },
+  );
+  const customers = [...new Set(fleet.agents.map(({ customerId }) => customerId))];
+  await using users = begin(
+    "design_users.ts",
+    {
+      addresses,
+      port: parts.ports.portal,
+      authorityPem,
+      users: cookies.map((cookie, i) => ({ cookie, customerId: customers[i % customers.length]! })),
+      model: (fleet.readings[0]!.model ?? "").split(" ").at(-1)!,
+      everySeconds,
+    } satisfies UsersInput,
+    (line) => void seen.visits.push(JSON.parse(line)),
+  );
+  await users.closeInput();
+  await sleep(warmMs);
+  console.log(`${perSecond.toFixed(1)} agents a second and ${people} people for ${seconds} s …`);
+  const calm = await calmly(scene, seen);
+  const kills: Kill[] = [];
+  const all = [
+    ...parts.processes,
+    parts.haproxy,
+    parts.mosquitto,
+    backendPart(server, fleet.database),
+    serverPart(server),
+  ];
+  for (const part of all) kills.push(await killed(part, seen));
+  console.log("waiting until all is acknowledged …");
+  await users[Symbol.asyncDispose]();
+  await tasks.end();
+  await agents.closeInput();
+  await agents.ended();
+  const openAtEnd = seen.open;
+  const madeSince = () =>
+    platform.store.transaction((tx) =>
+      tx.all<{ taskId: string; state: string }>(
+        `SELECT task_id AS "taskId", state FROM tasks WHERE created_at >= :since AND kind = 'ping'`,
+        { since: beganAt },
+      ), { readOnly: true });
+  const allEnded = async () => (await madeSince()).every(({ state }) => state === "succeeded");
+  await until("all tasks have ended", allEnded, drainMs).catch(() => {});
+  console.log("comparing …");
+  const sent: SentReading[] = JSON.parse(await Deno.readTextFile(sentFile));
+  printRun({
+    size: { ...size, people },
+    fleet,
+    perSecond,
+    calm,
+    kills: kills.map((kill) => ({ ...kill, ...noticed(kill, seen.sessions, seen.visits) })),
+    readings: compareStore(sent, await storedReadings(platform.store, beganAt)),
+    tasks: { ...compareTasks(await madeSince(), tasks.came), refused: tasks.refused() },
+    openAtEnd,
+    failures: seen.sessions.flatMap(({ failures }) => failures.map(({ why }) => why)),
+    broken: seen.visits.filter(({ status, says }) => status !== 200 && status !== 0 && !says),
+    said: parts.processes.map(({ said }) => said()),
+  });
+}
+
+/* One address of each network: without the rights for it, all are one source, of which the platform admits less. */
+async function inOwnNetwork(): Promise<void> {
+  const addresses = Array.from({ length: networks }, (_, i) => `10.78.${i}.1`);
+  const add =
+    `ip link set lo up; i=0; while [ $i -lt ${networks} ]; do ip addr add 10.78.$i.1/32 dev lo; i=$((i+1)); done`;
+  if (values["inside-own-namespace"]) return await inFolder(addresses);
+  if (Deno.uid() !== 0) {
+    console.log("not root: all agents and people have one address, of which the platform admits less");
+    return await inFolder(["127.0.0.1"]);
+  }
+  const again = [Deno.execPath(), "run", "--no-prompt", "--allow-all", import.meta.filename!, ...Deno.args];
+  const { code } = await new Deno.Command("unshare", {
+    args: ["-n", "sh", "-ec", `${add}; exec "$@"`, "sh", ...again, "--inside-own-namespace"],
+    stdin: "null",
+    stdout: "inherit",
+    stderr: "inherit",
+  }).output();
+  Deno.exitCode = code;
+}
+
+async function inFolder(addresses: string[]): Promise<void> {
+  if (values.data !== undefined) {
+    await Deno.mkdir(values.data, { recursive: true });
+    return await run(await Deno.realPath(values.data), addresses);
+  }
+  const folder = await Deno.makeTempDir({ prefix: "design-" });
+  await Deno.chmod(folder, 0o755);
+  try {
+    await run(folder, addresses);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+try {
+  await inOwnNetwork();
+} catch (error) {
+  const why = error instanceof SuppressedError ? error.suppressed : error;
+  console.error(`error: ${messageOf(why)}`);
+  Deno.exitCode = 1;
+}
