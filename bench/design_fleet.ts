@@ -22,7 +22,8 @@ export interface Fleet {
   runs: number;
 }
 
-const agentsOfCustomer = 100;
+/** Uploads of one customer take turns, so that a small fleet has some customers as well. */
+const agentsOfCustomer = 100, customersAtLeast = 20;
 const uploadsAtOnce = 8;
 const stepsOfRun = 100_000;
 /** As docs/scaling.md has it. */
@@ -74,7 +75,7 @@ async function makeFleet(
     log() {},
     quotas: { agentBytes: Infinity, customerBytes: Infinity },
   });
-  const agents = await makeAgents(platform, count, agentsOfCustomer);
+  const agents = await makeAgents(platform, count, Math.min(agentsOfCustomer, Math.ceil(count / customersAtLeast)));
   console.log(`  agents after ${((performance.now() - begin) / 1000).toFixed(0)} s`);
   const sizeNow = async () => Number((await sql("SELECT pg_database_size(current_database()) AS bytes"))[0]!.bytes);
   const before = await sizeNow();

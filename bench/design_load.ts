@@ -1,10 +1,11 @@
 /**
- * `deno task bench:platform --portal [--agents N] [--devices N] [--users N] [--seconds N] [--data FOLDER]`: the design load
+ * `deno task bench:platform --portal [--agents N] [--devices N] [--users N] [--seconds N] [--data FOLDER]`:
+ * the design load
  * (10,000 agents with 500,000 printers, 200 people) on two platform processes behind HAProxy, with PostgreSQL and Mosquitto.
  * First all parts are there for some seconds; then each part is killed in turn and begun again. At the end, what agents
  * were told is stored is compared with the store: nothing lost, nothing twice; who noticed, and how long.
  *
- * With --data, the fleet stays in that folder, and the next run begins with it.
+ * With --data, the fleet stays in that folder, and the next run begins with it; with --prepare, that is all that is done.
  */
 import { setPriority } from "node:os";
 import { parseArgs } from "node:util";
@@ -41,6 +42,7 @@ const { values } = parseArgs({
     /** Sessions of agents in a second; by default, as many as the agents' polls need. */
     rate: { type: "string" },
     data: { type: "string" },
+    prepare: { type: "boolean" },
     "inside-own-namespace": { type: "boolean" },
   },
 });
@@ -214,6 +216,7 @@ async function killed(part: Part, seen: Seen): Promise<Kill> {
 
 async function run(folder: string, addresses: string[]): Promise<void> {
   const fleet = await fleetIn(folder, size);
+  if (values.prepare) return;
   await using server = await startDurable(`${folder}/pg`);
   const databaseUrl = server.url(fleet.database);
   await using platform = await openPlatform({

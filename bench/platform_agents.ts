@@ -37,31 +37,47 @@ export type BenchAgent = Pick<TestAgent, "agentId" | "installationId" | "runId" 
 /** Activated, as far as the store can tell; all with one key, as making keys is no work of the platform. */
 export async function makeAgents(platform: OpenPlatform, count: number, ofCustomer = 50): Promise<BenchAgent[]> {
   const { privateKeyPem, csr: der } = await newKeyAndCsr();
-  const csr = await parseCsr(der);
+  const key = { privateKeyPem, csr: await parseCsr(der) };
+  const customers = await platform.store.transaction(async (tx) => {
+    const ids: string[] = [];
+    for (let n = 0; n * ofCustomer < count; n++) {
+      ids.push((await addTestCustomer(tx, { name: `Customer ${n}`, at: new Date() })).customer_id);
+    }
+    return ids;
+  });
   const agents: BenchAgent[] = [];
-  const now = new Date();
-  for (let customer = 0; agents.length < count; customer++) {
-    const many = Math.min(ofCustomer, count - agents.length);
-    const made: {
-      customerId: string;
-      agentId: string;
-      installationId: string;
-      certificate: Awaited<ReturnType<typeof issueAgentCertificate>>;
-    }[] = [];
-    await platform.store.transaction(async (tx) => {
-      const { customer_id } = await addTestCustomer(tx, { name: `Customer ${customer}`, at: now });
-      const tenant = tx.tenant(customer_id);
-      for (let i = 0; i < many; i++) {
-        // One office each: in one, all agents would see different printers at one address.
-        const { site_id: siteId } = await addSite(tenant, { name: `Office ${i}`, at: now });
-        const installationId = crypto.randomUUID();
-        const agentId = await addAgent(tenant, { siteId, installationId, hostname: "bench", version: "1", at: now });
-        const certificate = await issueAgentCertificate(platform.agentAuthority, { agentId, csr, now });
-        await addCertificate(tenant, { agentId, certificate });
-        made.push({ customerId: customer_id, agentId, installationId, certificate });
-      }
+  while (customers.length > 0) {
+    const some = customers.splice(0, customersAtOnce).map((customerId, i) => {
+      const many = Math.min(ofCustomer, count - agents.length - i * ofCustomer);
+      return agentsOf(platform, { customerId, many, ...key });
     });
-    for (const { customerId, agentId, installationId, certificate } of made) {
+    agents.push(...(await Promise.all(some)).flat());
+  }
+  return agents;
+}
+
+const customersAtOnce = 8;
+
+function agentsOf(
+  platform: OpenPlatform,
+  { customerId, many, privateKeyPem, csr }: {
+    customerId: string;
+    many: number;
+    privateKeyPem: string;
+    csr: Awaited<ReturnType<typeof parseCsr>>;
+  },
+): Promise<BenchAgent[]> {
+  const now = new Date();
+  return platform.store.transaction(async (tx) => {
+    const tenant = tx.tenant(customerId);
+    const agents: BenchAgent[] = [];
+    for (let i = 0; i < many; i++) {
+      // One office each: in one, all agents would see different printers at one address.
+      const { site_id: siteId } = await addSite(tenant, { name: `Office ${i}`, at: now });
+      const installationId = crypto.randomUUID();
+      const agentId = await addAgent(tenant, { siteId, installationId, hostname: "bench", version: "1", at: now });
+      const certificate = await issueAgentCertificate(platform.agentAuthority, { agentId, csr, now });
+      await addCertificate(tenant, { agentId, certificate });
       agents.push({
         customerId,
         agentId,
@@ -74,8 +90,8 @@ export async function makeAgents(platform: OpenPlatform, count: number, ofCustom
         latestMs: 0,
       });
     }
-  }
-  return agents;
+    return agents;
+  });
 }
 
 export interface Server {
