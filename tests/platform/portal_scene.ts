@@ -1,6 +1,6 @@
 /** A portal over HTTPS with customers of two dealers, and browsers that keep cookies and follow nothing by themselves. */
 import { Buffer } from "node:buffer";
-import { request as httpsRequest } from "node:https";
+import { Agent, request as httpsRequest } from "node:https";
 import { createCustomer, createSite } from "../../platform/customers/customers.ts";
 import { createDealer } from "../../platform/customers/dealers.ts";
 import { type Invitation, inviteUser } from "../../platform/users/manage_users.ts";
@@ -36,6 +36,8 @@ export interface Visitor {
 export interface PortalScene extends AsyncDisposable {
   platform: TestPlatform;
   origin: string;
+  /** Of all browsers, which keep their connections as real ones do. */
+  connections: Agent;
   visitor(): Visitor;
   /** Signed in by password and app. */
   signedIn(email: string, invitation?: Partial<Invitation>): Promise<Visitor>;
@@ -58,6 +60,7 @@ export async function portalScene(options: TestPlatformOptions = {}): Promise<Po
   await createDealer(platform, operator, { name: "Foreign" });
   const customer = async (name: string, dealer: string) =>
     (await createCustomer(platform, operator, { name, dealer })).customer_id;
+  const connections = new Agent({ keepAlive: true, ca: test.serverAuthority, host: "localhost", port });
   const acme = await customer("Acme", "Print Partner"), other = await customer("Other", "Print Partner");
   const foreign = await customer("Elsewhere", "Foreign");
   const site = async (tenant: string, name: string) =>
@@ -67,7 +70,13 @@ export async function portalScene(options: TestPlatformOptions = {}): Promise<Po
   function visitor(): Visitor {
     const cookies = new Map<string, string>();
     async function send(method: string, path: string, body: string | undefined, headers: Record<string, string>) {
-      const answer = await ask({ port, ca: test.serverAuthority, method, path, body, headers, cookies });
+      const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join("; ");
+      const answer = await exchange(connections, {
+        method,
+        path,
+        body,
+        headers: { ...(cookie === "" ? {} : { cookie }), ...headers },
+      });
       for (const text of [answer.headers["set-cookie"] ?? []].flat()) {
         const [, name, value] = /^([^=]+)=([^;]*)/.exec(text)!;
         if (value === "") cookies.delete(name!);
@@ -99,6 +108,7 @@ export async function portalScene(options: TestPlatformOptions = {}): Promise<Po
   return {
     platform: test,
     origin,
+    connections,
     visitor,
     code,
     acme,
@@ -133,35 +143,30 @@ export async function portalScene(options: TestPlatformOptions = {}): Promise<Po
       );
       return rows.map(({ device_id }) => device_id);
     },
-    [Symbol.asyncDispose]: () => test[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      connections.destroy();
+      await test[Symbol.asyncDispose]();
+    },
   };
 }
 
-interface Asked {
-  port: number;
-  ca: string;
+interface Request {
   method: string;
   path: string;
-  body: string | undefined;
   headers: Record<string, string>;
-  cookies: ReadonlyMap<string, string>;
+  body: string | undefined;
 }
 
-function ask({ port, ca, method, path, body, headers, cookies }: Asked): Promise<Answered> {
-  const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join("; ");
+/** One request and its answer, on a connection that was there before if there is one. */
+export function exchange(connections: Agent, { method, path, headers, body }: Request): Promise<Answered> {
   return new Promise((resolve, reject) => {
+    const length = body === undefined ? {} : { "content-length": String(Buffer.byteLength(body)) };
     const request = httpsRequest({
-      host: "localhost",
-      port,
-      ca,
+      ...connections.options,
+      agent: connections,
       method,
       path,
-      agent: false,
-      headers: {
-        ...(cookie === "" ? {} : { cookie }),
-        ...(body === undefined ? {} : { "content-length": String(Buffer.byteLength(body)) }),
-        ...headers,
-      },
+      headers: { ...length, ...headers },
     }, (response) => {
       const { statusCode: status, headers } = response;
       // It has no end: what it says is for tests of streams.
@@ -174,13 +179,18 @@ function ask({ port, ca, method, path, body, headers, cookies }: Asked): Promise
       response.on("error", reject);
       response.on("end", () =>
         resolve({
-          status: response.statusCode!,
-          headers: response.headers,
+          status: status!,
+          headers,
           body: Buffer.concat(parts).toString(),
-          location: response.headers.location ?? "",
+          location: headers.location ?? "",
         }));
     });
-    request.on("error", reject);
+    request.on("error", (error: NodeJS.ErrnoException) => {
+      // The server may end a connection just when the next request is sent on it.
+      if (request.reusedSocket && error.code === "ECONNRESET") {
+        resolve(exchange(connections, { method, path, headers, body }));
+      } else reject(error);
+    });
     request.end(body);
   });
 }

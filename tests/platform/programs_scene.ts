@@ -1,10 +1,8 @@
 /** A portal, tokens, and a program that calls its interfaces over HTTPS. */
-import { Buffer } from "node:buffer";
-import { request as httpsRequest } from "node:https";
 import { createToken, type TokenWish } from "../../platform/users/api_tokens.ts";
 import { type Permission, permissions } from "../../platform/users/permissions.ts";
 import type { TestPlatformOptions } from "../fixtures/platform_fixture.ts";
-import { type PortalScene, portalScene } from "./portal_scene.ts";
+import { exchange, type PortalScene, portalScene } from "./portal_scene.ts";
 import { operator } from "./users_fixture.ts";
 
 export const owner = "eva@partner.example";
@@ -33,44 +31,25 @@ export interface ProgramsScene extends PortalScene {
 export async function programsScene(options: TestPlatformOptions = {}): Promise<ProgramsScene> {
   const scene = await portalScene(options);
   await scene.signedIn(owner);
-  const { port } = scene.platform.portal!, ca = scene.platform.serverAuthority;
   const anybody = (authorization?: string, text = ""): Program => {
-    const ask = (method: string, path: string, body: unknown, headers: Record<string, string>) => {
+    const ask = async (method: string, path: string, body: unknown, headers: Record<string, string>) => {
       const payload = body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body);
-      return new Promise<Answer>((resolve, reject) => {
-        const request = httpsRequest({
-          host: "localhost",
-          port,
-          ca,
-          method,
-          path,
-          agent: false,
-          headers: {
-            ...(authorization === undefined ? {} : { authorization }),
-            ...(payload === undefined
-              ? {}
-              : { "content-type": "application/json", "content-length": String(Buffer.byteLength(payload)) }),
-            ...headers,
-          },
-        }, (response) => {
-          const parts: Uint8Array[] = [];
-          response.on("data", (part) => parts.push(part));
-          response.on("error", reject);
-          response.on("end", () => {
-            const text = Buffer.concat(parts).toString();
-            resolve({
-              status: response.statusCode!,
-              headers: response.headers,
-              body: text,
-              get json() {
-                return JSON.parse(text);
-              },
-            });
-          });
-        });
-        request.on("error", reject);
-        request.end(payload);
+      const answer = await exchange(scene.connections, {
+        method,
+        path,
+        body: payload,
+        headers: {
+          ...(authorization === undefined ? {} : { authorization }),
+          ...(payload === undefined ? {} : { "content-type": "application/json" }),
+          ...headers,
+        },
       });
+      return {
+        ...answer,
+        get json() {
+          return JSON.parse(answer.body);
+        },
+      };
     };
     return {
       text,
