@@ -115,14 +115,20 @@ export async function markRevoked(
   ) === 1;
 }
 
-/** When the agent's installation was first activated for this customer, under any agent id. */
-export async function activatedSince(tenant: Tenant, agentId: string): Promise<Date | undefined> {
-  const row = await tenant.get<{ since: number | null }>(
-    `SELECT min(created_at) AS since FROM agents WHERE customer_id = :customer AND installation_id =
-       (SELECT installation_id FROM agents WHERE customer_id = :customer AND agent_id = :agent_id)`,
+export interface AgentOrigin {
+  /** When the agent's installation was first activated for this customer, under any agent id. */
+  since: Date;
+  siteId: string;
+}
+
+export async function maybeOrigin(tenant: Tenant, agentId: string): Promise<AgentOrigin | undefined> {
+  const row = await tenant.get<{ since: number; site_id: string }>(
+    `SELECT a.site_id, (SELECT min(created_at) FROM agents
+       WHERE customer_id = :customer AND installation_id = a.installation_id) AS since
+     FROM agents a WHERE a.customer_id = :customer AND a.agent_id = :agent_id`,
     { agent_id: agentId },
   );
-  return row?.since === undefined || row.since === null ? undefined : new Date(row.since);
+  return row && { since: new Date(row.since), siteId: row.site_id };
 }
 
 export interface PollNote {

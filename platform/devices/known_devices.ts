@@ -265,8 +265,11 @@ export class KnownDevices {
     const spots = distinct(places, placeKey).map(({ scope, place }) => ({ scope, place }));
     for (const each of values) this.#asked.evidence.add(evidenceKey(each));
     for (const each of spots) this.#asked.places.add(placeKey(each));
+    const holding =
+      "SELECT device_id FROM device_evidence WHERE customer_id = :customer AND kind = :kind AND value = :value";
     const holders: { device_id: string }[] = [
-      ...await all(this.#evidence, "kind = :kind AND value = :value", values),
+      // What else is known of it is read with its device.
+      ...(values.length === 0 ? [] : await this.#tenant.allOf<{ device_id: string }>(holding, values)),
       // An address of a DHCP pool has had many devices, and only the present one may be what was read.
       ...(await all(this.#places, "scope = :scope AND place = :place", spots)).filter(({ until }) => until === null),
       ...deviceIds.map((device_id) => ({ device_id })),
@@ -336,8 +339,8 @@ class RowCache<Row extends object> {
   in(kind: number, group: string): Row[] {
     const rows = this.#groups[kind]!.get(group);
     if (rows === undefined) return [];
-    const keys = rows.size > 1 ? [...rows.keys()].sort() : [...rows.keys()];
-    return keys.map((key) => rows.get(key)!.row);
+    if (rows.size > 1) return [...rows.keys()].sort().map((key) => rows.get(key)!.row);
+    return Array.from(rows.values(), ({ row }) => row);
   }
 
   forget(deviceId: string): void {
@@ -371,6 +374,9 @@ class RowCache<Row extends object> {
   }
 
   #keyOf(row: Row): string {
-    return this.table.key.map((name) => row[name as keyof Row]).join("\0");
+    const [first, ...rest] = this.table.key;
+    let key = String(row[first as keyof Row]);
+    for (const name of rest) key += `\0${row[name as keyof Row]}`;
+    return key;
   }
 }

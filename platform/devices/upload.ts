@@ -30,7 +30,7 @@ import {
   type Sighting,
   wantedBy,
 } from "./resolve_device.ts";
-import { activatedSince, siteOfAgent } from "../agents/agents.ts";
+import { maybeOrigin } from "../agents/agents.ts";
 import { appendAudit } from "../audit/audit_log.ts";
 import { addBatch, advanceContiguous, type BatchKey, listRejections, maybeBatch } from "../agents/batches.ts";
 import { keepReading } from "./keep_reading.ts";
@@ -168,8 +168,7 @@ async function storeDecoded(
   { records, at }: { records: DecodedRecord[]; at: Date },
 ): Promise<void> {
   const { tenant, agentId } = caller;
-  const since = (await activatedSince(tenant, agentId))!;
-  const siteId = await siteOfAgent(tenant, agentId) ?? "";
+  const { since, siteId } = (await maybeOrigin(tenant, agentId))!;
   const arrived = (await newRecords(caller, records)).map((each) =>
     arrivedRecord(caller, { ...each, at, since, siteId })
   );

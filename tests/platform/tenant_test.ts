@@ -142,7 +142,7 @@ const probes: Record<string, (tenant: Tenant, id: string) => Promise<unknown>> =
   maybeAgent: (tenant, id) => agents.maybeAgent(tenant, id),
   noteConfigHash: (tenant, id) => agents.noteConfigHash(tenant, { agentId: id, hash: "x" }),
   siteOfAgent: (tenant, id) => agents.siteOfAgent(tenant, id),
-  activatedSince: (tenant, id) => agents.activatedSince(tenant, id),
+  maybeOrigin: (tenant, id) => agents.maybeOrigin(tenant, id),
   agentRows: (tenant) => agents.agentRows(tenant),
   markRevoked: (tenant, id) => agents.markRevoked(tenant, { agentId: id, reason: "x", at }),
   notePoll: (tenant, id) =>
