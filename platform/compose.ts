@@ -123,7 +123,9 @@ async function startTelling(
 ): Promise<void> {
   const { startWebhooks } = await import("./interfaces/deliver_webhooks.ts");
   const { watchSilent } = await import("./interfaces/silent_watch.ts");
+  const { startFeeds } = await import("./feeds/push_feeds.ts");
   built.use(startWebhooks(platform, options));
+  built.use(startFeeds(platform, options));
   built.use(watchSilent(platform));
   const { startNotifications } = await import("./notifications/start_notifications.ts");
   built.use(startNotifications(platform));

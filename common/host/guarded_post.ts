@@ -50,23 +50,39 @@ function hostOf(url: URL): string {
 
 const systemResolve = async (host: string) => (await lookup(host, { all: true })).map(({ address }) => address);
 
-/** The status of the answer. Throws ForbiddenTargetError, and the system's errors. */
-export async function guardedPost(request: GuardedRequest, options: GuardedOptions): Promise<{ status: number }> {
-  const { allowed, timeoutMs, signal, resolve = systemResolve } = options;
+export interface GuardedAnswer {
+  status: number;
+  /** The first `mostBytes` of its body. */
+  text: string;
+}
+
+/** The address of a host that may be called. Throws ForbiddenTargetError, and the system's errors. */
+export async function guardedAddress(
+  host: string,
+  { allowed, resolve = systemResolve }: Pick<GuardedOptions, "allowed" | "resolve">,
+  stop: AbortSignal,
+): Promise<string> {
+  const addresses = tryParseIp(host) === undefined ? await raced(resolve(host), stop) : [host];
+  // One that is not public among others that are is a mistake, or an attempt.
+  const wrong = allowed.includes(host) ? undefined : addresses.find((address) => !isPublicAddress(address));
+  if (wrong !== undefined) {
+    throw new ForbiddenTargetError(`Cannot call ${host}: ${wrong} is not an address of the Internet`);
+  }
+  if (addresses[0] === undefined) throw new Error(`Cannot find the address of ${host}`);
+  return addresses[0];
+}
+
+/** Throws ForbiddenTargetError, and the system's errors. */
+export async function guardedPost(request: GuardedRequest, options: GuardedOptions): Promise<GuardedAnswer> {
+  const { allowed, timeoutMs, signal } = options;
   const fault = targetFault(request.url, allowed);
   if (fault !== undefined) throw new ForbiddenTargetError(`Cannot call ${request.url}: ${fault}`);
   const url = new URL(request.url), host = hostOf(url);
   const time = AbortSignal.timeout(timeoutMs);
   const stop = signal === undefined ? time : AbortSignal.any([time, signal]);
   try {
-    const addresses = tryParseIp(host) === undefined ? await raced(resolve(host), stop) : [host];
-    // One that is not public among others that are is a mistake, or an attempt.
-    const wrong = allowed.includes(host) ? undefined : addresses.find((address) => !isPublicAddress(address));
-    if (wrong !== undefined) {
-      throw new ForbiddenTargetError(`Cannot call ${host}: ${wrong} is not an address of the Internet`);
-    }
-    if (addresses[0] === undefined) throw new Error(`Cannot find the address of ${host}`);
-    return await post(url, addresses[0], request, { ...options, stop });
+    const address = await guardedAddress(host, options, stop);
+    return await post(url, address, request, { ...options, stop });
   } catch (error) {
     if (time.aborted) throw new Error(`Cannot get an answer of ${host} within ${timeoutMs / 1000} s`);
     throw error;
@@ -85,7 +101,7 @@ function post(
   address: string,
   { headers, body }: GuardedRequest,
   { ca, mostBytes, stop }: GuardedOptions & { stop: AbortSignal },
-): Promise<{ status: number }> {
+): Promise<GuardedAnswer> {
   const host = hostOf(url), isTls = url.protocol === "https:", payload = Buffer.from(body);
   return new Promise((resolve, reject) => {
     const sent = (isTls ? httpsRequest : httpRequest)({
@@ -98,13 +114,16 @@ function post(
       ...(isTls && tryParseIp(host) === undefined ? { servername: host } : {}),
       ...(ca === undefined ? {} : { ca }),
     }, (response) => {
+      const parts: Uint8Array[] = [];
       let bytes = 0;
       const done = () => {
-        resolve({ status: response.statusCode ?? 0 });
+        const text = new TextDecoder().decode(Buffer.concat(parts).subarray(0, mostBytes));
+        resolve({ status: response.statusCode ?? 0, text });
         // Whatever else it would send: nobody reads it.
         sent.destroy();
       };
       response.on("data", (part: Uint8Array) => {
+        parts.push(part);
         bytes += part.length;
         if (bytes > mostBytes) done();
       });

@@ -104,6 +104,21 @@ export async function* exportDevices(
   }
 }
 
+/** By their common ids, in their order; those that are not there are left out. */
+export function devicesNamed(platform: Platform, by: TenantBy, ids: readonly string[]): Promise<ListedDevice[]> {
+  return readTenant(platform, by, async (tenant) => {
+    const now = platform.clock.now().getTime(), groups = await groupsOf(tenant), found: ListedDevice[] = [];
+    const fronts = new Map([...groups.of.values()].map(({ deviceId, parts }) => [deviceId, parts[0]!.device_id]));
+    for (let from = 0; from < ids.length; from += mostIds) {
+      const lot = ids.slice(from, from + mostIds).map((id) => fronts.get(id) ?? id);
+      const rows = await joinedRows(tenant, groups, await statedRows(tenant, { groups, ids: lot }));
+      found.push(...rows.map(({ row, state }) => ({ ...viewOf(row, state, now), row })));
+    }
+    const places = new Map(ids.map((id, place) => [id, place]));
+    return found.sort((a, b) => places.get(a.row.device_id)! - places.get(b.row.device_id)!);
+  });
+}
+
 /* What comes behind the first ones is a page as well. */
 function pageOf({ limit, offset, order }: Page & Ordered, agents: AgentCount[]): ListPage | undefined {
   if (limit === undefined && offset === undefined && order === undefined) return undefined;

@@ -8,7 +8,7 @@ import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:cr
 export interface Sealing {
   /** Of the data directory. */
   pepper: Uint8Array;
-  purpose: "totp" | "mail" | "form" | "answer" | "webhook" | "provider";
+  purpose: "totp" | "mail" | "form" | "answer" | "webhook" | "provider" | "feed";
   /** Id of the row. */
   of: string;
 }

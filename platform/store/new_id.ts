@@ -30,7 +30,8 @@ export function newId(
     | "alr"
     | "doc"
     | "txt"
-    | "agr",
+    | "agr"
+    | "fed",
 ): string {
   const random = crypto.getRandomValues(new Uint8Array(12));
   return `${prefix}-${Array.from(random, (byte) => alphabet[byte & 31]).join("")}`;

@@ -15,6 +15,7 @@ export const permissions = {
   manageUpdates: "choose which agents are offered updates, and pin or hold them",
   manageCustomers: "make, rename and close customers and sites",
   manageNotifications: "make rules of notifications, and webhooks",
+  manageFeeds: "send what is known of devices to other systems",
   manageUsers: "invite and deactivate users, and give them roles",
   shareViews: "share saved views of lists with the other users",
   readAudit: "see and export the audit log",

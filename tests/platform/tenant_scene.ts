@@ -118,6 +118,11 @@ export async function customerWithEverything(platform: TestPlatform, name: strin
      VALUES (:customer, :id, 'hok-000000000000', 'alert.raised', '{}', 'sent', 0, :now)`,
     { id: newId("msg"), now: Date.now() },
   );
+  await agent.tenant.run(
+    `INSERT INTO feed_devices (customer_id, feed_id, device_id, digest, kept, sent_at)
+     VALUES (:customer, 'fed-000000000000', :device_id, '', '[]', 0)`,
+    { device_id: device!.device_id },
+  );
   await agent.tenant.run("INSERT INTO silent_told (customer_id, subject, at) VALUES (:customer, :subject, 0)", {
     subject: agent.agentId,
   });
@@ -208,6 +213,7 @@ export const ofNobody = [
   "audit_counts",
   "dealers",
   "failed_keys",
+  "feeds",
   "guess_hours",
   "guess_sources",
   "identity_providers",

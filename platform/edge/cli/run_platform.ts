@@ -34,6 +34,7 @@ import { addUnlockCommand } from "./unlock_command.ts";
 import { addRoleCommands } from "./role_commands.ts";
 import { addUserCommands } from "./user_commands.ts";
 import { addVerifyCommand } from "./verify_command.ts";
+import { addExportCommands, addFeedCommands } from "./feed_commands.ts";
 import { addWebhookCommands } from "./webhook_commands.ts";
 import { oneLine } from "./table.ts";
 
@@ -106,6 +107,8 @@ function createProgram(context: CommandContext, show: (text: string) => void): C
   addSignInCommands(program, context);
   addTokenCommands(program, context);
   addWebhookCommands(program, context);
+  addFeedCommands(program, context);
+  addExportCommands(program, context);
   addDeviceCommands(program, context);
   addMeterCommands(program, context);
   addBillingCommands(program, context);

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { ConfigError, messageOf, UsageError } from "../../../common/core/errors.ts";
+import { UsageError } from "../../../common/core/errors.ts";
 import { isKind, type KindName, kinds } from "../../sso/kinds.ts";
 import { linkUser, unlinkUser } from "../../sso/link_user.ts";
 import {
@@ -16,6 +16,7 @@ import type { LookedUp } from "../../sso/sign_in_by_directory.ts";
 import { readPortalOrigin } from "../../users/manage_users.ts";
 import { type Answer, type CommandContext } from "./command_context.ts";
 import type { PlatformHost } from "./host.ts";
+import { settingsFrom } from "./settings_option.ts";
 import { renderTable } from "./table.ts";
 import { grantOf, grantText, linkAnswer, roleHelp } from "./user_commands.ts";
 
@@ -171,14 +172,7 @@ function settingsHelp(): string {
 }
 
 async function partsOf(host: PlatformHost, flags: PartFlags): Promise<ProviderParts> {
-  const settings: Record<string, string> = {};
-  for (const text of flags.setting ?? []) {
-    const [, name, value] = /^([a-z-]+)=(.*)$/s.exec(text) ?? [];
-    if (name === undefined || value === undefined) {
-      throw new UsageError(`Cannot use --setting as NAME=VALUE: current value is "${text}"`);
-    }
-    settings[name] = value.startsWith("@") ? await fileText(host, value.slice(1)) : value;
-  }
+  const settings = await settingsFrom(host, flags.setting ?? []);
   return {
     name: flags.name,
     ...(flags.setting === undefined ? {} : { settings }),
@@ -187,20 +181,6 @@ async function partsOf(host: PlatformHost, flags: PartFlags): Promise<ProviderPa
     isShown: flags.shown,
     needsFactor: flags.secondFactor,
   };
-}
-
-async function fileText(host: PlatformHost, path: string): Promise<string> {
-  try {
-    return await host.readTextFile(path);
-  } catch (error) {
-    throw new ConfigError(
-      `Cannot read "${path}": ${messageOf(error)}`,
-      "check the path, and that this user may read it",
-      {
-        cause: error,
-      },
-    );
-  }
 }
 
 function shownProvider(row: ListedProvider, origin: string | undefined): Answer {

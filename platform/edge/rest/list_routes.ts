@@ -1,4 +1,5 @@
 /** Routes of lists that REST and OData have in common: devices, supplies, meters, alerts and agents. */
+import { inventoriesOf } from "../../feeds/glpi_export.ts";
 import { entities, type EntityName } from "../../interfaces/entities.ts";
 import type { Filter, Row, Value } from "../../interfaces/filter.ts";
 import { listEntities, type ListPage } from "../../interfaces/list_entities.ts";
@@ -151,9 +152,28 @@ function oneRoute(entity: "devices" | "agents"): RestRoute {
   };
 }
 
+const glpiRoute: RestRoute = {
+  method: "get",
+  path: "/customers/{customer}/glpi",
+  tag: "Devices",
+  summary: "Printers as GLPI 10 and 11 take them: a POST of each item to its inventory address",
+  access: "customer",
+  // Nearly all of it is for billing.
+  permission: "readMeters",
+  query: { site: text(), device: text(), ...schemas.paging },
+  status: 200,
+  answer: schemas.pageOf(schemas.glpiInventory, "GlpiInventory"),
+  async handle(request) {
+    const { rows, next } = await pageOf("devices", request);
+    const items = await inventoriesOf(request.platform, request.by, rows.map(({ deviceId }) => String(deviceId)));
+    return { items, next: cursorOf(request, "devices", next) };
+  },
+};
+
 export const listRoutes: readonly RestRoute[] = [
   listRoute("devices"),
   oneRoute("devices"),
+  glpiRoute,
   listRoute("supplies"),
   listRoute("meters"),
   listRoute("alerts"),

@@ -44,6 +44,21 @@ export const site = z.strictObject({
 }).openapi("Site");
 export const named = z.strictObject({ name }).openapi("Named");
 
+const texts = z.record(z.string(), z.union([z.string(), z.number(), z.array(z.string())]));
+export const glpiInventory = z.strictObject({
+  action: z.literal("netinventory"),
+  deviceid: z.string(),
+  itemtype: z.literal("Printer"),
+  content: z.strictObject({
+    versionclient: z.string(),
+    network_device: texts,
+    pagecounters: z.record(z.string(), z.int()).optional(),
+    cartridges: z.array(z.record(z.string(), z.string())).optional(),
+    firmwares: z.array(z.record(z.string(), z.string())).optional(),
+    network_ports: z.array(texts).optional(),
+  }),
+}).openapi("GlpiInventory");
+
 export const task = z.strictObject({
   taskId: id,
   agentId: id,

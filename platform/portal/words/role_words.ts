@@ -60,6 +60,11 @@ export const roleWords = {
     "Regeln für Benachrichtigungen und Webhooks anlegen",
     "Creare regole di notifica e webhook",
   ],
+  mayManageFeeds: [
+    "Send what is known of devices to other systems",
+    "Daten der Geräte an andere Systeme senden",
+    "Inviare i dati dei dispositivi ad altri sistemi",
+  ],
   mayManageUsers: [
     "Invite and deactivate users, give roles",
     "Benutzer einladen, deaktivieren, Rollen vergeben",
@@ -92,6 +97,7 @@ export const permissionWords = {
   manageUpdates: "mayManageUpdates",
   manageCustomers: "mayManageCustomers",
   manageNotifications: "mayManageNotifications",
+  manageFeeds: "mayManageFeeds",
   manageUsers: "mayManageUsers",
   shareViews: "mayShareViews",
   readAudit: "mayReadAudit",

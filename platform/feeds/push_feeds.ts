@@ -1,0 +1,378 @@
+/**
+ * Sends feeds what has changed since they were last sent it, and everything again after some time. Of several processes,
+ * one has a feed at a time: it takes it by its row, and keeps it by moving its next time on; one that dies leaves it to
+ * the next. A feed that fails is tried again later and later, each hour at last, and holds up no other.
+ */
+import { createHash } from "node:crypto";
+import { messageOf } from "../../common/core/errors.ts";
+import type { GuardedOptions } from "../../common/host/guarded_post.ts";
+import type { Platform } from "../agents/platform.ts";
+import { customerRows } from "../customers/customers.ts";
+import { exportDevices } from "../devices/list_devices.ts";
+import type { Tenant } from "../store/store.ts";
+import { fedDevice } from "./fed_device.ts";
+import { feedChannel, type FeedRow, secretsOf } from "./feeds.ts";
+import { glpiPusher } from "./push_glpi.ts";
+import { mqttPusher } from "./push_mqtt.ts";
+import type { FeedItem, Pusher, PusherOptions } from "./pusher.ts";
+import { zabbixPusher } from "./push_zabbix.ts";
+
+const second = 1000, minute = 60 * second, hour = 60 * minute;
+const lookMs = 5 * second, usualTimeoutMs = 15 * second;
+/** A feed is another process's after this time without a write. */
+const claimMs = 5 * minute;
+/** Then other feeds have their turn. */
+const roundMs = 10 * minute;
+const mostAtOnce = 8;
+const removalMs = 24 * hour;
+
+/** After so many failures in a row. */
+export function waitAfter(failures: number): number {
+  return Math.min(hour, 30 * second * 2 ** Math.min(failures - 1, 10));
+}
+
+export interface FeedOptions {
+  /** Hosts that may be called although their addresses are not of the Internet. */
+  allowed?: readonly string[] | undefined;
+  ca?: string | undefined;
+  timeoutMs?: number | undefined;
+  resolve?: GuardedOptions["resolve"];
+}
+
+type FeedsPlatform = Platform & { pepper: Uint8Array };
+
+/** The feed is paused or removed, or another process has it. */
+class ClaimLostError extends Error {}
+
+/** Until disposed of, which ends what is under way. */
+export function startFeeds(platform: FeedsPlatform, options: FeedOptions = {}): AsyncDisposable {
+  const { store, log } = platform;
+  const stop = new AbortController(), working = new Set<Promise<void>>();
+  let looking: Promise<void> | undefined, isAsked = false;
+
+  async function takeAll(): Promise<void> {
+    do {
+      isAsked = false;
+      while (!stop.signal.aborted && working.size < mostAtOnce) {
+        const feed = await takeFeed(platform);
+        if (feed === undefined) break;
+        const work = pushFeed(platform, feed, { ...options, signal: stop.signal })
+          .catch((error) => log("storeBusy", { message: messageOf(error) }))
+          .finally(() => {
+            working.delete(work);
+            look();
+          });
+        working.add(work);
+      }
+    } while (isAsked && !stop.signal.aborted && working.size < mostAtOnce);
+  }
+
+  function look(): void {
+    if (stop.signal.aborted) return;
+    isAsked = true;
+    looking ??= takeAll().catch((error) => log("storeBusy", { message: messageOf(error) })).finally(() => {
+      looking = undefined;
+    });
+  }
+
+  const stopListening = store.listen(feedChannel, look);
+  const timer = setInterval(look, lookMs);
+  look();
+  return {
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      clearInterval(timer);
+      stopListening();
+      await looking;
+      await Promise.all(working);
+    },
+  };
+}
+
+async function takeFeed({ store, clock }: FeedsPlatform): Promise<FeedRow | undefined> {
+  const now = clock.now().getTime(), due = "paused_at IS NULL AND next_at <= :now";
+  const some = await store.transaction((tx) => tx.get(`SELECT 1 FROM feeds WHERE ${due} LIMIT 1`, { now }), {
+    readOnly: true,
+  });
+  if (some === undefined) return undefined;
+  return await store.transaction((tx) =>
+    tx.get<FeedRow>(
+      `UPDATE feeds SET next_at = :until, claim = :claim WHERE feed_id IN
+         (SELECT feed_id FROM feeds WHERE ${due} ORDER BY next_at, feed_id LIMIT 1${
+        tx.engine === "postgres" ? " FOR UPDATE SKIP LOCKED" : ""
+      }) RETURNING *`,
+      { now, until: now + claimMs, claim: crypto.randomUUID() },
+    )
+  );
+}
+
+type RoundOptions = FeedOptions & { signal: AbortSignal };
+
+interface Round {
+  platform: FeedsPlatform;
+  feed: FeedRow;
+  pusher: Pusher;
+  signal: AbortSignal;
+  endsAt: number;
+  sent: number;
+  refused: number;
+  refusal: string | undefined;
+}
+
+/** One round, and what came of it. Throws what the store does. */
+async function pushFeed(platform: FeedsPlatform, feed: FeedRow, options: RoundOptions): Promise<void> {
+  const { clock, log } = platform, { signal } = options, began = clock.now().getTime();
+  let failure: string | undefined, isOver = true, sent = 0;
+  try {
+    await using pusher = await pusherOf(platform, feed, options);
+    const round: Round = {
+      platform,
+      feed,
+      pusher,
+      signal,
+      endsAt: began + roundMs,
+      sent: 0,
+      refused: 0,
+      refusal: undefined,
+    };
+    try {
+      isOver = feed.removed_at === null ? await pushAll(round) : await forgetAll(round);
+    } finally {
+      sent = round.sent;
+    }
+    if (round.refused > 0) failure = `${round.refused} were refused: ${round.refusal}`;
+  } catch (error) {
+    if (error instanceof ClaimLostError) return;
+    // Another process, or the next start, goes on.
+    if (signal.aborted) return await giveBack(platform, feed);
+    failure = messageOf(error);
+  }
+  await settle(platform, feed, { failure, isOver, sent });
+  if (failure !== undefined) log("feedFailed", { feed: feed.feed_id, message: failure });
+}
+
+async function giveBack({ store, clock }: FeedsPlatform, { feed_id, claim }: FeedRow): Promise<void> {
+  await store.transaction((tx) =>
+    tx.run("UPDATE feeds SET claim = NULL, next_at = :now WHERE feed_id = :id AND claim = :claim", {
+      id: feed_id,
+      claim,
+      now: clock.now().getTime(),
+    })
+  );
+}
+
+async function pusherOf(
+  platform: FeedsPlatform,
+  feed: FeedRow,
+  { allowed = [], ca, resolve, timeoutMs = usualTimeoutMs, signal }: RoundOptions,
+): Promise<Pusher> {
+  const options: PusherOptions = {
+    feed,
+    secrets: secretsOf(platform, feed),
+    settings: JSON.parse(feed.settings),
+    timeoutMs,
+    guard: { allowed, ca, ...(resolve === undefined ? {} : { resolve }) },
+    signal,
+    now: () => platform.clock.now(),
+  };
+  if (feed.kind === "glpi") return glpiPusher(options);
+  return feed.kind === "zabbix" ? zabbixPusher(options) : await mqttPusher(options);
+}
+
+async function settle(
+  { store, clock }: FeedsPlatform,
+  feed: FeedRow,
+  { failure, isOver, sent }: { failure: string | undefined; isOver: boolean; sent: number },
+): Promise<void> {
+  const now = clock.now().getTime();
+  await store.transaction(async (tx) => {
+    const gone = feed.removed_at !== null && (isOver && failure === undefined || now - feed.removed_at > removalMs);
+    const own = { id: feed.feed_id, claim: feed.claim };
+    if (gone) {
+      const removed = await tx.run("DELETE FROM feeds WHERE feed_id = :id AND claim = :claim", own);
+      if (removed > 0) await tx.run("DELETE FROM feed_devices WHERE feed_id = :id", { id: feed.feed_id });
+      return;
+    }
+    const failures = failure === undefined ? 0 : feed.failures + 1;
+    const waitMs = failures > 0 ? waitAfter(failures) : isOver ? feed.every_ms : 0;
+    await tx.run(
+      `UPDATE feeds SET claim = NULL, next_at = :next, failures = :failures, sent = :sent, failure = :failure,
+         ${failure === undefined ? "succeeded_at" : "failed_at"} = :now
+       WHERE feed_id = :id AND claim = :claim`,
+      { ...own, next: now + waitMs, failures, sent, failure: failure?.slice(0, 500) ?? null, now },
+    );
+  });
+}
+
+interface Sent {
+  device_id: string;
+  digest: string;
+  kept: string;
+  sent_at: number;
+}
+
+/** All customers of the feed. Returns false if time is up before. */
+async function pushAll(round: Round): Promise<boolean> {
+  const { platform, feed } = round;
+  const customers = await platform.store.transaction(async (tx) => {
+    const rows = await customerRows(tx, feed.dealer_id);
+    const known = await tx.all<{ customer_id: string }>(
+      "SELECT DISTINCT customer_id FROM feed_devices WHERE feed_id = :id",
+      { id: feed.feed_id },
+    );
+    return {
+      open: rows.filter(({ customer_id, closed_at }) =>
+        closed_at === null && (feed.of_customer === null || feed.of_customer === customer_id)
+      ),
+      known: known.map(({ customer_id }) => customer_id),
+    };
+  }, { readOnly: true });
+  const open = new Set(customers.open.map(({ customer_id }) => customer_id));
+  for (const id of customers.known) if (!open.has(id)) await forgetGone(round, id, new Set());
+  for (const { customer_id: customerId, name } of customers.open) {
+    if (round.pusher.summary !== undefined) await pushSummary(round, { customerId, name });
+    const seen = new Set<string>([""]);
+    for await (const lot of devicesOf(round, { customerId, name })) {
+      for (const { deviceId } of lot) seen.add(deviceId);
+      const items = lot.map((device) => round.pusher.itemOf(device));
+      await pushItems(round, customerId, items);
+      if (platform.clock.now().getTime() > round.endsAt) return false;
+    }
+    await forgetGone(round, customerId, seen);
+  }
+  return true;
+}
+
+async function* devicesOf({ platform }: Round, customer: { customerId: string; name: string }) {
+  const by = { actor: "platform", tenant: customer.customerId } as const;
+  for await (const lot of exportDevices(platform, by, {})) yield lot.map((device) => fedDevice(device, customer));
+}
+
+/* Before the devices: their values have no place without it. */
+async function pushSummary(round: Round, customer: { customerId: string; name: string }): Promise<void> {
+  const summary = round.pusher.summary!;
+  for await (const lot of devicesOf(round, customer)) lot.forEach((device) => summary.add(device));
+  await pushItems(round, customer.customerId, [summary.take(customer.customerId)]);
+}
+
+function digestOf(text: string): string {
+  return createHash("sha256").update(text).digest("base64url").slice(0, 22);
+}
+
+/** Those of one customer that have changed, or were sent long ago. */
+async function pushItems(round: Round, customerId: string, items: readonly FeedItem[]): Promise<void> {
+  const { platform: { store, clock }, feed, pusher } = round;
+  const known = await store.transaction((tx) => {
+    const sql = `SELECT device_id, digest, kept, sent_at FROM feed_devices
+      WHERE customer_id = :customer AND feed_id = :feed AND device_id = :device`;
+    return tx.tenant(customerId).allOf<Sent>(
+      sql,
+      items.map(({ deviceId }) => ({ feed: feed.feed_id, device: deviceId })),
+    );
+  }, { readOnly: true });
+  const before = new Map(known.map((row) => [row.device_id, row])), now = clock.now().getTime();
+  const due = items.filter(({ deviceId, text }) => {
+    const row = before.get(deviceId);
+    return row === undefined || row.digest !== digestOf(text) || now - row.sent_at >= feed.refresh_ms;
+  });
+  for (let i = 0; i < due.length; i += pusher.atOnce) {
+    const part = due.slice(i, i + pusher.atOnce);
+    const kept = part.map(({ deviceId }): string[] => JSON.parse(before.get(deviceId)?.kept ?? "[]"));
+    // What is sent is known before: a process that dies meanwhile must not forget what it left there.
+    if (pusher.forget !== undefined) {
+      const rows = part.map((item, n) => rowOf(item, [...new Set([...kept[n]!, ...item.kept])], { digest: "", at: 0 }));
+      await keep(round, customerId, rows);
+    }
+    const refusals = await pusher.send(part, kept);
+    const at = clock.now().getTime();
+    const taken = part.filter((_, n) => !refusals.has(n)).map((item) =>
+      rowOf(item, item.kept, { digest: digestOf(item.text), at })
+    );
+    await keep(round, customerId, taken);
+    round.sent += taken.filter(({ device_id }) => device_id !== "").length;
+    round.refused += refusals.size;
+    round.refusal ??= refusals.values().next().value;
+  }
+}
+
+function rowOf(
+  { deviceId }: FeedItem,
+  kept: readonly string[],
+  { digest, at }: { digest: string; at: number },
+): Sent {
+  return { device_id: deviceId, digest, kept: JSON.stringify(kept), sent_at: at };
+}
+
+/** Writes what was sent, if the feed is still this round's. Throws ClaimLostError. */
+async function keep(round: Round, customerId: string, rows: readonly Sent[]): Promise<void> {
+  await ofClaim(round, customerId, async (tenant) => {
+    for (const row of rows) {
+      await tenant.run(
+        `INSERT INTO feed_devices (customer_id, feed_id, device_id, digest, kept, sent_at)
+         VALUES (:customer, :feed, :device_id, :digest, :kept, :sent_at)
+         ON CONFLICT (customer_id, feed_id, device_id)
+         DO UPDATE SET digest = excluded.digest, kept = excluded.kept, sent_at = excluded.sent_at`,
+        { feed: round.feed.feed_id, ...row },
+      );
+    }
+  });
+}
+
+async function ofClaim(
+  { platform: { store, clock }, feed, signal }: Round,
+  customerId: string,
+  work: (tenant: Tenant) => Promise<void>,
+): Promise<void> {
+  if (signal.aborted) throw new Error("Cannot go on: it was stopped");
+  await store.transaction(async (tx) => {
+    const kept = await tx.run("UPDATE feeds SET next_at = :until WHERE feed_id = :id AND claim = :claim", {
+      id: feed.feed_id,
+      claim: feed.claim,
+      until: clock.now().getTime() + claimMs,
+    });
+    if (kept === 0) throw new ClaimLostError();
+    await work(tx.tenant(customerId));
+  });
+}
+
+/** Takes away what there was of devices that are not there any more. */
+async function forgetGone(round: Round, customerId: string, seen: ReadonlySet<string>): Promise<void> {
+  const { platform: { store }, feed, pusher } = round;
+  const rows = await store.transaction((tx) =>
+    tx.tenant(customerId).all<{ device_id: string }>(
+      "SELECT device_id FROM feed_devices WHERE customer_id = :customer AND feed_id = :feed",
+      { feed: feed.feed_id },
+    ), { readOnly: true });
+  for (const { device_id } of rows) {
+    if (seen.has(device_id)) continue;
+    const parameters = { feed: feed.feed_id, device: device_id };
+    const where = "customer_id = :customer AND feed_id = :feed AND device_id = :device";
+    if (pusher.forget !== undefined) {
+      const row = await store.transaction(
+        (tx) => tx.tenant(customerId).get<Sent>(`SELECT kept FROM feed_devices WHERE ${where}`, parameters),
+        {
+          readOnly: true,
+        },
+      );
+      await pusher.forget(JSON.parse(row?.kept ?? "[]"));
+    }
+    await ofClaim(round, customerId, async (tenant) => {
+      await tenant.run(`DELETE FROM feed_devices WHERE ${where}`, parameters);
+    });
+  }
+}
+
+/** Of a feed that is removed. */
+async function forgetAll(round: Round): Promise<boolean> {
+  const { platform: { store }, feed, pusher } = round;
+  if (pusher.forget === undefined) return true;
+  const rows = await store.transaction(
+    (tx) =>
+      tx.all<{ customer_id: string }>("SELECT DISTINCT customer_id FROM feed_devices WHERE feed_id = :id", {
+        id: feed.feed_id,
+      }),
+    { readOnly: true },
+  );
+  for (const { customer_id } of rows) await forgetGone(round, customer_id, new Set());
+  return true;
+}
