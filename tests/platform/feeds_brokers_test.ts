@@ -257,16 +257,37 @@ peerOnEach(
   },
 );
 
-peerTest("Zabbix takes values by TLS with a certificate, and none without", ["zabbix_proxy"], async () => {
+/** Files of an authority, a server and a client. With GnuTLS, Zabbix takes no other than RSA. */
+async function rsaCertificates(folder: string): Promise<string[]> {
+  const openssl = async (...args: string[]) =>
+    assert((await new Deno.Command("openssl", { args, stderr: "null", stdout: "null" }).output()).success);
+  const key = ["-newkey", "rsa:2048", "-nodes", "-days", "2"];
+  await openssl(
+    "req",
+    "-x509",
+    ...key,
+    "-subj",
+    "/CN=Zabbix Authority",
+    "-keyout",
+    `${folder}/ca.key`,
+    "-out",
+    `${folder}/ca.pem`,
+  );
+  for (const name of ["localhost", "dca"]) {
+    const file = `${folder}/${name}`;
+    const signed = ["-CA", `${folder}/ca.pem`, "-CAkey", `${folder}/ca.key`, "-addext", `subjectAltName=DNS:${name}`];
+    const own = ["-addext", "basicConstraints=critical,CA:FALSE", "-keyout", `${file}.key`, "-out", `${file}.pem`];
+    await openssl("req", "-x509", ...key, "-subj", `/CN=${name}`, ...signed, ...own);
+    await Deno.chmod(`${file}.key`, 0o644);
+  }
+  return ["ca", "localhost", "dca"].map((name) => `${folder}/${name}.pem`);
+}
+
+peerTest("Zabbix takes values by TLS with a certificate, and none without", ["zabbix_proxy", "openssl"], async () => {
   const folder = await Deno.makeTempDir();
   await Deno.chmod(folder, 0o755);
-  const authority = await createTestAuthority("Zabbix Authority");
-  const server = await authority.issue({ names: ["localhost"] }), client = await authority.issue({ names: ["dca"] });
-  const files = { ca: authority.pem, certificate: server.certificatePem, key: server.keyPem };
-  const tls = { ca: `${folder}/ca`, certificate: `${folder}/certificate`, key: `${folder}/key` };
-  for (const name of ["ca", "certificate", "key"] as const) {
-    await Deno.writeTextFile(tls[name], files[name], { mode: 0o644 });
-  }
+  const [ca, server, client] = await rsaCertificates(folder);
+  const tls = { ca: ca!, certificate: server!, key: server!.replace(".pem", ".key") };
   const { test, platform, upload, settled } = await feedScene();
   await using _ = test;
   const acme = await test.customer("Acme");
@@ -289,9 +310,10 @@ peerTest("Zabbix takes values by TLS with a certificate, and none without", ["za
     await pauseFeed(platform, operator, { feedId });
     return listed.failure;
   };
-  const { certificatePem: certificate, keyPem: key } = client;
-  assert.equal(await make("zabbixs", { ca: authority.pem, certificate, key }), null);
+  const text = (path: string) => Deno.readTextFile(path);
+  const [certificate, key] = [await text(client!), await text(client!.replace(".pem", ".key"))];
+  assert.equal(await make("zabbixs", { ca: await text(ca!), certificate, key }), null);
   assert.match((await make("zabbix", {}))!, /closed|reset|no item/i);
-  assert.match((await make("zabbixs", { ca: authority.pem }))!, /closed|certificate|reset|no item/i);
+  assert.match((await make("zabbixs", { ca: await text(ca!) }))!, /closed|certificate|reset|no item/i);
   await Deno.remove(folder, { recursive: true });
 });
