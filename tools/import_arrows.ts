@@ -264,6 +264,7 @@ export const allowed: Record<string, string[]> = {
     "platform/devices",
     "platform/alerts",
     "platform/users",
+  ],
   "platform/feeds": [
     "common/core",
     "common/host",
