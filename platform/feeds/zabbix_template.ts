@@ -15,7 +15,7 @@ export function zabbixTemplate(): string {
   const group = "Templates/OpenDCA", q = JSON.stringify;
   const lines = [
     "zabbix_export:",
-    "  version: '6.0'",
+    '  version: "6.0"',
     "  groups:",
     `    - uuid: ${uuidOf(group)}`,
     `      name: ${q(group)}`,
@@ -34,7 +34,7 @@ export function zabbixTemplate(): string {
       `          name: ${q(name)}`,
       "          type: TRAP",
       `          key: ${q(key)}`,
-      "          delay: '0'",
+      '          delay: "0"',
       "          lifetime: 30d",
       "          item_prototypes:",
     );
@@ -45,9 +45,9 @@ export function zabbixTemplate(): string {
         `              name: ${q(item.name)}`,
         "              type: TRAP",
         `              key: ${q(itemKey)}`,
-        "              delay: '0'",
+        '              delay: "0"',
         ...(item.type === "UNSIGNED" ? [] : [`              value_type: ${item.type}`]),
-        ...(item.type === "CHAR" ? ["              trends: '0'"] : []),
+        ...(item.type === "CHAR" ? ['              trends: "0"'] : []),
         ...("units" in item ? [`              units: ${q(item.units)}`] : []),
       );
       if (item.key === "opendca.online") lines.push(...trigger(`/${templateName}/${itemKey}`));

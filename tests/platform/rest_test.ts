@@ -161,7 +161,7 @@ eachDatabase("a token of one site sees this site alone, in lists and by id", asy
   const berlin = await filled(scene, scene.acme, scene.berlin), bonn = await filled(scene, scene.acme, scene.bonn, 2);
   const program = await scene.program({ places: [{ customerId: scene.acme, siteId: scene.berlin }] });
   const root = api(`/customers/${scene.acme}`);
-  for (const list of ["devices", "agents", "tasks", "access-sessions", "activation-codes", "meters", "sites"]) {
+  for (const list of ["devices", "glpi", "agents", "tasks", "access-sessions", "activation-codes", "meters", "sites"]) {
     const { body, json } = await program.get(`${root}/${list}`);
     assert(json.items.length > 0, list);
     for (const id of [bonn.device, bonn.agent, bonn.task, bonn.session, bonn.code, scene.bonn]) {

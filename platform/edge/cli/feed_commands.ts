@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { messageOf, UnavailableError } from "../../../common/core/errors.ts";
+import { messageOf, UnavailableError, UsageError } from "../../../common/core/errors.ts";
 import { maybeWriteFault } from "../../../common/core/write_fault.ts";
 import { replaceFile } from "../../../common/host/disk.ts";
 import { feedKinds, type FeedSetting } from "../../feeds/feed_kinds.ts";
@@ -167,11 +167,14 @@ export function addExportCommands(program: Command, context: CommandContext): vo
     });
 }
 
-/** Throws UnavailableError. */
+/** Throws UsageError and UnavailableError. */
 function writeText(path: string, text: string): void {
   try {
     replaceFile(path, text, { mode: 0o644 });
   } catch (error) {
+    if ((error as { code?: string }).code === "ENOENT") {
+      throw new UsageError(`Cannot write "${path}" as its folder is not there`, "make the folder first");
+    }
     const fault = maybeWriteFault(error);
     if (fault === undefined) throw error;
     throw new UnavailableError(`Cannot write "${path}" as ${fault.what ?? messageOf(error)}`, fault.hint, 0, {
