@@ -140,7 +140,9 @@ async function pushFeed(platform: FeedsPlatform, feed: FeedRow, options: RoundOp
     } finally {
       sent = round.sent;
     }
-    if (round.refused > 0) failure = `${round.refused} were refused: ${round.refusal}`;
+    if (round.refused > 0) {
+      failure = `${round.refused === 1 ? "one was" : `${round.refused} were`} refused: ${round.refusal}`;
+    }
   } catch (error) {
     if (error instanceof ClaimLostError) return;
     // Another process, or the next start, goes on.

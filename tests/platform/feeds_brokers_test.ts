@@ -232,7 +232,7 @@ peerOnEach(
       const first = await settled(feedId, since);
       assert.equal(
         first.failure,
-        `1 were refused: it took 1 of 5 values; the others have no item yet: link the template to the host "${
+        `one was refused: it took 1 of 5 values; the others have no item yet: link the template to the host "${
           host(acme)
         }"`,
       );

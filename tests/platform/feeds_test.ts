@@ -138,7 +138,7 @@ Deno.test("a printer that GLPI refuses holds up no other, and an answer that is 
   const since = test.clock.now().getTime();
   const { feedId } = await createFeed(platform, operator, { kind: "glpi", address: glpi.url });
   const first = await settled(feedId, since);
-  assert.deepEqual([first.sent, first.failure], [1, "1 were refused: it answered 400: JSON does not validate"]);
+  assert.deepEqual([first.sent, first.failure], [1, "one was refused: it answered 400: JSON does not validate"]);
   for (
     const [answer, failure] of [
       [answering(200, "<html>"), /it answered 200 without JSON/],

@@ -68,7 +68,7 @@ const headings = [
   "CUSTOMER",
   "STATE",
   "DEVICES",
-  "SENT",
+  "LAST SENT",
   { heading: "OUTCOME", note: true as const },
 ];
 

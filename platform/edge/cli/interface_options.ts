@@ -13,7 +13,7 @@ export function addInterfaceOptions(serve: Command): Command {
   return serve
     .option(
       "--webhook-allow <host...>",
-      "names or addresses that webhooks may call though they are not on the Internet (default: none)",
+      "names or addresses that webhooks and feeds may call though they are not on the Internet (default: none)",
     )
     .option(
       "--metrics-listen <host:port>",
