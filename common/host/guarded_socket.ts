@@ -50,6 +50,10 @@ export async function guardedConnect(target: SocketTarget, options: SocketOption
     return socket;
   } catch (error) {
     if (time.aborted) throw new Error(`Cannot connect to ${host} within ${timeoutMs / 1000} s`);
+    // As of one that wants another certificate, or none that it knows, or no TLS.
+    if (/disconnected before secure TLS/.test((error as Error).message)) {
+      throw new Error(`Cannot connect to ${host} by TLS: it closed the connection`, { cause: error });
+    }
     throw error;
   }
 }
