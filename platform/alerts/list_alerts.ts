@@ -1,7 +1,7 @@
 /** Lists of raised alerts: one by one, and grouped. */
 import type { Platform } from "../agents/platform.ts";
 import { readTenant, type TenantBy } from "../audit/use_case.ts";
-import { type Page, pageParameters, pageSql } from "../store/page.ts";
+import { orderedBy, type OrderOf, type Page, pageParameters, pageSql } from "../store/page.ts";
 import type { Parameters, Tenant } from "../store/store.ts";
 import { eventsOfAlert, type NumberedEvent } from "./alert_events.ts";
 import type { AlertKind, Severity } from "./alert_rules.ts";
@@ -84,10 +84,25 @@ function conditionsOf(filters: RaisedFilters, now: number): { where: string; par
   return { where: where.map((text) => ` AND ${text}`).join(""), parameters };
 }
 
-/** The most severe and the latest first. */
+const raisedKeys = {
+  alert: "r.kind || ' ' || lower(r.description)",
+  device: "lower(coalesce(d.manufacturer, '') || ' ' || coalesce(d.model, ''))",
+  address: "d.address",
+  serial: "lower(d.serial)",
+  site: "lower(l.name)",
+  severity: rank,
+  beganAt: "r.began_at",
+  raisedAt: "r.raised_at",
+  state: "CASE WHEN r.ended_at IS NOT NULL THEN 2 WHEN r.acknowledged_at IS NOT NULL THEN 1 ELSE 0 END",
+} as const;
+
+export type RaisedOrder = OrderOf<keyof typeof raisedKeys>;
+export const raisedSorts = Object.keys(raisedKeys) as RaisedOrder["by"][];
+
+/** By default, the most severe and the latest first. */
 export function raisedRows(
   tenant: Tenant,
-  { now, limit, offset, ...filters }: RaisedFilters & Page & { now: number },
+  { now, order, limit, offset, ...filters }: RaisedFilters & Page & { now: number; order?: RaisedOrder | undefined },
 ): Promise<RaisedAlert[]> {
   const { where, parameters } = conditionsOf(filters, now);
   return tenant.all(
@@ -95,7 +110,9 @@ export function raisedRows(
        r.raised_at, r.ended_at, r.cause_id, r.acknowledged_at, r.acknowledged_by, r.acknowledged_until, r.note,
        l.site_id, l.name AS site, g.hostname, d.address, d.manufacturer, d.model, d.serial
      FROM ${source} WHERE r.customer_id = :customer${where}
-     ORDER BY ${filters.state === "ended" ? "r.ended_at DESC" : `${rank}, r.raised_at DESC`}, r.alert_id ${pageSql}`,
+     ORDER BY ${order === undefined ? "" : `${orderedBy(raisedKeys[order.by], order.isDescending)}, `}${
+      filters.state === "ended" ? "r.ended_at DESC" : `${rank}, r.raised_at DESC`
+    }, r.alert_id ${pageSql}`,
     { ...parameters, ...pageParameters({ limit, offset }) },
   );
 }
@@ -103,7 +120,7 @@ export function raisedRows(
 export function listRaisedAlerts(
   platform: Platform,
   by: TenantBy,
-  filters: RaisedFilters & Page,
+  filters: RaisedFilters & Page & { order?: RaisedOrder | undefined },
 ): Promise<RaisedAlert[]> {
   return readTenant(platform, by, (tenant) => raisedRows(tenant, { ...filters, now: platform.clock.now().getTime() }));
 }
@@ -129,11 +146,22 @@ export interface AlertGroup {
   alert_id: string;
 }
 
-/** The most severe and the latest first. */
+const groupKeys = {
+  alert: "r.kind || ' ' || r.alert_group",
+  site: "lower(l.name)",
+  severity: `min(${rank})`,
+  count: "count(*)",
+  raisedAt: "max(r.raised_at)",
+} as const;
+
+export type GroupOrder = OrderOf<keyof typeof groupKeys>;
+export const groupSorts = Object.keys(groupKeys) as GroupOrder["by"][];
+
+/** By default, the most severe and the latest first. */
 export function alertGroups(
   platform: Platform,
   by: TenantBy,
-  { limit, offset, ...filters }: RaisedFilters & Page,
+  { order, limit, offset, ...filters }: RaisedFilters & Page & { order?: GroupOrder | undefined },
 ): Promise<AlertGroup[]> {
   const now = platform.clock.now().getTime();
   const { where, parameters } = conditionsOf(filters, now);
@@ -149,7 +177,9 @@ export function alertGroups(
          ON c.cause_id = r.alert_id
        WHERE r.customer_id = :customer${where}
        GROUP BY l.site_id, l.name, r.kind, r.alert_group
-       ORDER BY worst, last_at DESC, l.site_id, r.kind, r.alert_group ${pageSql}`,
+       ORDER BY ${
+        order === undefined ? "" : `${orderedBy(groupKeys[order.by], order.isDescending)}, `
+      }worst, last_at DESC, l.site_id, r.kind, r.alert_group ${pageSql}`,
       { ...parameters, now, ...pageParameters({ limit, offset }) },
     );
     const severities = ["critical", "warning", "other"] as const;

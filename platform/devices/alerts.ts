@@ -7,7 +7,7 @@ import { isLost } from "../../common/reading/lost_codes.ts";
 import { type Alert, AlertSeverity, alertSeverityToJSON } from "../../proto/gen/opendca/v1/reading.ts";
 import type { Platform } from "../agents/platform.ts";
 import { readTenant, type TenantBy } from "../audit/use_case.ts";
-import { type Page, pageParameters, pageSql } from "../store/page.ts";
+import { orderedBy, type OrderOf, type Page, pageParameters, pageSql } from "../store/page.ts";
 import type { RowsOf, Tenant } from "../store/store.ts";
 import type { ArrivedReading } from "./device_state.ts";
 import { named, partsTable } from "./device_groups.ts";
@@ -111,11 +111,25 @@ export interface ListedAlert extends AlertRow {
   serial: string | null;
 }
 
-/** Alerts of all devices; open ones first, then by severity, latest first. */
+const reportedKeys = {
+  device: "lower(coalesce(d.manufacturer, '') || ' ' || coalesce(d.model, ''))",
+  site: "lower(l.name)",
+  address: "d.address",
+  serial: "lower(d.serial)",
+  severity: "CASE a.severity WHEN 'critical' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END",
+  alert: "lower(a.description)",
+  since: "a.first_seen_at",
+} as const;
+
+export type ReportedOrder = OrderOf<keyof typeof reportedKeys>;
+export const reportedSorts = Object.keys(reportedKeys) as ReportedOrder["by"][];
+
+/** Alerts of all devices; by default open ones first, then by severity, latest first. */
 export async function alertRows(
   tenant: Tenant,
-  { filters, severity, ended, ...page }: {
+  { filters, severity, ended, order, ...page }: {
     filters: RowFilters;
+    order?: ReportedOrder | undefined;
     severity?: string | undefined;
     ended: boolean;
   } & Page,
@@ -139,8 +153,8 @@ export async function alertRows(
      WHERE a.customer_id = :customer${ended ? "" : " AND a.ended_at IS NULL"}${
       severity === undefined ? "" : " AND a.severity = :severity"
     }${where}
-     ORDER BY a.ended_at IS NOT NULL, CASE a.severity WHEN 'critical' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END,
-       a.first_seen_at DESC, d.device_id, a.alert_key, a.device_id, a.origin ${pageSql}`,
+     ORDER BY ${order === undefined ? "" : `${orderedBy(reportedKeys[order.by], order.isDescending)}, `}
+       a.ended_at IS NOT NULL, ${reportedKeys.severity}, a.first_seen_at DESC, d.device_id, a.alert_key, a.device_id, a.origin ${pageSql}`,
     { ...parameters, ...parts?.parameters, ...pageParameters(page), ...(severity === undefined ? {} : { severity }) },
   );
   return rows.map((row) => named(filters.groups, row));
@@ -150,15 +164,17 @@ export interface AlertFilters extends DeviceFilters, Page {
   severity?: string | undefined;
   /** Also alerts that have ended. */
   ended?: boolean | undefined;
+  order?: ReportedOrder | undefined;
 }
 
 export function listAlerts(platform: Platform, by: TenantBy, filters: AlertFilters): Promise<ListedAlert[]> {
-  const { severity, ended = false, limit, offset } = filters;
+  const { severity, ended = false, order, limit, offset } = filters;
   return readTenant(platform, by, async (tenant) =>
     await alertRows(tenant, {
       filters: await rowFilters(tenant, filters, platform.clock.now().getTime()),
       severity,
       ended,
+      order,
       limit,
       offset,
     }));

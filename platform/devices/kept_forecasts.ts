@@ -3,6 +3,7 @@
  * page of a device makes its own.
  */
 import type { Supply } from "../../proto/gen/opendca/v1/reading.ts";
+import { orderedBy, type OrderOf } from "../store/page.ts";
 import type { RowsOf, Tenant } from "../store/store.ts";
 import { type Group, groupOf, groupsOf, stateOf } from "./device_groups.ts";
 import { type DeviceState, suppliesOf } from "./device_state.ts";
@@ -235,12 +236,26 @@ export function emptyingIn(
   );
 }
 
-/** Supplies that will be empty by `until`, the first ones first. */
+const emptyingKeys = {
+  device: "lower(coalesce(d.manufacturer, '') || ' ' || coalesce(d.model, ''))",
+  site: "lower(l.name)",
+  address: "d.address",
+  serial: "lower(d.serial)",
+  supply: "lower(f.name)",
+  daysLeft: "f.empties_at",
+  partNumber: "lower(f.part_number)",
+} as const;
+
+export type EmptyingOrder = OrderOf<keyof typeof emptyingKeys>;
+export const emptyingSorts = Object.keys(emptyingKeys) as EmptyingOrder["by"][];
+
+/** Supplies that will be empty by `until`; by default, the first ones first. */
 export function emptyingRows(
   tenant: Tenant,
-  { until, siteId, limit = Number.MAX_SAFE_INTEGER, offset = 0 }: {
+  { until, siteId, order, limit = Number.MAX_SAFE_INTEGER, offset = 0 }: {
     until: number;
     siteId?: string | undefined;
+    order?: EmptyingOrder | undefined;
     limit?: number | undefined;
     offset?: number | undefined;
   },
@@ -255,7 +270,9 @@ export function emptyingRows(
      WHERE f.customer_id = :customer AND f.empties_at <= :until AND ${
       siteId === undefined ? "l.closed_at IS NULL" : "l.site_id = :site_id"
     }
-     ORDER BY f.empties_at, f.device_id, f.supply LIMIT :limit OFFSET :offset`,
+     ORDER BY ${
+      order === undefined ? "" : `${orderedBy(emptyingKeys[order.by], order.isDescending)}, `
+    }f.empties_at, f.device_id, f.supply LIMIT :limit OFFSET :offset`,
     { until, limit, offset, ...(siteId === undefined ? {} : { site_id: siteId }) },
   );
 }

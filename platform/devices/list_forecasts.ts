@@ -3,7 +3,13 @@ import type { Platform } from "../agents/platform.ts";
 import { type By, readPlatform, readTenant, type TenantBy } from "../audit/use_case.ts";
 import { siteOf } from "../customers/customers.ts";
 import { type Expected, type Forecast } from "./forecast.ts";
-import { type EmptyingRow, emptyingRows, forecastsOfDevices, keptForecasts } from "./kept_forecasts.ts";
+import {
+  type EmptyingOrder,
+  type EmptyingRow,
+  emptyingRows,
+  forecastsOfDevices,
+  keptForecasts,
+} from "./kept_forecasts.ts";
 import type { ListedSupply } from "./list_supplies.ts";
 
 const dayMs = 86_400_000;
@@ -43,9 +49,11 @@ export interface Emptying extends EmptyingRow {
 export function listEmptying(
   platform: Platform,
   by: TenantBy,
-  { site, withinDays, limit, offset }: {
+  { site, withinDays, order, limit, offset }: {
     site?: string | undefined;
     withinDays: number;
+    /** Default: the first ones first. */
+    order?: EmptyingOrder | undefined;
     limit?: number;
     offset?: number;
   },
@@ -53,7 +61,7 @@ export function listEmptying(
   const until = platform.clock.now().getTime() + withinDays * dayMs;
   return readTenant(platform, by, async (tenant) => {
     const siteId = site === undefined ? undefined : (await siteOf(tenant, site)).site_id;
-    const rows = await emptyingRows(tenant, { until, siteId, limit, offset });
+    const rows = await emptyingRows(tenant, { until, siteId, order, limit, offset });
     return rows.map((row) => ({ ...row, expected: JSON.parse(row.forecast) as Expected }));
   });
 }

@@ -1,4 +1,5 @@
 /** Rows of lists of devices: filters, pages and counts. */
+import { orderedBy, type OrderOf } from "../store/page.ts";
 import type { Parameters, Tenant, Transaction } from "../store/store.ts";
 import type { Groups } from "./device_groups.ts";
 import { type DeviceState, stateColumns } from "./device_state.ts";
@@ -52,10 +53,7 @@ export const sortKeys = {
   lastSeen: "d.last_seen_at",
 } as const;
 
-export interface ListOrder {
-  by: keyof typeof sortKeys;
-  isDescending: boolean;
-}
+export type ListOrder = OrderOf<keyof typeof sortKeys>;
 
 export interface ListedRow extends DeviceRow {
   /** The customer's site of its agent. */
@@ -87,11 +85,8 @@ const closedAgents = `SELECT a.agent_id FROM agents a
 const meterless = "SELECT device_id FROM device_state WHERE customer_id = :customer AND no_meters IS NOT NULL";
 const listOrder = "lower(l.name), d.network, d.address, d.device_id";
 
-/* What is not known comes last. */
 function orderSql(order: ListOrder | undefined): string {
-  if (order === undefined) return listOrder;
-  const key = sortKeys[order.by];
-  return `CASE WHEN ${key} IS NULL THEN 1 ELSE 0 END, ${key}${order.isDescending ? " DESC" : ""}, d.device_id`;
+  return order === undefined ? listOrder : `${orderedBy(sortKeys[order.by], order.isDescending)}, d.device_id`;
 }
 
 /* The tables that the order takes: the state of a device is wide. */

@@ -4,7 +4,8 @@ import { customerPage, may, rootOf } from "../page/customer_page.tsx";
 import { Table } from "../page/layout.tsx";
 import type { CustomerRequest } from "../page/route.ts";
 import { alertText, eventKeys, kindKeys, severityKeys, stateKeys } from "./alert_texts.ts";
-import { AcknowledgeForm, AlertTable, OfWhat } from "./alerts_page.tsx";
+import { OfWhat } from "./alert_columns.tsx";
+import { AcknowledgeForm, AlertTable } from "./alerts_page.tsx";
 
 export async function alertPage(request: CustomerRequest): Promise<Response> {
   const { platform, by, customer, t, formats, c } = request, alertId = c.req.param("alert")!;

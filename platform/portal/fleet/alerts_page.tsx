@@ -1,30 +1,37 @@
 /** Alerts of a customer: raised ones, of which those of one kind at a site are one line, and what printers report now. */
+import type { Child } from "hono/jsx";
 import { acknowledgeAlerts, releaseAlerts } from "../../alerts/acknowledge_alerts.ts";
 import { type AlertKind, alertKinds, severities, type Severity } from "../../alerts/alert_rules.ts";
 import {
-  type AlertGroup,
   alertGroups,
   type AlertState,
   alertStates,
+  groupSorts,
   listRaisedAlerts,
+  type RaisedAlert,
+  raisedSorts,
 } from "../../alerts/list_alerts.ts";
-import type { RaisedAlert } from "../../alerts/list_alerts.ts";
-import { listAlerts } from "../../devices/alerts.ts";
-import { words } from "../../devices/device_view.ts";
-import {
-  type ChosenSite,
-  chosenSite,
-  customerPage,
-  may,
-  rootOf,
-  SiteForm,
-  SiteSelect,
-} from "../page/customer_page.tsx";
+import { listAlerts, type ListedAlert, reportedSorts } from "../../devices/alerts.ts";
+import { type ChosenSite, chosenSite, customerPage, may, rootOf, SiteSelect } from "../page/customer_page.tsx";
 import { field } from "../page/form.ts";
 import { pageNumber, Pager, pageSize, Table } from "../page/layout.tsx";
 import type { CustomerRequest } from "../page/route.ts";
+import type { Key } from "../words/words.ts";
+import {
+  groupColumns,
+  type GroupRow,
+  raisedColumns,
+  type RaisedRow,
+  reportedColumns,
+  usualGroupColumns,
+  usualRaisedColumns,
+  usualReportedColumns,
+} from "./alert_columns.tsx";
 import { alertText, kindKeys, severityKeys, stateKeys } from "./alert_texts.ts";
-import { modelOf } from "./shown.ts";
+import { csvResponse } from "./csv_response.ts";
+import { type ListQuery, listQuery } from "./list_query.ts";
+import { ColumnChoice, CsvLink, csvOf, KeptOrder, type ListColumn, lotsOf, tableColumns } from "./list_table.tsx";
+import { ViewForm, ViewLinks, viewsOf } from "./views.tsx";
 
 interface Asked {
   state: AlertState | undefined;
@@ -47,29 +54,36 @@ function askedOf({ c }: CustomerRequest): Asked {
 
 export async function alerts(request: CustomerRequest): Promise<Response> {
   const { customer, t, c } = request;
+  const { views, first } = await viewsOf(request, "alerts");
+  if (first !== undefined) return c.redirect(first, 303);
   const chosen = await chosenSite(request), root = `${rootOf(customer)}/alerts`;
   const isReported = c.req.query("view") === "reported", asked = askedOf(request);
+  const list = isReported
+    ? reported(request, chosen)
+    : asked.group === undefined
+    ? grouped(request, chosen, asked)
+    : oneGroup(request, chosen, asked);
+  if (c.req.query("format") === "csv") return csvResponse(c, "alerts.csv", list.csv());
   return await customerPage(request, {
     title: `${customer.name}: ${t("alerts")}`,
     tab: "alerts",
     children: (
       <>
+        <ViewLinks request={request} views={views} all={t("allAlerts")} />
         <p class="switch">
-          <a href={root} aria-current={isReported ? undefined : "page"}>{t("raisedAlerts")}</a>{" "}
+          <a href={`${root}?all=1`} aria-current={isReported ? undefined : "page"}>{t("raisedAlerts")}</a>{" "}
           <a href={`${root}?view=reported`} aria-current={isReported ? "page" : undefined}>{t("reportedAlerts")}</a>
         </p>
-        {isReported ? await reported(request, chosen) : (
-          <>
-            <Filters request={request} chosen={chosen} asked={asked} />
-            {asked.group === undefined ? await grouped(request, chosen, asked) : await oneGroup(request, chosen, asked)}
-          </>
-        )}
+        {await list.page()}
+        {asked.group === undefined && <ViewForm request={request} list="alerts" />}
       </>
     ),
   });
 }
 
-function Filters({ request, chosen, asked }: { request: CustomerRequest; chosen: ChosenSite; asked: Asked }) {
+function Filters(
+  { request, chosen, asked, children }: { request: CustomerRequest; chosen: ChosenSite; asked: Asked; children: Child },
+) {
   const { t } = request;
   const select = <T extends string>(
     { name, label, none, of, keys, value }: {
@@ -116,132 +130,133 @@ function Filters({ request, chosen, asked }: { request: CustomerRequest; chosen:
         keys: severityKeys,
         value: asked.severity,
       })}
+      {asked.group !== undefined && <input type="hidden" name="group" value={asked.group} />}
+      {children}
       <button type="submit">{t("filter")}</button>
     </form>
   );
 }
 
-async function grouped(request: CustomerRequest, { site }: ChosenSite, asked: Asked) {
-  const { platform, by, customer, t, formats, c } = request, page = pageNumber(c), root = `${rootOf(customer)}/alerts`;
-  const rows = await alertGroups(platform, { ...by, tenant: customer.customerId }, {
-    ...asked,
-    siteId: site,
-    sites: customer.sites,
-    limit: pageSize + 1,
-    offset: page * pageSize,
-  });
-  const shown = rows.slice(0, pageSize);
-  const linkOf = ({ count, alert_id, kind, alert_group, site_id }: AlertGroup) =>
-    count === 1
-      ? `${root}/${alert_id}`
-      : `${root}?${new URLSearchParams({ kind, group: alert_group, site: site_id, state: asked.state ?? "" })}`;
+interface Part {
+  limit?: number;
+  offset?: number;
+}
+
+function grouped(request: CustomerRequest, chosen: ChosenSite, asked: Asked) {
+  const { platform, by, customer, c } = request, { sites } = customer;
+  const keys = Object.keys(groupColumns) as (keyof typeof groupColumns)[];
+  const { columns, order } = listQuery(c, { all: keys, usual: usualGroupColumns, sorts: groupSorts });
+  const find = async (part: Part): Promise<GroupRow[]> => {
+    const filters = { ...asked, siteId: chosen.site, sites, order, ...part };
+    const rows = await alertGroups(platform, { ...by, tenant: customer.customerId }, filters);
+    return rows.map((row) => ({ ...row, asked: asked.state }));
+  };
+  const shown = columns.map((key): ListColumn<GroupRow> => groupColumns[key]);
+  return {
+    csv: () => csvOf(lotsOf(find({})), shown),
+    page: () =>
+      listPage(request, {
+        find,
+        shown,
+        order,
+        caption: "raisedAlerts",
+        filters: (
+          <Filters request={request} chosen={chosen} asked={asked}>
+            <KeptOrder request={request} order={order} />
+            <ColumnChoice request={request} all={groupColumns} shown={columns} />
+          </Filters>
+        ),
+      }),
+  };
+}
+
+/* The form of the list, and a page of it. `above`: what is made of the rows that are seen. */
+async function listPage<Row>(
+  request: CustomerRequest,
+  { find, shown, order, caption, filters, above }: {
+    find(part: Part): Promise<Row[]>;
+    shown: readonly ListColumn<Row>[];
+    order: ListQuery<string, string>["order"];
+    caption: Key;
+    filters: Child;
+    above?: (rows: readonly Row[]) => Child;
+  },
+) {
+  const { t, c } = request, page = pageNumber(c);
+  const rows = await find({ limit: pageSize + 1, offset: page * pageSize }), seen = rows.slice(0, pageSize);
   return (
     <>
+      {filters}
+      {above?.(seen)}
+      <CsvLink request={request} />
       <Table
-        rows={shown}
+        rows={seen}
         empty={t("allWell")}
-        caption={t("raisedAlerts")}
-        columns={[
-          {
-            heading: t("alert"),
-            cell: (row) => (
-              <>
-                <a href={linkOf(row)}>
-                  {row.count === 1 || row.kind === "printer" ? alertText(row, t) : t(kindKeys[row.kind])}
-                </a>
-                {row.count > 1 && <span class="quiet">{` ${t("severalAlerts", { count: row.count })}`}</span>}
-                {row.explains > 0 && <span class="quiet">{` ${t("explainsAlerts", { count: row.explains })}`}</span>}
-              </>
-            ),
-          },
-          { heading: t("site"), cell: (row) => row.site },
-          { heading: t("severity"), cell: ({ severity }) => <SeverityText request={request} severity={severity} /> },
-          { heading: t("raisedAt"), cell: ({ last_at }) => formats.time(last_at) },
-          {
-            heading: t("state"),
-            cell: ({ count, acknowledged }) =>
-              asked.state === "ended"
-                ? t("alertEnded")
-                : acknowledged === 0
-                ? t("alertOpen")
-                : acknowledged === count
-                ? t("alertAcknowledged")
-                : t("acknowledgedOf", { count: acknowledged }),
-          },
-        ]}
+        caption={t(caption)}
+        isTitled
+        columns={tableColumns(request, shown, order)}
       />
-      <Pager request={request} page={page} shown={shown.length} hasMore={rows.length > pageSize} />
+      <Pager request={request} page={page} shown={seen.length} hasMore={rows.length > pageSize} />
     </>
   );
 }
 
-export function SeverityText({ request: { t }, severity }: { request: CustomerRequest; severity: Severity }) {
-  return <span class={severity === "critical" ? "bad" : undefined}>{t(severityKeys[severity])}</span>;
-}
-
-async function oneGroup(request: CustomerRequest, { site }: ChosenSite, asked: Asked) {
-  const { platform, by, customer, t, c } = request, page = pageNumber(c);
-  const rows = await listRaisedAlerts(platform, { ...by, tenant: customer.customerId }, {
-    ...asked,
-    siteId: site,
-    sites: customer.sites,
-    limit: pageSize + 1,
-    offset: page * pageSize,
-  });
-  const shown = rows.slice(0, pageSize);
-  return (
-    <>
-      <h2>{asked.kind === "printer" && shown[0] !== undefined ? alertText(shown[0], t) : t(kindKeys[asked.kind!])}</h2>
-      {asked.state !== "ended" && shown.length > 0 && may(request, "handleAlerts") && (
-        <AcknowledgeForm
-          request={request}
-          action={`${rootOf(customer)}/alerts/acknowledge`}
-          label={t("acknowledgeAll")}
-          hidden={{ kind: asked.kind!, group: asked.group!, site: site ?? "" }}
-        />
-      )}
-      <AlertTable request={request} rows={shown} />
-      <Pager request={request} page={page} shown={shown.length} hasMore={rows.length > pageSize} />
-    </>
-  );
+function oneGroup(request: CustomerRequest, chosen: ChosenSite, asked: Asked) {
+  const { platform, by, customer, t, c } = request, { site } = chosen, { sites } = customer;
+  const keys = Object.keys(raisedColumns) as (keyof typeof raisedColumns)[];
+  const { columns, order } = listQuery(c, { all: keys, usual: usualRaisedColumns, sorts: raisedSorts });
+  const now = platform.clock.now().getTime();
+  const find = async (part: Part): Promise<RaisedRow[]> => {
+    const filters = { ...asked, siteId: site, sites, order, ...part };
+    const rows = await listRaisedAlerts(platform, { ...by, tenant: customer.customerId }, filters);
+    return rows.map((row) => ({ ...row, now }));
+  };
+  const shown = columns.map((key): ListColumn<RaisedRow> => raisedColumns[key]);
+  return {
+    csv: () => csvOf(lotsOf(find({})), shown),
+    page: () =>
+      listPage(request, {
+        find,
+        shown,
+        order,
+        caption: "raisedAlerts",
+        filters: (
+          <Filters request={request} chosen={chosen} asked={asked}>
+            <KeptOrder request={request} order={order} />
+            <ColumnChoice request={request} all={raisedColumns} shown={columns} />
+          </Filters>
+        ),
+        above: ([first]) => (
+          <>
+            <h2>{asked.kind === "printer" && first !== undefined ? alertText(first, t) : t(kindKeys[asked.kind!])}</h2>
+            {asked.state !== "ended" && first !== undefined && may(request, "handleAlerts") && (
+              <AcknowledgeForm
+                request={request}
+                action={`${rootOf(customer)}/alerts/acknowledge`}
+                label={t("acknowledgeAll")}
+                hidden={{ kind: asked.kind!, group: asked.group!, site: site ?? "" }}
+              />
+            )}
+          </>
+        ),
+      }),
+  };
 }
 
 export function AlertTable({ request, rows }: { request: CustomerRequest; rows: readonly RaisedAlert[] }) {
-  const { t, formats, customer } = request;
+  const { t, platform } = request, now = platform.clock.now().getTime();
+  const columns = usualRaisedColumns.map((key): ListColumn<RaisedRow> => raisedColumns[key]);
   return (
     <Table
-      rows={rows}
+      rows={rows.map((row) => ({ ...row, now }))}
       empty={t("allWell")}
       caption={t("raisedAlerts")}
       isTitled
-      columns={[
-        {
-          heading: t("alert"),
-          cell: (row) => <a href={`${rootOf(customer)}/alerts/${row.alert_id}`}>{alertText(row, t)}</a>,
-        },
-        { heading: t("device"), cell: (row) => <OfWhat request={request} row={row} /> },
-        { heading: t("site"), cell: ({ site }) => site },
-        { heading: t("raisedAt"), cell: ({ raised_at }) => formats.time(raised_at) },
-        {
-          heading: t("state"),
-          cell: ({ ended_at, acknowledged_by }) =>
-            ended_at !== null ? t("alertEnded") : acknowledged_by === null ? t("alertOpen") : t("alertAcknowledged"),
-        },
-      ]}
+      columns={columns.map(({ heading, cell }) => ({
+        heading: t(heading),
+        cell: (row: RaisedRow) => cell(row, request),
+      }))}
     />
-  );
-}
-
-/** The device, or the agent where it is of the agent alone. */
-export function OfWhat({ request: { customer }, row }: { request: CustomerRequest; row: RaisedAlert }) {
-  if (row.device_id === "") {
-    return <a href={`${rootOf(customer)}/agents/${row.agent_id}`}>{row.hostname || row.agent_id}</a>;
-  }
-  const name = modelOf(row) ?? row.address ?? row.device_id;
-  return (
-    <>
-      <a href={`${rootOf(customer)}/devices/${row.device_id}`}>{name}</a> <span class="quiet">{row.address ?? ""}</span>
-    </>
   );
 }
 
@@ -311,41 +326,30 @@ export async function acknowledgeGroup(request: CustomerRequest): Promise<Respon
   return c.redirect(`${rootOf(customer)}/alerts`, 303);
 }
 
-async function reported(request: CustomerRequest, chosen: ChosenSite) {
-  const { platform, by, customer, t, formats, c } = request, page = pageNumber(c);
-  const rows = await listAlerts(platform, { ...by, tenant: customer.customerId }, {
-    site: chosen.site,
-    limit: pageSize + 1,
-    offset: page * pageSize,
-  });
-  const shown = rows.slice(0, pageSize);
-  return (
-    <>
-      <SiteForm request={request} chosen={chosen} fixed={{ view: "reported" }} />
-      <Table
-        rows={shown}
-        empty={t("allWell")}
-        caption={t("reportedAlerts")}
-        columns={[
-          {
-            heading: t("device"),
-            cell: (row) => <a href={`${rootOf(customer)}/devices/${row.device_id}`}>{modelOf(row) ?? row.address}</a>,
-          },
-          { heading: t("site"), cell: ({ site }) => site },
-          {
-            heading: t("severity"),
-            cell: ({ severity }) => (
-              <SeverityText
-                request={request}
-                severity={severities.find((each) => each === severity) ?? "unknown"}
-              />
-            ),
-          },
-          { heading: t("alert"), cell: ({ description, alert_group }) => description || words(alert_group) },
-          { heading: t("since"), cell: ({ first_seen_at }) => formats.time(first_seen_at) },
-        ]}
-      />
-      <Pager request={request} page={page} shown={shown.length} hasMore={rows.length > pageSize} />
-    </>
-  );
+function reported(request: CustomerRequest, chosen: ChosenSite) {
+  const { platform, by, customer, t, c } = request;
+  const keys = Object.keys(reportedColumns) as (keyof typeof reportedColumns)[];
+  const { columns, order } = listQuery(c, { all: keys, usual: usualReportedColumns, sorts: reportedSorts });
+  const find = (part: Part) =>
+    listAlerts(platform, { ...by, tenant: customer.customerId }, { site: chosen.site, order, ...part });
+  const shown = columns.map((key): ListColumn<ListedAlert> => reportedColumns[key]);
+  return {
+    csv: () => csvOf(lotsOf(find({})), shown),
+    page: () =>
+      listPage(request, {
+        find,
+        shown,
+        order,
+        caption: "reportedAlerts",
+        filters: (
+          <form class="filters" method="get">
+            <input type="hidden" name="view" value="reported" />
+            <SiteSelect request={request} chosen={chosen} />
+            <KeptOrder request={request} order={order} />
+            <ColumnChoice request={request} all={reportedColumns} shown={columns} />
+            <button type="submit">{t("filter")}</button>
+          </form>
+        ),
+      }),
+  };
 }

@@ -1,22 +1,10 @@
 /** Columns of a list of devices, on the page and in CSV. */
-import type { Child } from "hono/jsx";
-import type { CsvCell } from "../../../common/report/csv_text.ts";
 import { lowestFirst, supplyName } from "../../devices/device_view.ts";
 import type { ListedDevice } from "../../devices/list_devices.ts";
 import type { ListOrder } from "../../devices/listed_devices.ts";
-import type { CustomerRequest } from "../page/route.ts";
 import { rootOf } from "../page/customer_page.tsx";
-import type { Key } from "../words/words.ts";
+import type { ListColumn } from "./list_table.tsx";
 import { modelOf, shownLevel } from "./shown.ts";
-
-interface DeviceColumn {
-  heading: Key;
-  sort: ListOrder["by"];
-  isNumber?: boolean;
-  cell(device: ListedDevice, request: CustomerRequest): Child;
-  /** By the heading in CSV. */
-  csv: Record<string, (device: ListedDevice) => CsvCell>;
-}
 
 const iso = (ms: number) => new Date(ms).toISOString();
 const fact = (name: "serial" | "address" | "hostname" | "location" | "network" | "firmware") => ({
@@ -77,7 +65,7 @@ export const deviceColumns = {
     ),
     csv: { last_seen_at: ({ row }) => iso(row.last_seen_at) },
   },
-} satisfies Record<string, DeviceColumn>;
+} satisfies Record<string, ListColumn<ListedDevice> & { sort: ListOrder["by"] }>;
 
 export type DeviceColumnKey = keyof typeof deviceColumns;
 
@@ -91,7 +79,3 @@ export const usualDeviceColumns: readonly DeviceColumnKey[] = [
   "low",
   "lastSeen",
 ];
-
-export function deviceColumn(key: DeviceColumnKey): DeviceColumn {
-  return deviceColumns[key];
-}

@@ -7,16 +7,16 @@ export interface ListQuery<Column extends string, Sort extends string> {
   order: { by: Sort; isDescending: boolean } | undefined;
 }
 
-/** Columns keep the order of `all`; what is not known is ignored. */
+/** Columns keep the order of `all`, and begin with the first of it, which names a row; what is not known is ignored. */
 export function listQuery<Column extends string, Sort extends string>(
   c: Context,
   { all, usual, sorts }: { all: readonly Column[]; usual: readonly Column[]; sorts: readonly Sort[] },
 ): ListQuery<Column, Sort> {
   const asked = c.req.queries("column") ?? [], text = c.req.query("sort") ?? "";
-  const chosen = all.filter((column) => asked.includes(column));
+  const chosen = all.filter((column, i) => i === 0 || asked.includes(column));
   const by = sorts.find((sort) => sort === text.replace(/^-/, ""));
   return {
-    columns: chosen.length > 0 ? chosen : usual,
+    columns: chosen.length > 1 ? chosen : usual,
     order: by === undefined ? undefined : { by, isDescending: text.startsWith("-") },
   };
 }
@@ -49,7 +49,7 @@ export function sortLink<Sort extends string>(
 /** What of an address is a view: filters, columns and order, but no place and no page. */
 export function viewQuery(text: string): string {
   const kept = [...new URLSearchParams(text)].filter(([name, value]) =>
-    value !== "" && /^(q|model|low|silent|column|sort)$/.test(name)
+    value !== "" && /^(q|model|low|silent|column|sort|view|within|state|kind|severity)$/.test(name)
   );
   return String(new URLSearchParams(kept));
 }

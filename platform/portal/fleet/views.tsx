@@ -1,6 +1,14 @@
 /** Saved views of a list: links to them, and a form that saves what is seen. */
 import { UsageError } from "../../../common/core/errors.ts";
-import { mayShare, removeView, type SavedView, saveView, type ViewList, viewLists } from "../../users/saved_views.ts";
+import {
+  listViews,
+  mayShare,
+  removeView,
+  type SavedView,
+  saveView,
+  type ViewList,
+  viewLists,
+} from "../../users/saved_views.ts";
 import { field } from "../page/form.ts";
 import type { CustomerRequest, UserRequest } from "../page/route.ts";
 import { viewQuery } from "./list_query.ts";
@@ -29,6 +37,17 @@ export function ViewLinks(
       ))}
     </ul>
   );
+}
+
+/** The saved views of a list; `first`: where to go in place of a list that nothing was asked of. */
+export async function viewsOf(
+  { platform, viewer, c }: CustomerRequest,
+  list: ViewList,
+): Promise<{ views: SavedView[]; first: string | undefined }> {
+  const views = await listViews(platform, viewer, { list });
+  const view = views.find(({ isDefault }) => isDefault);
+  const isAsked = view === undefined || new URL(c.req.url).search !== "";
+  return { views, first: isAsked ? undefined : `${c.req.path}?${view.query || "all=1"}` };
 }
 
 export function ViewForm({ request: { t, c, viewer }, list }: { request: CustomerRequest; list: ViewList }) {
@@ -80,5 +99,5 @@ export async function removeViewForm({ c, platform, viewer }: UserRequest): Prom
 /* A list of this portal, and nothing else. */
 async function nextList(c: UserRequest["c"]): Promise<string> {
   const next = await field(c, "next");
-  return /^\/customers\/cus-\w{12}\/devices$/.test(next) ? next : "/";
+  return /^\/customers\/cus-\w{12}\/(devices|supplies|alerts)$/.test(next) ? next : "/";
 }

@@ -95,17 +95,3 @@ export function SiteSelect(
     </div>
   );
 }
-
-/** A choice of the site alone. */
-export function SiteForm(
-  { request, chosen, fixed = {} }: { request: CustomerRequest; chosen: ChosenSite; fixed?: Record<string, string> },
-) {
-  if (chosen.sites.length < 2) return null;
-  return (
-    <form class="filters" method="get">
-      {Object.entries(fixed).map(([name, value]) => <input type="hidden" name={name} value={value} />)}
-      <SiteSelect request={request} chosen={chosen} />
-      <button type="submit">{request.t("filter")}</button>
-    </form>
-  );
-}

@@ -1,0 +1,128 @@
+/** Lists of supplies and alerts: order by each column, columns, CSV, pages and saved views, as of devices. */
+import assert from "node:assert/strict";
+import { LevelKind, type Reading } from "../../proto/gen/opendca/v1/reading.ts";
+import { raisedSorts } from "../../platform/alerts/list_alerts.ts";
+import { watchAlerts } from "../../platform/alerts/alert_watch.ts";
+import { reportedSorts } from "../../platform/devices/alerts.ts";
+import { emptyingSorts } from "../../platform/devices/kept_forecasts.ts";
+import { supplySorts } from "../../platform/devices/list_supplies.ts";
+import { eachDatabase } from "../fixtures/each_database.ts";
+import { readingOf } from "../fixtures/platform_uploads.ts";
+import { type PortalScene, portalScene } from "./portal_scene.ts";
+
+function supply(percent: number | undefined, index = "1.1") {
+  const level = percent === undefined
+    ? { kind: LevelKind.EMPTY }
+    : { kind: LevelKind.EXACT, percent, level: percent, capacity: 100, unit: "percent" };
+  return { index, kind: "toner", colorant: "black", description: "Toner", partNumber: `TN-${index}`, level };
+}
+
+const alert = (description: string) => ({ severity: 2, code: 8, group: "mediaPath", description, since: undefined });
+
+/** Five printers at two sites: Bonn has the lowest one, and one that is empty. */
+async function scene(): Promise<PortalScene> {
+  const scene = await portalScene();
+  const reading = (n: number, model: string, parts: object) => {
+    const of = readingOf({ serial: `SER${n}`, address: `10.0.0.${n}`, model });
+    return { ...of, ...parts } as unknown as Reading;
+  };
+  await scene.devices(scene.acme, scene.berlin, [
+    reading(1, "LX-1", { supplies: [supply(15), supply(80, "1.2")], alerts: [alert("Door open")] }),
+    reading(2, "AX-2", { supplies: [supply(7)], alerts: [] }),
+    reading(3, "=EVIL()", { supplies: [supply(12)], alerts: [alert("Jam")] }),
+  ]);
+  await scene.devices(scene.acme, scene.bonn, [
+    reading(4, "CX-4", { supplies: [supply(3)], alerts: [alert("Cover open")] }),
+    reading(5, "BX-5", { supplies: [supply(undefined)], alerts: [] }),
+  ]);
+  scene.platform.clock.advance(11 * 60_000);
+  await watchAlerts(scene.platform.platform, { isSlow: true });
+  return scene;
+}
+
+const seen = (body: string) => [...body.matchAll(/SER\d/g)].map(([serial]) => serial);
+
+eachDatabase(
+  "low supplies are in the order of each column, with the columns that were chosen, also in CSV",
+  async () => {
+    await using portal = await scene();
+    const user = await portal.signedIn("eva@partner.example"), root = `/customers/${portal.acme}/supplies`;
+    const listed = async (query: string) => seen((await user.get(`${root}?column=serial&column=level&${query}`)).body);
+    assert.deepEqual(await listed(""), ["SER1", "SER2", "SER3", "SER4", "SER5"]);
+    assert.deepEqual(await listed("sort=level"), ["SER5", "SER4", "SER2", "SER3", "SER1"]);
+    assert.deepEqual(await listed("sort=-level"), ["SER1", "SER3", "SER2", "SER4", "SER5"]);
+    assert.deepEqual(await listed("sort=device"), ["SER3", "SER2", "SER5", "SER4", "SER1"]);
+    assert.deepEqual(await listed("sort=-site"), ["SER4", "SER5", "SER1", "SER2", "SER3"]);
+    assert.deepEqual(await listed(`sort=-level&site=${portal.bonn}`), ["SER4", "SER5"]);
+    assert.deepEqual(await listed("sort=nothing"), ["SER1", "SER2", "SER3", "SER4", "SER5"]);
+    for (const sort of supplySorts) {
+      for (const by of [sort, `-${sort}`]) assert.equal((await listed(`sort=${by}`)).length, 5, by);
+    }
+    const { body, headers } = await user.get(
+      `${root}?format=csv&sort=-level&column=level&column=serial&column=nothing`,
+    );
+    assert.equal(headers["content-type"], "text/csv; charset=utf-8");
+    const lines = body.trimEnd().split("\r\n");
+    assert.equal(lines[0], "\ufeffdevice_id,manufacturer,model,serial,percent");
+    assert.deepEqual(seen(body), ["SER1", "SER3", "SER2", "SER4", "SER5"]);
+    assert.match(lines[2]!, /,'=EVIL\(\),SER3,12$/);
+    for (const sort of emptyingSorts) {
+      assert.equal(
+        (await user.get(`${root}?view=days&sort=-${sort}`)).status,
+        200,
+        sort,
+      );
+    }
+    assert.match(
+      (await user.get(`${root}?view=days&format=csv`)).body,
+      /^\ufeffdevice_id,.*,order_by,part_number\r\n$/,
+    );
+  },
+);
+
+eachDatabase("alerts are in the order of each column, with the columns that were chosen, also in CSV", async () => {
+  await using portal = await scene();
+  const user = await portal.signedIn("eva@partner.example"), root = `/customers/${portal.acme}/alerts`;
+  const reported = (query: string) => user.get(`${root}?view=reported&column=serial&${query}`);
+  assert.deepEqual(seen((await reported("sort=alert")).body), ["SER4", "SER1", "SER3"]);
+  assert.deepEqual(seen((await reported("sort=-serial")).body), ["SER4", "SER3", "SER1"]);
+  assert.deepEqual(seen((await reported("sort=-serial&format=csv")).body), ["SER4", "SER3", "SER1"]);
+  for (const sort of reportedSorts) assert.equal(seen((await reported(`sort=${sort}`)).body).length, 3, sort);
+  const { body } = await user.get(`${root}?sort=-count&column=count`);
+  assert.match(body, /aria-sort="descending"><a href="[^"]*sort=count/);
+  const csv = (await user.get(`${root}?sort=-count&format=csv&column=count&column=site`)).body.trimEnd().split("\r\n");
+  assert.equal(csv[0], "\ufeffkind,description,site,alerts");
+  const counts = csv.slice(1).map((line) => Number(line.split(",").at(-1)));
+  assert.deepEqual(counts, counts.toSorted((a, b) => b - a));
+  assert.equal(counts[0], 3);
+  const group = `${root}?kind=supplyLow&group=&site=${portal.berlin}&column=serial&column=severity`;
+  assert.deepEqual(seen((await user.get(`${group}&sort=-serial`)).body), ["SER3", "SER2", "SER1"]);
+  const members = (await user.get(`${group}&sort=serial&format=csv`)).body;
+  assert.deepEqual(seen(members), ["SER1", "SER2", "SER3"]);
+  assert.match(
+    members,
+    /^\ufeffalert_id,kind,description,serial,severity\r\nalr-\w+,supplyLow,[^\r]*,SER1,warning\r\n/,
+  );
+  for (const sort of raisedSorts) assert.equal(seen((await user.get(`${group}&sort=${sort}`)).body).length, 3, sort);
+});
+
+eachDatabase("views of supplies and alerts are saved, shown first, and lead to no other list", async () => {
+  await using portal = await scene();
+  const user = await portal.signedIn("eva@partner.example");
+  for (
+    const [list, query] of [
+      ["supplies", "view=days&within=90&sort=-site"],
+      ["alerts", "state=open&kind=printer&column=count"],
+    ] as const
+  ) {
+    const root = `/customers/${portal.acme}/${list}`;
+    const saved = await user.post("/views", { list, name: "Mine", query: `${query}&page=2`, next: root, default: "1" });
+    assert.equal(saved.location, `${root}?${query}`);
+    assert.equal((await user.get(root)).location, `${root}?${query}`);
+    assert.match((await user.get(`${root}?${query}`)).body, /aria-current="true">Mine/);
+    assert.equal((await user.get(`${root}?all=1`)).status, 200);
+  }
+  assert.equal((await user.get(`/customers/${portal.acme}/devices`)).status, 200);
+  const bad = await user.post("/views", { list: "users", name: "x", query: "", next: "/" });
+  assert.equal(bad.status, 422);
+});
