@@ -57,6 +57,7 @@ export const fieldLimits: Record<string, Limit> = {
   "faults.code": cut(100),
   "faults.message": cut(2 * maxMessageText),
   updateTarget: cut(50),
+  target: cut(50),
   "update.version": cut(50),
   "update.message": cut(2 * maxMessageText),
   taskResults: { entries: 100 },

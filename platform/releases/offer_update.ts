@@ -1,5 +1,5 @@
 /** What a poll has to do with updates: which release it offers, and what the agent says of the last one. */
-import { UpdateEncoding, type UpdateOffer, UpdatePhase, type UpdateStatus } from "../../proto/gen/opendca/v1/update.ts";
+import { type UpdateOffer, UpdatePhase, type UpdateStatus } from "../../proto/gen/opendca/v1/update.ts";
 import type { UpdateFacts } from "../agents/agents.ts";
 import type { TenantAgent } from "../agents/caller.ts";
 import type { Platform } from "../agents/platform.ts";
@@ -7,7 +7,7 @@ import { noteShown } from "../store/channels.ts";
 import { shortText } from "../store/storable.ts";
 import { catalogueAt } from "./catalogue.ts";
 import { pauseIfFailing } from "./pause_failing.ts";
-import { releaseFor } from "./release_for.ts";
+import { offerOf, releaseFor } from "./release_for.ts";
 
 export interface UpdatePoll {
   facts: UpdateFacts;
@@ -38,8 +38,7 @@ export async function offerUpdate(
     if (isFailure(phase) && await pauseIfFailing(transaction, { version: failed, at })) return undefined;
   }
   if (found === undefined) return undefined;
-  const { text: manifest } = found.release;
-  return { manifest, encoding: UpdateEncoding.ZSTD, encodedBytes: BigInt(found.file.encodedBytes) };
+  return offerOf(found);
 }
 
 /* In lists, and for reasons of failures. */

@@ -1,6 +1,7 @@
 /** Which release an agent should get: a pure function of what is offered, what the agent is, and the time. */
 import { isInRollout } from "../../common/release/check_update.ts";
 import { compareVersions, isVersion } from "../../common/release/version_order.ts";
+import { UpdateEncoding, type UpdateOffer } from "../../proto/gen/opendca/v1/update.ts";
 import type { UpdateFacts } from "../agents/agents.ts";
 import type { Catalogue, OfferedFile, OfferedRelease } from "./catalogue.ts";
 
@@ -15,15 +16,21 @@ export interface UpdatingAgent extends UpdateFacts {
   target: string;
 }
 
+export interface FoundRelease {
+  release: OfferedRelease;
+  file: OfferedFile;
+}
+
+/** As an agent is told it. */
+export function offerOf({ release, file }: FoundRelease): UpdateOffer {
+  return { manifest: release.text, encoding: UpdateEncoding.ZSTD, encodedBytes: BigInt(file.encodedBytes) };
+}
+
 /** Undefined if there is none. */
-export function releaseFor(
-  { releases }: Catalogue,
-  agent: UpdatingAgent,
-  now: Date,
-): { release: OfferedRelease; file: OfferedFile } | undefined {
+export function releaseFor({ releases }: Catalogue, agent: UpdatingAgent, now: Date): FoundRelease | undefined {
   if (agent.target === "" || !isVersion(agent.version)) return undefined;
   const pin = agent.agent_pin ?? agent.site_pin ?? agent.customer_pin;
-  let best: { release: OfferedRelease; file: OfferedFile } | undefined;
+  let best: FoundRelease | undefined;
   for (const release of releases) {
     const file = release.files.get(agent.target);
     if (file === undefined || release.isPaused || !isUpdate(release, agent, now)) continue;

@@ -34,22 +34,31 @@ how to say never, one version, or certain hours.
 Examples:
   opendca update
   opendca update --json | jq .offered.phase
+  opendca update --check
 
 Exit codes: 0 done, 77 this user may not read the state.
+With --check: 0 nothing newer is offered, 10 it is offered and installed by itself, 11 it is offered and would not be
+installed, 69 the platform cannot be reached, 77 not activated or not permitted, 78 bad configuration.
 `;
 
 /** Adds the command to the program. `keys` is for tests: those that are compiled in without it. */
 export function addUpdateCommand(
   program: Command,
   host: Host,
-  _setExitCode?: (code: number) => void,
+  setExitCode: (code: number) => void = () => {},
   keys: ReleaseKeys | undefined = builtInReleaseKeys(),
 ): void {
   const update = program.command("update").description("show what update is offered, and how far it is")
+    .option("--check", "ask the platform now, and say what would happen; changes nothing")
     .option("--json", "print JSON")
     .option("--config <file>", "configuration file (default: $OPENDCA_CONFIG, /etc/opendca/agent.yaml)")
     .addHelpText("after", examples)
-    .action(async (options: { json?: boolean; config?: string }) => await show(options, host));
+    .action(async (options: { check?: boolean; json?: boolean; config?: string }) => {
+      if (options.check !== true) return await show(options, host);
+      // gRPC is loaded only where it is used.
+      const { checkForUpdate } = await import("./update_check.ts");
+      setExitCode(await checkForUpdate(options, host, keys));
+    });
   for (const [name, run] of Object.entries(rootStepsByName)) {
     // Of update.sh and install.sh: see docs/upgrade.md.
     update.command(name, { hidden: true })

@@ -8,7 +8,7 @@ import type {
   RenewResponse,
 } from "../../proto/gen/opendca/v1/agent_service.ts";
 import type { Batch, UploadResponse } from "../../proto/gen/opendca/v1/batch.ts";
-import type { FetchUpdateRequest } from "../../proto/gen/opendca/v1/update.ts";
+import type { CheckUpdateRequest, CheckUpdateResponse, FetchUpdateRequest } from "../../proto/gen/opendca/v1/update.ts";
 
 /**
  * The platform's calls for the agent. Each call ends by its deadline and throws `TransportError` (retry),
@@ -30,6 +30,8 @@ export interface AgentApi {
    * Throws `RejectedError` if the platform does not offer the file.
    */
   fetchUpdate(download: UpdateDownload, signal?: AbortSignal): Promise<boolean>;
+  /** What the next poll would offer. An older platform does not know the call: "request-refused" or a transport error. */
+  checkUpdate(request: CheckUpdateRequest, signal?: AbortSignal): Promise<CheckUpdateResponse>;
 }
 
 /** The file of an update as it comes. */

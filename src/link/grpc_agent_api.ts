@@ -98,6 +98,7 @@ export function createGrpcAgentApi(options: GrpcOptions): GrpcAgentApi {
     renew: (request, signal) => call(shared, unary((client) => client.renew, request, signal)),
     poll: (request, signal) => call(shared, unary((client) => client.poll, request, signal)),
     upload: ({ bytes }, signal) => call(shared, unary(() => uploadBytes, bytes, signal)),
+    checkUpdate: (request, signal) => call(shared, unary((client) => client.checkUpdate, request, signal)),
     fetchUpdate: (update, signal) =>
       call(shared, { invoke: (stub) => download(stub, update, { ...shared, signal }), signal }),
     get lastEndpoint() {

@@ -1,6 +1,6 @@
 /** The platform's calls with the ledger: everything is recorded before it is sent. */
 import { ActivateRequest, PollRequest, RenewRequest } from "../../proto/gen/opendca/v1/agent_service.ts";
-import { FetchUpdateRequest } from "../../proto/gen/opendca/v1/update.ts";
+import { CheckUpdateRequest, FetchUpdateRequest } from "../../proto/gen/opendca/v1/update.ts";
 import { type SignedTask, Task } from "../../proto/gen/opendca/v1/task.ts";
 import type { Clock } from "../../common/core/clock.ts";
 import type { JsonValue } from "../store/canonical_json.ts";
@@ -91,6 +91,15 @@ export function ledgeredApi(
         note({ kind: "config", summary: `Received configuration ${hash.slice(0, 16)}`, bytes: content, details: {} });
       }
       return answer;
+    },
+    checkUpdate(request, signal) {
+      note({
+        kind: "update",
+        summary: `Asked whether an update of ${request.agentVersion} is offered for ${request.target}`,
+        bytes: CheckUpdateRequest.encode(request).finish(),
+        details: {},
+      });
+      return api.checkUpdate(request, signal);
     },
     fetchUpdate(download, signal) {
       const request = () => {

@@ -39,6 +39,7 @@ async function entriesOf(
     renew: called("renew", RenewResponse.fromPartial({})),
     poll: called("poll", answer),
     upload: called("upload", UploadResponse.fromPartial({})),
+    checkUpdate: called("checkUpdate", { update: undefined, serverTime: undefined }),
     fetchUpdate({ request }) {
       request();
       order.push("fetchUpdate");
@@ -140,6 +141,13 @@ Deno.test("ledgeredApi() sends when the entry cannot be written, and says so", a
   });
   assert.equal((await api.poll(PollRequest.fromPartial({ status }))).nextPollSeconds, 60);
   assert.deepEqual(lost, [full]);
+});
+
+Deno.test("the question for an update is an entry before it is sent", async () => {
+  const entries = await entriesOf((api) => api.checkUpdate({ agentVersion: "0.1.0", target: "linux-x64" }));
+  assert.deepEqual(entries.map(({ kind, summary }) => ({ kind, summary })), [
+    { kind: "update", summary: "Asked whether an update of 0.1.0 is offered for linux-x64" },
+  ]);
 });
 
 Deno.test("each request for the file of an update is an entry, with where it goes on", async () => {

@@ -13,6 +13,7 @@ import { poll } from "../../tasks/poll.ts";
 import type { ConnectionGate } from "../connections/connection_gate.ts";
 import { rateLimit } from "../connections/rate_limit.ts";
 import { renew, renewalRate } from "../../agents/renew.ts";
+import { offerNow } from "../../releases/serve_update.ts";
 import { type StreamUpdate, type UpdateCall, type UpdateLimits, updateStreams } from "./stream_update.ts";
 import { upload } from "../../devices/upload.ts";
 
@@ -27,6 +28,8 @@ export function agentService(
   const activations = rateLimit({ ...activationRate, monotonicMs });
   // An agent polls every few minutes; after an outage it uploads as fast as it gets responses.
   const polls = rateLimit({ burst: 20, perMinute: 20, monotonicMs });
+  // Of people, who run `opendca update --check`.
+  const checks = rateLimit({ burst: 10, perMinute: 10, monotonicMs });
   const renewals = rateLimit({ ...renewalRate, monotonicMs });
   const streamUpdate = updateStreams(platform, updateLimits);
 
@@ -53,6 +56,10 @@ export function agentService(
       return poll(platform, caller, request);
     }),
     upload: identified((caller, request) => upload(platform, caller, request)),
+    checkUpdate: identified((caller, request) => {
+      allow(checks.waitMs(caller.agentId));
+      return offerNow(platform, caller, request);
+    }),
     fetchUpdate: (call) => void sendUpdate(platform, streamUpdate, call),
   };
 }

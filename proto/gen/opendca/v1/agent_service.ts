@@ -21,7 +21,14 @@ import { Timestamp } from "../../google/protobuf/timestamp.ts";
 import { Batch, UploadResponse } from "./batch.ts";
 import { ConfigDocument } from "./config.ts";
 import { SignedTask, TaskResult } from "./task.ts";
-import { FetchUpdateRequest, UpdateChunk, UpdateOffer, UpdateStatus } from "./update.ts";
+import {
+  CheckUpdateRequest,
+  CheckUpdateResponse,
+  FetchUpdateRequest,
+  UpdateChunk,
+  UpdateOffer,
+  UpdateStatus,
+} from "./update.ts";
 
 export const protobufPackage = "opendca.v1";
 
@@ -2663,6 +2670,16 @@ export const AgentServiceService = {
     responseSerialize: (value: UpdateChunk): Buffer => Buffer.from(UpdateChunk.encode(value).finish()),
     responseDeserialize: (value: Buffer): UpdateChunk => UpdateChunk.decode(value),
   },
+  /** What the next poll would offer. Changes nothing, on either side. */
+  checkUpdate: {
+    path: "/opendca.v1.AgentService/CheckUpdate" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CheckUpdateRequest): Buffer => Buffer.from(CheckUpdateRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CheckUpdateRequest => CheckUpdateRequest.decode(value),
+    responseSerialize: (value: CheckUpdateResponse): Buffer => Buffer.from(CheckUpdateResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CheckUpdateResponse => CheckUpdateResponse.decode(value),
+  },
 } as const;
 
 export interface AgentServiceServer extends UntypedServiceImplementation {
@@ -2679,6 +2696,8 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
   upload: handleUnaryCall<Batch, UploadResponse>;
   /** The file of a release that the platform offers this agent. NOT_FOUND if it does not, or not any more. See update.proto. */
   fetchUpdate: handleServerStreamingCall<FetchUpdateRequest, UpdateChunk>;
+  /** What the next poll would offer. Changes nothing, on either side. */
+  checkUpdate: handleUnaryCall<CheckUpdateRequest, CheckUpdateResponse>;
 }
 
 export interface AgentServiceClient extends Client {
@@ -2750,6 +2769,22 @@ export interface AgentServiceClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<UpdateChunk>;
+  /** What the next poll would offer. Changes nothing, on either side. */
+  checkUpdate(
+    request: CheckUpdateRequest,
+    callback: (error: ServiceError | null, response: CheckUpdateResponse) => void,
+  ): ClientUnaryCall;
+  checkUpdate(
+    request: CheckUpdateRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CheckUpdateResponse) => void,
+  ): ClientUnaryCall;
+  checkUpdate(
+    request: CheckUpdateRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CheckUpdateResponse) => void,
+  ): ClientUnaryCall;
 }
 
 export const AgentServiceClient = makeGenericClientConstructor(

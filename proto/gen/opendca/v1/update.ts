@@ -135,6 +135,18 @@ export interface UpdateOffer {
   encodedBytes: bigint;
 }
 
+export interface CheckUpdateRequest {
+  /** As in AgentStatus: the version that runs, and the system that a file is wanted for. */
+  agentVersion: string;
+  target: string;
+}
+
+export interface CheckUpdateResponse {
+  /** Not set if nothing is offered. */
+  update: UpdateOffer | undefined;
+  serverTime: Date | undefined;
+}
+
 export interface FetchUpdateRequest {
   /** SHA-256 of the decoded file, as the manifest has it: 64 lower-case hexadecimal digits. */
   sha256: string;
@@ -267,6 +279,186 @@ export const UpdateOffer: MessageFns<UpdateOffer> = {
     message.encodedBytes = (object.encodedBytes !== undefined && object.encodedBytes !== null)
       ? BigInt(object.encodedBytes)
       : 0n;
+    return message;
+  },
+};
+
+function createBaseCheckUpdateRequest(): CheckUpdateRequest {
+  return { agentVersion: "", target: "" };
+}
+
+export const CheckUpdateRequest: MessageFns<CheckUpdateRequest> = {
+  encode(message: CheckUpdateRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agentVersion !== "") {
+      writer.uint32(10).string(message.agentVersion);
+    }
+    if (message.target !== "") {
+      writer.uint32(18).string(message.target);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CheckUpdateRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckUpdateRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agentVersion = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.target = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CheckUpdateRequest {
+    return {
+      agentVersion: isSet(object.agentVersion)
+        ? globalThis.String(object.agentVersion)
+        : isSet(object.agent_version)
+        ? globalThis.String(object.agent_version)
+        : "",
+      target: isSet(object.target) ? globalThis.String(object.target) : "",
+    };
+  },
+
+  toJSON(message: CheckUpdateRequest): unknown {
+    const obj: any = {};
+    if (message.agentVersion !== "") {
+      obj.agentVersion = message.agentVersion;
+    }
+    if (message.target !== "") {
+      obj.target = message.target;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CheckUpdateRequest>): CheckUpdateRequest {
+    return CheckUpdateRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CheckUpdateRequest>): CheckUpdateRequest {
+    const message = createBaseCheckUpdateRequest();
+    message.agentVersion = object.agentVersion ?? "";
+    message.target = object.target ?? "";
+    return message;
+  },
+};
+
+function createBaseCheckUpdateResponse(): CheckUpdateResponse {
+  return { update: undefined, serverTime: undefined };
+}
+
+export const CheckUpdateResponse: MessageFns<CheckUpdateResponse> = {
+  encode(message: CheckUpdateResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.update !== undefined) {
+      UpdateOffer.encode(message.update, writer.uint32(10).fork()).join();
+    }
+    if (message.serverTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.serverTime), writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CheckUpdateResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckUpdateResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.update = UpdateOffer.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.serverTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CheckUpdateResponse {
+    return {
+      update: isSet(object.update) ? UpdateOffer.fromJSON(object.update) : undefined,
+      serverTime: isSet(object.serverTime)
+        ? fromJsonTimestamp(object.serverTime)
+        : isSet(object.server_time)
+        ? fromJsonTimestamp(object.server_time)
+        : undefined,
+    };
+  },
+
+  toJSON(message: CheckUpdateResponse): unknown {
+    const obj: any = {};
+    if (message.update !== undefined) {
+      obj.update = UpdateOffer.toJSON(message.update);
+    }
+    if (message.serverTime !== undefined) {
+      obj.serverTime = message.serverTime.toISOString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CheckUpdateResponse>): CheckUpdateResponse {
+    return CheckUpdateResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CheckUpdateResponse>): CheckUpdateResponse {
+    const message = createBaseCheckUpdateResponse();
+    message.update = (object.update !== undefined && object.update !== null)
+      ? UpdateOffer.fromPartial(object.update)
+      : undefined;
+    message.serverTime = object.serverTime ?? undefined;
     return message;
   },
 };
