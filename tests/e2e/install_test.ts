@@ -13,6 +13,7 @@ const suites: Record<string, string[]> = {
     ...["lintian", "rpmbuild", "rpmlint"],
   ],
   "install/macos": ["minisign", "openssl", "unshare", "python3", "shellcheck"],
+  "tools/release/macos": ["python3"],
   "install/oci": ["minisign", "buildah", "skopeo", "python3"],
 };
 for (const [folder, programs] of Object.entries(suites)) {

@@ -212,6 +212,9 @@ async function compile(
   });
   const authenticode = target.system === "windows" ? authenticodeKey((name) => Deno.env.get(name)) : undefined;
   if (authenticode !== undefined) await signPe(unchecked, authenticode);
+  if (target.system === "macos" && Deno.env.get("OPENDCA_MACOS_SIGN") === "1") {
+    await runTool(["sh", `${root}/tools/release/macos/sign.sh`, unchecked], { to: `sign ${file} for macOS` });
+  }
   const bytes = await Deno.readFile(unchecked);
   const problems = binaryProblems(bytes, {
     target,

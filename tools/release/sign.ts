@@ -1,11 +1,17 @@
 /**
  * `deno task release:sign`: adds the signature of one release key to the manifests and hashes of a folder, or makes a key.
- * It runs on the machine of the holder of the key, who has built the same commit and compared.
+ * It runs on the machine of the holder of the key, who has built the same commit and compared. With --trust it writes the
+ * list of public keys that is compiled in.
  */
 import { parseArgs } from "node:util";
-import { messageOf } from "../../common/core/errors.ts";
+import { messageOf, NotPermittedError } from "../../common/core/errors.ts";
 import { createSigningKeyPem, loadSigningKey } from "../../common/protocol/signature.ts";
-import { publicKeyText } from "../../common/release/release_keys.ts";
+import {
+  encodeReleaseKeys,
+  parseReleaseKeys,
+  publicKeyText,
+  type ReleaseKeys,
+} from "../../common/release/release_keys.ts";
 import { addSignature } from "../../common/release/release_manifest.ts";
 import { minisignature } from "./minisign.ts";
 import { ReleaseError } from "./release_error.ts";
@@ -65,19 +71,79 @@ async function readKey(path: string): Promise<string> {
   }
 }
 
+/** `insteadOf`: id of the key that ends. Returns what is trusted now, as it was written to the file. */
+export async function trustKeys(
+  file: string,
+  { texts, insteadOf }: { texts: readonly string[]; insteadOf?: string | undefined },
+): Promise<ReleaseKeys> {
+  const { threshold, keys: present }: { threshold: number; keys: string[] } = JSON.parse(await Deno.readTextFile(file));
+  const trusted = valid({ threshold, keys: keysAfter(present, { threshold, texts, insteadOf }) });
+  if (trusted.keys.size <= threshold) {
+    throw new ReleaseError(
+      `Cannot trust ${trusted.keys.size} keys alone: one that is lost would stop all releases, so ${
+        threshold + 1
+      } are needed`,
+    );
+  }
+  await Deno.writeTextFile(file, encodeReleaseKeys(trusted));
+  return trusted;
+}
+
+function keysAfter(
+  present: readonly string[],
+  { threshold, texts, insteadOf }: { threshold: number; texts: readonly string[]; insteadOf: string | undefined },
+): string[] {
+  if (insteadOf === undefined) {
+    if (present.length === 0) return [...texts];
+    throw new ReleaseError(
+      `Cannot trust other keys as there are ${present.length} already: replace one after the other by --instead-of KEYID`,
+    );
+  }
+  if (texts.length !== 1) throw new ReleaseError("Cannot replace a key by several: name one, and --instead-of KEYID");
+  const ids = present.length === 0 ? [] : [...valid({ threshold, keys: present }).keys.keys()];
+  const at = ids.indexOf(insteadOf);
+  if (at < 0) {
+    const known = ids.length === 0 ? "none is trusted yet" : `trusted are ${ids.join(", ")}`;
+    throw new ReleaseError(`Cannot replace the key "${insteadOf}" as it is not in the list: ${known}`);
+  }
+  return present.with(at, texts[0]!);
+}
+
+function valid(value: { threshold: number; keys: readonly string[] }): ReleaseKeys {
+  try {
+    return parseReleaseKeys(JSON.stringify(value));
+  } catch (error) {
+    if (!(error instanceof NotPermittedError)) throw error;
+    throw new ReleaseError(error.message);
+  }
+}
+
+const keysFile = new URL("../../common/release/release_keys.json", import.meta.url).pathname;
+
 async function run(args: string[]): Promise<string[]> {
-  const usage = "Cannot sign: give --key FILE and a folder, or --new-key FILE";
+  const usage = "Cannot sign: give --key FILE and a folder, --new-key FILE, or --trust PUBLIC-KEY…";
   let parsed;
   try {
     parsed = parseArgs({
       args,
-      options: { key: { type: "string" }, "new-key": { type: "string" } },
+      options: {
+        key: { type: "string" },
+        "new-key": { type: "string" },
+        trust: { type: "boolean" },
+        "instead-of": { type: "string" },
+      },
       allowPositionals: true,
     });
   } catch (error) {
     throw new ReleaseError(`${usage}: ${messageOf(error)}`);
   }
-  const { values: { key, "new-key": created }, positionals: [folder, ...more] } = parsed;
+  const { values: { key, "new-key": created, trust, "instead-of": insteadOf }, positionals } = parsed;
+  const [folder, ...more] = positionals;
+  if (trust === true && key === undefined && created === undefined && folder !== undefined) {
+    const { threshold, keys } = await trustKeys(keysFile, { texts: positionals, insteadOf });
+    return [`${threshold} of these keys have to sign a release:`, ...keys.keys()];
+  }
+  if (trust === true || insteadOf !== undefined) throw new ReleaseError(usage);
   if (created !== undefined && key === undefined && folder === undefined) return [await newKey(created)];
   if (key === undefined || folder === undefined || created !== undefined || more.length > 0) {
     throw new ReleaseError(usage);

@@ -9,7 +9,7 @@ import { createThrowAwayKeys, signSums, writeManifests } from "./artefacts.ts";
 import { authenticodeKey, signPe } from "./authenticode.ts";
 import { ReleaseError } from "./release_error.ts";
 import { runTool } from "./run_tool.ts";
-import { signFolder } from "./sign.ts";
+import { signFolder, trustKeys } from "./sign.ts";
 
 const pems = [createSigningKeyPem(), createSigningKeyPem()];
 const keys = pems.map(loadSigningKey);
@@ -24,6 +24,49 @@ async function withFolder(body: (folder: string) => Promise<void>): Promise<void
     await Deno.remove(folder, { recursive: true });
   }
 }
+
+Deno.test("trustKeys() takes three keys, and replaces one; what is signed by two others stays valid", () =>
+  withFolder(async (folder) => {
+    const file = `${folder}/keys.json`;
+    const holders = signingKeys(4);
+    const [one, two, three, four] = holders.map(({ publicKey }) => publicKeyText(publicKey)) as [
+      string,
+      string,
+      string,
+      string,
+    ];
+    const empty = '{ "threshold": 2, "keys": [] }\n';
+    await Deno.writeTextFile(file, empty);
+    for (
+      const [texts, insteadOf, why] of [
+        [[one, two], undefined, /Cannot trust 2 keys alone/],
+        [[one], undefined, /threshold does not fit 1 keys/],
+        [[one, one, two], undefined, /the same key twice/],
+        [[one, two, "RWnonsense"], undefined, /a key in it is not valid/],
+        [[one], holders[1]!.keyId, /is not in the list: none is trusted yet$/],
+      ] as const
+    ) {
+      await assert.rejects(trustKeys(file, { texts, insteadOf }), why);
+      assert.equal(await Deno.readTextFile(file), empty);
+    }
+    await trustKeys(file, { texts: [one, two, three] });
+    await assert.rejects(trustKeys(file, { texts: [one, two, four] }), /there are 3 already/);
+    await assert.rejects(
+      trustKeys(file, { texts: [four], insteadOf: "0123456789abcdef" }),
+      /is not in the list: trusted/,
+    );
+    await assert.rejects(trustKeys(file, { texts: [two], insteadOf: holders[0]!.keyId }), /the same key twice/);
+
+    await trustKeys(file, { texts: [four], insteadOf: holders[2]!.keyId });
+    const after = parseReleaseKeys(await Deno.readTextFile(file));
+    assert.deepEqual([...after.keys.keys()], [0, 1, 3].map((at) => holders[at]!.keyId));
+    const before = trusted(holders.slice(0, 3));
+    const signedBy = (...at: number[]) => signedManifest(sampleManifest, at.map((each) => holders[each]!));
+    // The release that brings the new list: the old and the new program trust it.
+    for (const keys of [before, after]) assert.equal(verifyManifest(signedBy(0, 1), keys).signers.length, 2);
+    assert.throws(() => verifyManifest(signedBy(1, 3), before), /signed by 1 of 3/);
+    assert.throws(() => verifyManifest(signedBy(0, 2), after), /signed by 1 of 3/);
+  }));
 
 Deno.test("signFolder() replaces throw-away signatures by those of one holder after the other", () =>
   withFolder(async (folder) => {
