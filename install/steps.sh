@@ -104,6 +104,32 @@ put() {
   put_file "$2" 644
 }
 
+# What an installation has replaced or added, so that restore_files can undo it. Not what the administrator edits.
+note_before() {
+  case $1 in "$etc"/*) return 0 ;; esac
+  [ ! -e "$work/before$1" ] && ! grep -qxF -- "$1" "$work/added" 2>/dev/null || return 0
+  if [ -e "$root$1" ]; then
+    { mkdir -p -- "$work/before${1%/*}" && cp -p -- "$root$1" "$work/before$1"; } 2>/dev/null || return 0
+    printf '%s\n' "$1" >>"$work/replaced"
+  else
+    printf '%s\n' "$1" >>"$work/added"
+  fi
+}
+
+# The files of the version before: those that were replaced, and none that this version has added.
+restore_files() {
+  if [ -e "$work/added" ]; then
+    while read -r each; do rm -f -- "$root$each"; done <"$work/added"
+  fi
+  if [ -e "$work/replaced" ]; then
+    while read -r each; do
+      if cp -p -- "$work/before$each" "$root$each.new" && mv -f -- "$root$each.new" "$root$each"; then continue; fi
+      rm -f -- "$root$each.new"
+      say "note: $root$each is that of $version, as the one before could not be written"
+    done <"$work/replaced"
+  fi
+}
+
 # put_file PATH MODE: the file "part" at a path, unless it is there; all of it or nothing.
 put_file() {
   target=$root$1
@@ -113,6 +139,7 @@ put_file() {
     say "would write: $target"
     return 0
   fi
+  note_before "$1"
   # agent.yaml may have secrets: until its mode is set, root alone reads it.
   if { mkdir -p -- "${target%/*}" && rm -f -- "$target.new" && (umask 077 && cp -- "$work/part" "$target.new") && chmod "$2" "$target.new" && mv -f -- "$target.new" "$target"; } 2>"$work/said"; then
     return 0

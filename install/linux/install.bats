@@ -454,3 +454,32 @@ load fixture
   # Root, which changes to the user of the agent.
   systemd-analyze security --offline=true --threshold=12 --no-pager "$BATS_TEST_DIRNAME/opendca-update.service"
 }
+
+@test "an undone upgrade has the units of the version before, and none that it added; what is edited stays" {
+  # Without systemd the script does not come there by itself.
+  root="$root" work=$(mktemp -d) etc=/etc/opendca dry_run=no version=1.3.0
+  export root work etc dry_run version
+  # shellcheck disable=SC2016 # Of the inner shell.
+  run sh -euc '
+    . "$1/../steps.sh"
+    write() { printf "%s\n" "$1" >"$work/part" && put_file "$2" "$3"; }
+    write old /etc/systemd/system/opendca-agent.service 640
+    write same /etc/sysctl.d/60-opendca.conf 644
+    rm -rf "$work/before" "$work/replaced" "$work/added"
+    write new /etc/systemd/system/opendca-agent.service 644
+    write newer /etc/systemd/system/opendca-agent.service 644
+    write same /etc/sysctl.d/60-opendca.conf 644
+    write added /etc/systemd/system/opendca-new.path 644
+    write edited /etc/opendca/agent.yaml 640
+    restore_files
+  ' - "$BATS_TEST_DIRNAME"
+  rm -rf "$work"
+  echo "$output"
+  [ "$status" = 0 ]
+  [ "$(cat "$root/etc/systemd/system/opendca-agent.service")" = old ]
+  [ "$(stat -c %a "$root/etc/systemd/system/opendca-agent.service")" = 640 ]
+  [ "$(cat "$root/etc/sysctl.d/60-opendca.conf")" = same ]
+  [ ! -e "$root/etc/systemd/system/opendca-new.path" ]
+  [ "$(cat "$root/etc/opendca/agent.yaml")" = edited ]
+  [ -z "$(find "$root" -name '*.new')" ]
+}

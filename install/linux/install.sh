@@ -328,6 +328,8 @@ return_to_previous() {
     fail 70 "$program $version was installed, and does not run" "systemctl status $unit; journalctl -u $unit"
   fi
   link "$previous" "$lib/current"
+  restore_files
+  run systemctl daemon-reload
   [ -z "$updater" ] || systemctl start opendca-update.path || true
   systemctl restart "$unit" || true
   runs_well || fail 70 "Neither $program $version nor $previous runs" "systemctl status $unit; journalctl -u $unit"

@@ -125,6 +125,12 @@ launchctl bootstrap system /Library/LaunchDaemons/org.opendca.agent.plist" ]
   install
   activate
   on_mac launchctl bootstrap system /Library/LaunchDaemons/org.opendca.agent.plist
+  # As if the version before had a daemon, and files, of its own.
+  daemon="$root/Library/LaunchDaemons/org.opendca.agent.plist"
+  sed -i 's/<plist/<!-- of 1.2.3 --><plist/' "$daemon"
+  echo '# of 1.2.3' >>"$root/opt/opendca/install.sh"
+  cp "$daemon" "$BATS_TEST_TMPDIR/daemon"
+  chmod 600 "$daemon"
   make_release 1.3.0
   # shellcheck disable=SC2016
   printf '#!/bin/sh\n[ "$1" = --version ] || [ "$1" = verify ] || exit 1\necho "opendca 1.3.0"\n' >"$from/opendca-1.3.0-macos-arm64"
@@ -134,6 +140,10 @@ launchctl bootstrap system /Library/LaunchDaemons/org.opendca.agent.plist" ]
   [ "$(readlink "$root/opt/opendca/current")" = 1.2.3 ]
   [ -e "$root/db/pid" ]
   [ ! -e "$root/opt/opendca/1.3.0" ]
+  cmp "$daemon" "$BATS_TEST_TMPDIR/daemon"
+  [ "$(stat -c %a "$daemon")" = 600 ]
+  grep -q '# of 1.2.3' "$root/opt/opendca/install.sh"
+  [ -z "$(find "$root" -name '*.new')" ]
 }
 
 @test "numbers that users or groups have are not taken" {

@@ -301,6 +301,7 @@ return_to_previous() {
     fail 70 "$program $version was installed, and does not run" "sudo launchctl print system/$label; $logs"
   fi
   link "$previous" "$lib/current"
+  restore_files
   launchctl bootout "system/$label" 2>/dev/null || true
   load
   runs_well || fail 70 "Neither $program $version nor $previous runs" "sudo launchctl print system/$label; $logs"

@@ -226,11 +226,17 @@ async function upgrade(machine: Machine, releases: Releases): Promise<void> {
 
 async function failedUpgrade(machine: Machine, releases: Releases): Promise<void> {
   await releases.make(successor("9.1.0", "echo no such library >&2; exit 127"));
+  // As if the version before had a unit of its own.
+  const unit = `${machine.root}/etc/systemd/system/opendca-agent.service`;
+  const before = `# of 9.0.0\n${await Deno.readTextFile(unit)}`;
+  await Deno.writeTextFile(unit, before);
   const { code, said } = await machine.run(installer);
   assert.equal(code, 70, said);
   assert.match(said, /no such library[^]*error: opendca 9\.1\.0 does not run: 9\.0\.0 runs again/);
   assert.equal(await machine.ok(["opendca", "--version"]), "opendca 9.0.0");
   await untilRunning(machine);
+  assert.equal(await Deno.readTextFile(unit), before);
+  assert.equal((await properties(machine, "opendca-agent")).NeedDaemonReload, "no");
 }
 
 async function uninstall(machine: Machine): Promise<void> {
