@@ -35,12 +35,18 @@ export interface RowsWanted extends Period {
   estimate: boolean;
 }
 
-/** By site, network, address and meter. */
-export async function computeRows(tenant: Tenant, wanted: RowsWanted): Promise<BilledRow[]> {
+export interface ComputedRows {
+  /** By site, network, address and meter. */
+  rows: BilledRow[];
+  /** Of all counters, as `basisOf` has it; undefined where only some meters were read. */
+  basis: Map<string, string> | undefined;
+}
+
+export async function computeRows(tenant: Tenant, wanted: RowsWanted): Promise<ComputedRows> {
   const { from, until, siteId, deviceIds, meters, estimate } = wanted;
   const devices = await billedDevices(tenant, wanted);
   const chosen = deviceIds?.flatMap((id) => devices.get(id) ?? []) ?? [...devices.values()];
-  const series = await seriesOf(tenant, {
+  const { series, basis } = await seriesOf(tenant, {
     from,
     until,
     meters,
@@ -77,8 +83,8 @@ export async function computeRows(tenant: Tenant, wanted: RowsWanted): Promise<B
   }
   markReplaced(rows, devices, wanted);
   await markElsewhere(tenant, rows, wanted);
-  return rows.map((row) => ({ row, place: placeOf(row) })).sort((a, b) => a.place < b.place ? -1 : 1)
-    .map(({ row }) => row);
+  const sorted = rows.map((row) => ({ row, place: placeOf(row) })).sort((a, b) => a.place < b.place ? -1 : 1);
+  return { rows: sorted.map(({ row }) => row), basis };
 }
 
 /** The counters of a device; those of all parts together. */

@@ -130,14 +130,15 @@ async function lateOf(
   billed: ReadonlyMap<string, number>,
 ): Promise<{ row: StatementRow; pages: number }[]> {
   const { number, from, until, siteId, head } = statement;
-  const now = (await computeRows(tenant, {
+  const computed = await computeRows(tenant, {
     from,
     until,
     siteId: siteId === "" ? undefined : siteId,
     deviceIds: [...changed],
     meters: head.meters,
     estimate: head.estimate,
-  })).map((row) => statementRow(row, 0));
+  });
+  const now = computed.rows.map((row) => statementRow(row, 0));
   const then = (await rowsOf(tenant, number)).filter(({ device }) => changed.has(device.id));
   const ofScope = (row: StatementRow) => statement.deviceId === "" || changedScope(row, statement.deviceId, then);
   const byKey = new Map<string, { row: StatementRow; pages: number }>();

@@ -92,7 +92,11 @@ export function makeStatement(
       signature: platform.signingKey.sign("opendca.statement.v1", signedHash(hex)),
       keyId: platform.signingKey.keyId,
     };
-    await addStatement(tenant, record, await basisOf(tenant, { ...period, deviceIds: draft.parts }));
+    await addStatement(
+      tenant,
+      record,
+      draft.basis ?? await basisOf(tenant, { ...period, deviceIds: draft.parts }),
+    );
     for (const kind of partKinds) await addLines(tenant, { number, kind, lines: lines[kind] });
     return {
       answer: record,
@@ -129,7 +133,7 @@ async function draftOf(
     meters,
     estimate,
   });
-  const all = await withLate(tenant, computed.map((row, i) => statementRow(row, i + 1)), {
+  const all = await withLate(tenant, computed.rows.map((row, i) => statementRow(row, i + 1)), {
     ...period,
     ...scope,
     without: supersedes?.number,
@@ -158,7 +162,7 @@ async function draftOf(
     ...(supersedes === undefined ? {} : { supersedes: supersedes.number }),
     rows: rows.length,
   };
-  return { head, rows, period, scope, parts: group?.parts.map(({ device_id }) => device_id) };
+  return { head, rows, period, scope, basis: computed.basis, parts: group?.parts.map(({ device_id }) => device_id) };
 }
 
 function chosenBy(settings: BillingSettings, wanted: StatementWanted) {

@@ -13,9 +13,14 @@ export interface Series {
   points: Point[];
 }
 
-interface SeriesRow {
+interface BasisRow {
   device_id: string;
   name: string;
+  n: number;
+  total: number;
+}
+
+interface SeriesRow extends BasisRow {
   unit: string;
   last_unit: string;
   points: string;
@@ -30,26 +35,35 @@ export interface Wanted extends Period {
 
 const dayMs = 86_400_000;
 
-/** As `countPages` takes them; of a counter that was not read in that time, its last reading before. */
-export async function seriesOf(tenant: Tenant, wanted: Wanted): Promise<Series[]> {
+export interface FoundSeries {
+  /** As `countPages` takes them; of a counter that was not read in that time, its last reading before. */
+  series: Series[];
+  /** As `basisOf` has it; undefined where only some meters were read. */
+  basis: Map<string, string> | undefined;
+}
+
+export async function seriesOf(tenant: Tenant, wanted: Wanted): Promise<FoundSeries> {
   const { engine } = tenant.transaction;
-  const joined = engine === "sqlite"
-    // In the order of the primary key, by which the rows are read; pointsOf() sees to it if they are not.
-    ? "group_concat(observed_at || ' ' || value, ',')"
-    : "string_agg(observed_at || ' ' || value, ',' ORDER BY observed_at, origin)";
+  // Mostly in the order of the primary key, by which the rows are read; pointsOf() sees to it if they are not. Sorting
+  // each group in the database takes a third longer.
+  const joined = `${engine === "sqlite" ? "group_concat" : "string_agg"}(observed_at || ' ' || value, ',')`;
   const since = wanted.from - memoryMs - dayMs;
   const chosen = chosenBy(wanted);
   const rows = await manyOf<SeriesRow>(
     tenant,
-    `SELECT device_id, name, min(unit) AS unit, max(unit) AS last_unit, ${joined} AS points FROM samples
+    `SELECT device_id, name, min(unit) AS unit, max(unit) AS last_unit, ${joined} AS points,
+       ${basisColumns("FILTER (WHERE observed_at > :from AND observed_at <= :end)")} FROM samples
      WHERE customer_id = :customer AND kind = 'meter' AND observed_at >= :since AND observed_at <= :until
        AND value IS NOT NULL${chosen.where} GROUP BY device_id, name`,
-    { since, until: wanted.until + memoryMs, ...chosen.parameters },
+    { since, until: wanted.until + memoryMs, from: wanted.from, end: wanted.until, ...chosen.parameters },
     wanted.deviceIds,
   );
   const found: Series[] = [];
   for (const row of rows) found.push({ deviceId: row.device_id, name: row.name, points: await pointsOf(tenant, row) });
-  return await withEarlier(tenant, found, wanted);
+  return {
+    series: await withEarlier(tenant, found, wanted),
+    basis: wanted.meters === undefined ? basisBy(rows.filter(({ n }) => n > 0)) : undefined,
+  };
 }
 
 function chosenBy({ meters }: Wanted): { where: string; parameters: Record<string, string> } {
@@ -79,8 +93,9 @@ async function pointsOf(tenant: Tenant, row: SeriesRow): Promise<Point[]> {
     return { at: Number(text.slice(0, blank)), value: Number(text.slice(blank + 1)), unit, part: "" };
   });
   if (all.some(({ at }, i) => i > 0 && at < all[i - 1]!.at)) all.sort((a, b) => a.at - b.at);
-  if (unit === last_unit) return all;
-  // Few counters change their unit.
+  const hasTwins = all.some(({ at }, i) => i > 0 && at === all[i - 1]!.at);
+  if (unit === last_unit && !hasTwins) return all;
+  // Few counters change their unit, or are read twice at one time.
   return await tenant.all<Point>(
     `SELECT observed_at AS at, value, unit, '' AS part FROM samples
      WHERE customer_id = :customer AND device_id = :device_id AND kind = 'meter' AND name = :name
@@ -139,16 +154,24 @@ export async function basisOf(
   tenant: Tenant,
   { from, until, deviceIds }: Period & { deviceIds?: readonly string[] | undefined },
 ): Promise<Map<string, string>> {
-  const rows = await manyOf<{ device_id: string; name: string; n: number; total: number }>(
+  const rows = await manyOf<BasisRow>(
     tenant,
-    `SELECT device_id, name, count(*) AS n, sum(value) AS total FROM samples
+    `SELECT device_id, name, ${basisColumns("")} FROM samples
      WHERE customer_id = :customer AND kind = 'meter' AND observed_at > :from AND observed_at <= :until
-     GROUP BY device_id, name`,
+       AND value IS NOT NULL GROUP BY device_id, name`,
     { from, until },
     deviceIds,
   );
+  return basisBy(rows);
+}
+
+function basisColumns(filter: string): string {
+  return `count(*) ${filter} AS n, sum(value) ${filter} AS total`;
+}
+
+function basisBy(rows: readonly BasisRow[]): Map<string, string> {
   const byDevice = new Map<string, string>();
-  for (const { device_id, name, n, total } of rows.sort((a, b) => a.name < b.name ? -1 : 1)) {
+  for (const { device_id, name, n, total } of rows.toSorted((a, b) => a.name < b.name ? -1 : 1)) {
     byDevice.set(device_id, `${byDevice.get(device_id) ?? ""}${name} ${n} ${total};`);
   }
   return byDevice;
