@@ -1,10 +1,12 @@
 /** A statement as a file, in parts, so that large ones need little memory. */
 import { Buffer } from "node:buffer";
+import { UsageError } from "../../common/core/errors.ts";
 import type { SigningKey } from "../../common/protocol/signature.ts";
 import { type Base, readTenant, type TenantBy } from "../audit/use_case.ts";
 import { cellOf, headingOf } from "./columns.ts";
 import { csvLine } from "./csv_line.ts";
 import { type BillingSettings, type FileForm, separatorsOf, settingsOf } from "./settings.ts";
+import { publicKeyOf as keptPublicKey } from "./known_keys.ts";
 import { lineOf, type StatementHead, type StatementRecord, type StatementRow } from "./statement.ts";
 import { linesOf, partKinds, statementOf, statementRows } from "./statements.ts";
 
@@ -136,21 +138,37 @@ export async function* erpTexts(
 }
 
 /* The lines stand in it as they were hashed. */
-async function* jsonTexts({ signingKey, ...base }: ExportPlatform, by: TenantBy, record: StatementRecord) {
+async function* jsonTexts(platform: ExportPlatform, by: TenantBy, record: StatementRecord) {
   const { number, head, hash, signature, keyId } = record;
+  const publicKey = await publicKeyOf(platform, by, record);
   yield `{"statement":${lineOf(head)},\n"hash":${JSON.stringify(hash)},\n"signature":{"keyId":${
     JSON.stringify(keyId)
   },`;
-  yield `"publicKey":"${Buffer.from(signingKey.publicKey).toString("base64")}",`;
+  yield `"publicKey":"${Buffer.from(publicKey).toString("base64")}",`;
   yield `"value":"${Buffer.from(signature).toString("base64")}"}`;
   for (const kind of partKinds) {
     yield `,\n"${kind}":[`;
     let separator = "\n";
-    for await (const lines of linesOf(base, by, { number, kind })) {
+    for await (const lines of linesOf(platform, by, { number, kind })) {
       yield `${separator}${lines.join(",\n")}`;
       separator = ",\n";
     }
     yield "\n]";
   }
   yield "}\n";
+}
+
+/** That by which the statement was signed, which may have been replaced since. Throws UsageError. */
+async function publicKeyOf(
+  platform: ExportPlatform,
+  by: TenantBy,
+  { number, keyId }: StatementRecord,
+): Promise<Uint8Array> {
+  if (keyId === platform.signingKey.keyId) return platform.signingKey.publicKey;
+  const known = await readTenant(platform, by, ({ transaction }) => keptPublicKey(transaction, keyId));
+  if (known !== undefined) return known;
+  throw new UsageError(
+    `Cannot export statement ${number} with its proof: it was signed by the platform's key ${keyId}, which is not known any more`,
+    "csv, xlsx, pdf and erp have its numbers; billing make --supersede makes it anew, with a signature of today",
+  );
 }

@@ -10,6 +10,7 @@ import { takeLock, type Tenant } from "../store/store.ts";
 import { computeRows } from "./compute_rows.ts";
 import { explain } from "./explain.ts";
 import { withLate } from "./late_readings.ts";
+import { noteKeys, type PlatformKeys } from "./known_keys.ts";
 import { type DayPeriod, periodText, timesOf } from "./period.ts";
 import { type BillingSettings, settingsOf } from "./settings.ts";
 import { basisOf } from "./series.ts";
@@ -32,12 +33,7 @@ export interface Preview {
   rows: StatementRow[];
 }
 
-export type BillingPlatform = Base & {
-  signingKey: SigningKey;
-  /** Of the certificates of agents. */
-  agentAuthority: { certificate: { rawData: ArrayBuffer } };
-};
-
+export type BillingPlatform = Base & PlatformKeys & { signingKey: SigningKey };
 /** What a statement of now would say, by other settings if given; nothing is stored. Throws UsageError. */
 export function previewStatement(
   platform: Base,
@@ -61,6 +57,7 @@ export function makeStatement(
 ): Promise<StatementRecord> {
   return changeTenant(platform, by, async (tenant, at) => {
     await takeLock(tenant.transaction, `statements of ${tenant.customerId}`);
+    await noteKeys(tenant.transaction, platform, at);
     const supersedes = wanted.supersede === undefined ? undefined : await statementOf(tenant, wanted.supersede);
     const draft = await draftOf(tenant, wanted, { at, by, supersedes });
     const { scope, rows, period } = draft;
@@ -74,7 +71,7 @@ export function makeStatement(
     refuseOverlap(all, { ...period, ...scope, supersedes });
     const number = (all[0]?.number ?? 0) + 1;
     const head: StatementHead = { ...draft.head, number };
-    const lines = { rows: rows.map(lineOf), ...await proofLines(tenant, rows, platform.agentAuthority) };
+    const lines = { rows: rows.map(lineOf), ...await proofLines(tenant, rows) };
     const hash = createStatementHash();
     hash.add(lineOf(head));
     for (const kind of partKinds) for (const line of lines[kind]) hash.add(line);

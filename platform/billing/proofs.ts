@@ -4,12 +4,13 @@
  * certificates. See docs/billing.md.
  */
 import { Buffer } from "node:buffer";
-import { createHash } from "node:crypto";
+import { createHash, X509Certificate } from "node:crypto";
 import { canonicalJson } from "../../common/protocol/statement_lines.ts";
 import { leafOf, type MerkleLevels, merkleLevels, merklePath } from "../../common/protocol/merkle_tree.ts";
 import { leavesAt, type SealRow, sealsBetween } from "../devices/batch_seals.ts";
 import { unpackRecord } from "../store/stored_record.ts";
 import type { Tenant } from "../store/store.ts";
+import { agentAuthorities } from "./known_keys.ts";
 import type { StatementRow } from "./statement.ts";
 
 export interface ProofLines {
@@ -32,11 +33,7 @@ interface FoundRecord extends WantedReading {
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
 
 /** What is not signed, or not kept any more, is told as such. */
-export async function proofLines(
-  tenant: Tenant,
-  rows: readonly StatementRow[],
-  authority: { certificate: { rawData: ArrayBuffer } },
-): Promise<ProofLines> {
+export async function proofLines(tenant: Tenant, rows: readonly StatementRow[]): Promise<ProofLines> {
   const wanted = wantedBy(rows);
   const records = await tenant.allOf<FoundRecord>(
     `SELECT device_id, observed_at AS at, agent_id, received_at, record FROM records
@@ -58,8 +55,8 @@ export async function proofLines(
     readings: readings.map(canonicalJson),
     batches: seals.map(({ seal, number }) => canonicalJson(batchLine(seal, number))),
     certificates: [
-      ...certificates,
-      ...(certificates.length === 0 ? [] : [certificateLine(new Uint8Array(authority.certificate.rawData))]),
+      ...certificates.map(certificateLine).sort(),
+      ...issuersOf(certificates, await agentAuthorities(tenant.transaction)).map(certificateLine),
     ],
   };
 }
@@ -175,17 +172,30 @@ function batchLine(seal: SealRow, batch: number) {
   };
 }
 
-async function certificatesOf(tenant: Tenant, seals: readonly SealRow[]): Promise<string[]> {
+async function certificatesOf(tenant: Tenant, seals: readonly SealRow[]): Promise<Uint8Array[]> {
   const digests = new Map(seals.map(({ certificate }) => [hex(certificate), certificate]));
-  const lines: string[] = [];
+  const found: Uint8Array[] = [];
   for (const fingerprint of digests.values()) {
     const row = await tenant.get<{ der: Uint8Array }>(
       "SELECT der FROM certificates WHERE customer_id = :customer AND fingerprint = :fingerprint",
       { fingerprint },
     );
-    if (row !== undefined) lines.push(certificateLine(row.der));
+    if (row !== undefined) found.push(row.der);
   }
-  return lines.sort();
+  return found;
+}
+
+/* There are several after the authority was replaced. */
+function issuersOf(certificates: readonly Uint8Array[], authorities: readonly Uint8Array[]): Uint8Array[] {
+  if (certificates.length === 0) return [];
+  const all = authorities.map((der) => ({ der, x509: new X509Certificate(der) }));
+  const used = new Set<Uint8Array>();
+  for (const certificate of certificates) {
+    const x509 = new X509Certificate(certificate);
+    const issuer = all.find((each) => x509.checkIssued(each.x509) && x509.verify(each.x509.publicKey));
+    if (issuer !== undefined) used.add(issuer.der);
+  }
+  return [...used];
 }
 
 function certificateLine(der: Uint8Array): string {

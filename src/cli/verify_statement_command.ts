@@ -16,15 +16,17 @@ Examples:
   opendca verify-statement statement.json
   opendca verify-statement statement.json --agent /var/lib/opendca/certificate.pem --strict
   opendca verify-statement statement.json --authority agents-ca.pem --json
+  opendca verify-statement statement.json --platform-key a5876a81d9199ddb 355ceb3920da1aff
 
 Exit codes: 0 nothing is wrong, 64 the file is no statement, 77 something is wrong; with --strict, also if a row is not
 proved.
 `;
 
 interface Options {
-  authority?: string;
+  authority?: string[];
   agent?: string[];
-  platformKey?: string;
+  platformKey?: string[];
+  revokedKey?: string[];
   strict?: boolean;
   json?: boolean;
 }
@@ -33,14 +35,15 @@ interface Options {
 export function addVerifyStatementCommand(program: Command, host: Host, setExitCode: (code: number) => void): void {
   program.command("verify-statement").description("verify that the numbers of a statement are those that agents read")
     .argument("<file>", "statement as JSON; - is standard input")
-    .option("--authority <file>", "certificate of the authority of agents that you trust, as PEM")
+    .option("--authority <files...>", "certificates of the authorities of agents that you trust, as PEM")
     .option("--agent <files...>", "certificates of the agents that you trust, as PEM: certificate.pem of each")
-    .option("--platform-key <id>", "id of the platform's signing key that you trust")
+    .option("--platform-key <ids...>", "ids of signing keys of the platform that you trust, also former ones")
+    .option("--revoked-key <ids...>", "ids of signing keys of the platform that others may have")
     .option("--strict", "rows that are not proved are an error")
     .option("--json", "verdicts as JSON")
     .addHelpText("after", help)
     .action(async (path: string, options: Options) => {
-      const { authority, agent, platformKey, strict = false, json = false } = options;
+      const { authority, agent, platformKey, revokedKey, strict = false, json = false } = options;
       const digestOf = async (file: string) => {
         const [der] = decodePem("CERTIFICATE", await readFile(host, file));
         if (der === undefined) throw new UsageError(`Cannot use "${file}" as a certificate: it has none as PEM`);
@@ -48,14 +51,24 @@ export function addVerifyStatementCommand(program: Command, host: Host, setExitC
       };
       const agents = agent === undefined ? undefined : (await Promise.all(agent.map(digestOf))).map(({ key }) => key);
       const verdict = verifyStatement(parseStatement(await readFile(host, path)), {
-        authority: authority === undefined ? undefined : (await digestOf(authority)).certificate,
+        authorities: authority && (await Promise.all(authority.map(digestOf))).map(({ certificate }) => certificate),
         agents,
-        platformKey,
+        platformKeys: platformKey?.map(keyId),
+        revokedKeys: revokedKey?.map(keyId),
       });
       await host.stdout.write(json ? `${JSON.stringify(verdict, null, 2)}\n` : textOf(verdict));
       const isWrong = verdict.problems.length > 0 || verdict.rows.some(({ kind }) => kind === "wrong");
       if (isWrong || (strict && verdict.rows.some(({ kind }) => kind !== "proved"))) setExitCode(77);
     });
+}
+
+/** Throws UsageError. */
+function keyId(text: string): string {
+  if (/^[0-9a-f]{16}$/i.test(text)) return text.toLowerCase();
+  throw new UsageError(
+    `Cannot use "${text}" as the id of a key: it has 16 hexadecimal digits`,
+    "opendca-platform billing keys lists those of the platform",
+  );
 }
 
 async function readFile(host: Host, path: string): Promise<string> {

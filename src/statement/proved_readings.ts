@@ -38,8 +38,8 @@ export interface Evidence {
 
 /** What the reader trusts, in hexadecimal; undefined: what the file says. */
 export interface Pins {
-  /** SHA-256 of the certificate of the authority. */
-  authority?: string | undefined;
+  /** SHA-256 of the certificates of authorities. */
+  authorities?: readonly string[] | undefined;
   /** SHA-256 of certificates or of public keys of agents. */
   agents?: readonly string[] | undefined;
 }
@@ -92,8 +92,8 @@ function readCertificates(
     }
   }
   const authorities = all.filter(({ x509 }) => x509.ca);
-  const trusted = authorities.filter(({ digest }) => pins.authority === undefined || pins.authority === digest);
-  if (authorities.length > trusted.length) problems.push("an authority is not the one that you trust");
+  const trusted = authorities.filter(({ digest }) => pins.authorities?.includes(digest) !== false);
+  if (authorities.length > trusted.length) problems.push("an authority is none of those that you trust");
   const agents = new Map<string, AgentCertificate>();
   for (const { digest, x509 } of all) {
     if (x509.ca) continue;

@@ -34,8 +34,10 @@ export interface StatementVerdict {
 }
 
 export interface VerifyPins extends Pins {
-  /** Id of the platform's signing key. */
-  platformKey?: string | undefined;
+  /** Ids of signing keys of the platform: one after the other, as keys are replaced. */
+  platformKeys?: readonly string[] | undefined;
+  /** Ids of keys that others may have, whatever else is trusted. */
+  revokedKeys?: readonly string[] | undefined;
 }
 
 export function verifyStatement(file: StatementFile, pins: VerifyPins = {}): StatementVerdict {
@@ -72,8 +74,11 @@ function headProblems(file: StatementFile, pins: VerifyPins): string[] {
   const isSigned = isExact && keyIdOf(publicKey) === signature.keyId &&
     isSignedBy(publicKey, { context: "opendca.statement.v1", message: signedHash(hash), signature: value });
   if (!isSigned) problems.push("the platform's signature of the statement is wrong");
-  if (pins.platformKey !== undefined && pins.platformKey !== signature.keyId) {
-    problems.push("it is signed by another platform than the one that you trust");
+  const { keyId } = signature;
+  if (pins.revokedKeys?.includes(keyId)) {
+    problems.push(`it is signed by the platform's key ${keyId}, which is revoked: anybody may have made it`);
+  } else if (pins.platformKeys !== undefined && !pins.platformKeys.includes(keyId)) {
+    problems.push(`it is signed by the platform's key ${keyId}, which is none of those that you trust`);
   }
   return problems;
 }

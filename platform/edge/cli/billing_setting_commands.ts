@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { UsageError } from "../../../common/core/errors.ts";
 import { correctMeter, listCorrections, undoCorrection } from "../../billing/corrections.ts";
+import { listStatementKeys } from "../../billing/known_keys.ts";
 import { timeOf } from "../../billing/period.ts";
 import {
   type BillingSettings,
@@ -62,6 +63,26 @@ export function addBillingSettingCommands(billing: Command, context: CommandCont
       })
     );
   addCorrections(billing, context);
+  billing.command("keys").description("keys of the platform that statements were signed with, oldest first")
+    .action((_, command: Command) =>
+      context.run(command, async (platform, by) => {
+        const rows = await listStatementKeys(platform, by);
+        const cells = rows.map(({ keyId, since, statements, lastAt, isPresent }) => [
+          keyId,
+          minuteText(since),
+          statements,
+          lastAt === null ? null : minuteText(lastAt),
+          isPresent ? "yes" : "no",
+        ]);
+        return {
+          json: rows,
+          text: (screen) =>
+            rows.length === 0
+              ? "no keys yet: the first statement notes one\n"
+              : renderTable(["KEY", "SINCE", "STATEMENTS", "LAST", "IN USE"], cells, screen),
+        };
+      })
+    );
 }
 
 const all = (values: string[] | undefined) => values?.length === 1 && values[0] === "all" ? null : values;

@@ -180,6 +180,7 @@ const examples: Record<string, string[]> = {
     "billing correct 10.1.0.7 --meter total --from 2026-03-02 --to 2026-03-05 --pages 120 --reason 'new board'",
   ],
   "billing corrections": ["billing corrections"],
+  "billing keys": ["billing keys --json"],
   "billing undo": ["billing undo cor-7k4mq2zd9xta --reason 'was right'"],
   "reading list": ["reading list", "reading list --low", "reading list --json | jq '.[].record.reading.serial'"],
   "supply list": [
