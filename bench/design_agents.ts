@@ -29,7 +29,7 @@ export interface AgentsInput {
   file: string;
 }
 
-export type AgentLine = { session: Session } | { task: string; agentId: string };
+export type AgentLine = { session: Session } | { trying: string } | { task: string; agentId: string };
 
 /* As the agent waits for an answer, and before it tries again; an agent's first pause is five seconds. */
 const callMs = 30_000, againMs = { first: 1000, most: 5000 };
@@ -66,7 +66,7 @@ async function session(agent: BenchAgent, address: string, dueAt: number): Promi
     return { recordId, serial, observedAt: observedAt!.getTime(), total, acknowledged: false };
   });
   sent.push(...kept);
-  const failures: Session["failures"] = [];
+  const { agentId } = agent, failures: Session["failures"] = [];
   for (let waitMs = againMs.first;; waitMs = Math.min(againMs.most, waitMs * 2)) {
     try {
       using client = clientOf({ target: `${address}:${port}`, authorityPem, port }, agent.identity);
@@ -84,15 +84,16 @@ async function session(agent: BenchAgent, address: string, dueAt: number): Promi
       if (highestContiguousSequence < request.sequence) throw new Error("not acknowledged");
       for (const reading of kept) reading.acknowledged = true;
       const pollMs = polled - begin, uploadMs = performance.now() - polled;
-      say({ session: { dueAt, acknowledgedAt: Date.now(), failures, pollMs, uploadMs } });
+      say({ session: { agentId, dueAt, acknowledgedAt: Date.now(), failures, pollMs, uploadMs } });
       return;
     } catch (error) {
       failures.push({ at: Date.now(), why: error instanceof Error ? error.message : String(error) });
+      if (failures.length === 1) say({ trying: agent.agentId });
     }
     if (Date.now() > giveUpAt) break;
     await sleep(waitMs * (0.5 + Math.random()));
   }
-  say({ session: { dueAt, acknowledgedAt: undefined, failures, pollMs: NaN, uploadMs: NaN } });
+  say({ session: { agentId, dueAt, acknowledgedAt: undefined, failures, pollMs: NaN, uploadMs: NaN } });
 }
 
 const { agents, addresses, perSecond } = input;

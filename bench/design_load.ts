@@ -18,14 +18,14 @@ import { pemOf } from "../platform/keys/authority.ts";
 import { parseDatabaseUrl } from "../platform/store/postgres/database_url.ts";
 import { createTask } from "../platform/tasks/manage_tasks.ts";
 import { call, pollOf } from "../tests/fixtures/platform_fixture.ts";
-import type { PostgresServer } from "../tests/fixtures/postgres_server.ts";
+import { migrateDatabase, type PostgresServer } from "../tests/fixtures/postgres_server.ts";
 import { until } from "../tests/fixtures/until.ts";
 import { operator } from "../tests/platform/users_fixture.ts";
 import type { AgentLine, AgentsInput } from "./design_agents.ts";
 import { type Fleet, fleetIn, startDurable } from "./design_fleet.ts";
 import { backendPart, type Part, type Parts, serverPart, startParts } from "./design_parts.ts";
 import { signedInPeople } from "./design_people.ts";
-import { type Calm, type Kill, printRun } from "./design_report.ts";
+import { type Calm, type Kill, printRun, type Run } from "./design_report.ts";
 import type { UsersInput } from "./design_users.ts";
 import { compareStore, type SentReading, storedReadings } from "./compare_store.ts";
 import { postgresCpuSeconds, usageOf } from "./measure.ts";
@@ -43,6 +43,8 @@ const { values } = parseArgs({
     rate: { type: "string" },
     data: { type: "string" },
     prepare: { type: "boolean" },
+    /** Of agents and people, as in nice(1): they have machines of their own, and the platform goes first. */
+    priority: { type: "string", default: "5" },
     "inside-own-namespace": { type: "boolean" },
   },
 });
@@ -52,6 +54,7 @@ const pollSeconds = 300, readingsOfPoll = 10, everySeconds = 20;
 const perSecond = values.rate === undefined ? size.agents / pollSeconds : Number(values.rate);
 /** How long a part is away, and how long the others are watched from the kill on. */
 const awayMs = 3000, watchedMs = Math.max(12_000, Math.min(25_000, seconds * 500));
+const longestMs = 90_000;
 const warmMs = Math.min(10_000, seconds * 500), drainMs = 60_000;
 const networks = 200;
 
@@ -66,8 +69,7 @@ function begin(file: string, input: unknown, told: (line: string) => void) {
     stdout: "piped",
     stderr: "inherit",
   }).spawn();
-  // They have machines of their own: the platform goes first.
-  setPriority(child.pid, 5);
+  setPriority(child.pid, Number(values.priority));
   const writer = child.stdin.getWriter(), encoder = new TextEncoder();
   const written = writer.write(encoder.encode(`${JSON.stringify(input)}\n`));
   const done = (async () => {
@@ -165,6 +167,9 @@ function pushTasks({ fleet, platform, parts, addresses }: Scene) {
 interface Seen {
   sessions: Session[];
   visits: Visit[];
+  /** Agents that have failed and try again, and people whose page has not come. */
+  trying: Set<string>;
+  waiting: Set<number>;
   /** Connected by MQTT now. */
   open: number;
 }
@@ -197,7 +202,7 @@ async function calmly({ parts, server, fleet }: Scene, seen: Seen): Promise<Calm
   };
 }
 
-/** Kills the part, begins it again, and waits until its time is over. */
+/** Kills the part, begins it again, and waits until its time is over and nobody waits for anything any more. */
 async function killed(part: Part, seen: Seen): Promise<Kill> {
   const fromMs = Date.now(), openBefore = seen.open;
   console.log(`killing ${part.name} …`);
@@ -206,7 +211,8 @@ async function killed(part: Part, seen: Seen): Promise<Kill> {
   await part.start();
   const startedMs = Date.now() - fromMs;
   let fewest = seen.open, mqttBackMs = 0;
-  while (Date.now() < fromMs + watchedMs) {
+  const isNormal = () => seen.trying.size === 0 && seen.waiting.size === 0 && seen.open >= openBefore;
+  while (Date.now() < fromMs + watchedMs || (!isNormal() && Date.now() < fromMs + longestMs)) {
     fewest = Math.min(fewest, seen.open);
     if (seen.open < openBefore) mqttBackMs = Date.now() - fromMs;
     await sleep(200);
@@ -214,71 +220,110 @@ async function killed(part: Part, seen: Seen): Promise<Kill> {
   return { name: part.name, fromMs, untilMs: Date.now(), startedMs, mqttLost: openBefore - fewest, mqttBackMs };
 }
 
-async function run(folder: string, addresses: string[]): Promise<void> {
-  const fleet = await fleetIn(folder, size);
-  if (values.prepare) return;
-  await using server = await startDurable(`${folder}/pg`);
-  const databaseUrl = server.url(fleet.database);
-  await using platform = await openPlatform({
-    dataDirectory: `${folder}/platform`,
-    database: parseDatabaseUrl(databaseUrl),
-    clock: systemClock,
-    log() {},
-  });
-  await using parts = await startParts({ folder, databaseUrl, platform });
-  console.log(`signing ${people} people in …`);
-  const cookies = await signedInPeople(platform, people, fleet.runs);
-  const scene: Scene = { fleet, platform, server, parts, folder, addresses };
-  const seen: Seen = { sessions: [], visits: [], open: 0 };
-  const tasks = pushTasks(scene), beganAt = Date.now();
-  const authorityPem = pemOf(platform.serverAuthority.certificate);
-  const keyPem = fleet.agents[0]!.identity.privateKeyPem;
-  const subscribers = fleet.agents.map(({ agentId, identity }) => ({ agentId, certificatePem: identity.chain }));
-  const broker = { port: parts.mosquitto.agentPort, ca: parts.mosquitto.authorityPem };
-  await using mqtt = begin("mqtt_clients.ts", { ...broker, keyPem, agents: subscribers, stays: true }, (line) => {
+interface Begun {
+  scene: Scene;
+  seen: Seen;
+  tasks: ReturnType<typeof pushTasks>;
+  /** Of HAProxy's servers. */
+  authorityPem: string;
+}
+
+/** All agents by MQTT; waits until they are connected. */
+async function beginMqtt({ scene: { fleet, parts }, seen, tasks }: Begun) {
+  const input = {
+    port: parts.mosquitto.agentPort,
+    ca: parts.mosquitto.authorityPem,
+    keyPem: fleet.agents[0]!.identity.privateKeyPem,
+    agents: fleet.agents.map(({ agentId, identity }) => ({ agentId, certificatePem: identity.chain })),
+    stays: true,
+  };
+  console.log("connecting agents by MQTT …");
+  const clients = begin("mqtt_clients.ts", input, (line) => {
     const [what, first, second] = line.split(" ");
     if (what === "open") seen.open = Number(first);
     else if (what === "task") tasks.arrived(second!, first!);
   });
-  await mqtt.closeInput();
-  console.log("connecting agents by MQTT …");
+  await clients.closeInput();
   // What does not come to it is a missed goal, and the rest is measured.
   await until("all are connected", () => seen.open >= size.agents, 30_000 + size.agents * 20).catch(() => {});
-  const sentFile = `${folder}/sent.json`;
-  await using agents = begin(
-    "design_agents.ts",
-    {
-      addresses,
-      port: parts.ports.agents,
-      authorityPem,
-      agents: fleet.agents,
-      readings: fleet.readings,
-      printersOfAgent: fleet.printersOfAgent,
-      readingsOfPoll,
-      perSecond,
-      drainMs,
-      file: sentFile,
-    } satisfies AgentsInput,
-    (text) => {
-      const line: AgentLine = JSON.parse(text);
-      if ("task" in line) tasks.arrived(line.task, line.agentId);
-      else seen.sessions.push(line.session);
-    },
-  );
+  return clients;
+}
+
+/** The second line of its input ends it. */
+function beginAgents({ scene: { fleet, parts, addresses, folder }, seen, tasks, authorityPem }: Begun) {
+  const { agents, readings, printersOfAgent } = fleet;
+  const input: AgentsInput = {
+    addresses,
+    port: parts.ports.agents,
+    authorityPem,
+    agents,
+    readings,
+    printersOfAgent,
+    readingsOfPoll,
+    perSecond,
+    drainMs,
+    file: sentFile(folder),
+  };
+  return begin("design_agents.ts", input, (text) => {
+    const line: AgentLine = JSON.parse(text);
+    if ("task" in line) tasks.arrived(line.task, line.agentId);
+    else if ("trying" in line) seen.trying.add(line.trying);
+    else {
+      seen.sessions.push(line.session);
+      seen.trying.delete(line.session.agentId);
+    }
+  });
+}
+
+async function beginPeople({ scene: { fleet, parts, addresses }, seen, authorityPem }: Begun, cookies: string[]) {
   const customers = [...new Set(fleet.agents.map(({ customerId }) => customerId))];
-  await using users = begin(
-    "design_users.ts",
-    {
-      addresses,
-      port: parts.ports.portal,
-      authorityPem,
-      users: cookies.map((cookie, i) => ({ cookie, customerId: customers[i % customers.length]! })),
-      model: (fleet.readings[0]!.model ?? "").split(" ").at(-1)!,
-      everySeconds,
-    } satisfies UsersInput,
-    (line) => void seen.visits.push(JSON.parse(line)),
-  );
-  await users.closeInput();
+  const input: UsersInput = {
+    addresses,
+    port: parts.ports.portal,
+    authorityPem,
+    users: cookies.map((cookie, i) => ({ cookie, customerId: customers[i % customers.length]! })),
+    model: (fleet.readings[0]!.model ?? "").split(" ").at(-1)!,
+    everySeconds,
+  };
+  const clients = begin("design_users.ts", input, (line) => {
+    const visit: Visit = JSON.parse(line);
+    seen.visits.push(visit);
+    if (visit.status === 200) seen.waiting.delete(visit.user);
+    else seen.waiting.add(visit.user);
+  });
+  await clients.closeInput();
+  return clients;
+}
+
+const sentFile = (folder: string) => `${folder}/sent.json`;
+
+/** What agents sent and what came to them, beside the store. */
+async function compared({ scene: { platform, folder }, tasks }: Begun, since: number) {
+  const tasksNow = () =>
+    platform.store.transaction((tx) =>
+      tx.all<{ taskId: string; state: string }>(
+        `SELECT task_id AS "taskId", state FROM tasks WHERE created_at >= :since AND kind = 'ping'`,
+        { since },
+      ), { readOnly: true });
+  const allEnded = async () => (await tasksNow()).every(({ state }) => state === "succeeded");
+  await until("all tasks have ended", allEnded, drainMs).catch(() => {});
+  console.log("comparing …");
+  const sent: SentReading[] = JSON.parse(await Deno.readTextFile(sentFile(folder)));
+  return {
+    readings: compareStore(sent, await storedReadings(platform.store, since)),
+    tasks: { ...compareTasks(await tasksNow(), tasks.came), refused: tasks.refused() },
+  };
+}
+
+/** The load, all of its kills, and what came of it. */
+async function measured(scene: Scene, cookies: string[]): Promise<Run> {
+  const { fleet, platform, server, parts } = scene;
+  const seen: Seen = { sessions: [], visits: [], trying: new Set(), waiting: new Set(), open: 0 };
+  const tasks = pushTasks(scene), beganAt = Date.now();
+  const begun = { scene, seen, tasks, authorityPem: pemOf(platform.serverAuthority.certificate) };
+  await using _mqtt = await beginMqtt(begun);
+  await using agents = beginAgents(begun);
+  await using users = await beginPeople(begun, cookies);
   await sleep(warmMs);
   console.log(`${perSecond.toFixed(1)} agents a second and ${people} people for ${seconds} s …`);
   const calm = await calmly(scene, seen);
@@ -297,29 +342,37 @@ async function run(folder: string, addresses: string[]): Promise<void> {
   await agents.closeInput();
   await agents.ended();
   const openAtEnd = seen.open;
-  const madeSince = () =>
-    platform.store.transaction((tx) =>
-      tx.all<{ taskId: string; state: string }>(
-        `SELECT task_id AS "taskId", state FROM tasks WHERE created_at >= :since AND kind = 'ping'`,
-        { since: beganAt },
-      ), { readOnly: true });
-  const allEnded = async () => (await madeSince()).every(({ state }) => state === "succeeded");
-  await until("all tasks have ended", allEnded, drainMs).catch(() => {});
-  console.log("comparing …");
-  const sent: SentReading[] = JSON.parse(await Deno.readTextFile(sentFile));
-  printRun({
+  return {
     size: { ...size, people },
     fleet,
     perSecond,
     calm,
     kills: kills.map((kill) => ({ ...kill, ...noticed(kill, seen.sessions, seen.visits) })),
-    readings: compareStore(sent, await storedReadings(platform.store, beganAt)),
-    tasks: { ...compareTasks(await madeSince(), tasks.came), refused: tasks.refused() },
+    ...await compared(begun, beganAt),
     openAtEnd,
     failures: seen.sessions.flatMap(({ failures }) => failures.map(({ why }) => why)),
     broken: seen.visits.filter(({ status, says }) => status !== 200 && status !== 0 && !says),
     said: parts.processes.map(({ said }) => said()),
+  };
+}
+
+async function run(folder: string, addresses: string[]): Promise<void> {
+  const fleet = await fleetIn(folder, size);
+  if (values.prepare) return;
+  await using server = await startDurable(`${folder}/pg`);
+  // The fleet may be of an earlier version.
+  await migrateDatabase(server, fleet.database);
+  const databaseUrl = server.url(fleet.database);
+  await using platform = await openPlatform({
+    dataDirectory: `${folder}/platform`,
+    database: parseDatabaseUrl(databaseUrl),
+    clock: systemClock,
+    log() {},
   });
+  await using parts = await startParts({ folder, databaseUrl, platform });
+  console.log(`signing ${people} people in …`);
+  const cookies = await signedInPeople(platform, people, fleet.runs);
+  printRun(await measured({ fleet, platform, server, parts, folder, addresses }, cookies));
 }
 
 /* One address of each network: without the rights for it, all are one source, of which the platform admits less. */

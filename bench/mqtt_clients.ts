@@ -105,24 +105,26 @@ async function stay(): Promise<void> {
   setInterval(() => {
     if (open !== said) console.log(`open ${said = open}`);
   }, 1000);
-  const later = (agent: Input["agents"][number], ms: number) => setTimeout(() => waiting.push(agent), ms);
-  for (;;) {
-    const next = waiting.splice(0, atOnce);
-    await Promise.all(next.map(async (agent) => {
-      try {
-        const socket = await begin(agent);
-        open++;
-        const keepAlive = setInterval(() => socket.write(packet(0xc0)), 120_000);
-        socket.on("close", () => {
-          open--;
-          clearInterval(keepAlive);
-          // An agent waits four seconds or so.
-          later(agent, 2000 + Math.random() * 4000);
-        });
-      } catch {
-        later(agent, 2000 + Math.random() * 4000);
+  // An agent waits four seconds or so.
+  const again = (agent: Input["agents"][number]) => setTimeout(() => waiting.push(agent), 2000 + Math.random() * 4000);
+  await Promise.all(Array.from({ length: atOnce }, async () => {
+    for (;;) {
+      const agent = waiting.shift();
+      if (agent === undefined) await new Promise((resolve) => setTimeout(resolve, 100));
+      else {
+        try {
+          const socket = await begin(agent);
+          open++;
+          const keepAlive = setInterval(() => socket.write(packet(0xc0)), 120_000);
+          socket.on("close", () => {
+            open--;
+            clearInterval(keepAlive);
+            again(agent);
+          });
+        } catch {
+          again(agent);
+        }
       }
-    }));
-    if (next.length === 0) await new Promise((resolve) => setTimeout(resolve, 100));
-  }
+    }
+  }));
 }

@@ -2,6 +2,7 @@
 
 /** An agent connected, polled and uploaded; times are milliseconds since 1970. */
 export interface Session {
+  agentId: string;
   /** When it began, by the schedule; what it tried in vain is in between. */
   dueAt: number;
   /** Undefined: not until the end. */

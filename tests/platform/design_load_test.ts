@@ -78,7 +78,14 @@ Deno.test("what is not acknowledged is no loss, and is counted apart; a printer 
 
 Deno.test("who noticed: failures, the gap without an upload, pages that say so and that do not, and the end of it", () => {
   const session = (dueAt: number, acknowledgedAt: number | undefined, failedAt: number[] = []): Session => {
-    return { dueAt, acknowledgedAt, failures: failedAt.map((at) => ({ at, why: "closed" })), pollMs: 1, uploadMs: 1 };
+    return {
+      agentId: "a",
+      dueAt,
+      acknowledgedAt,
+      failures: failedAt.map((at) => ({ at, why: "closed" })),
+      pollMs: 1,
+      uploadMs: 1,
+    };
   };
   const visit = (dueAt: number, status: number, says = false): Visit => {
     return { dueAt, page: "overview", user: dueAt, endedAt: dueAt + 100, status, says, why: "", compressed: 1 };
