@@ -5,6 +5,7 @@
 import { systemClock } from "../common/core/clock.ts";
 import type { Reading } from "../common/reading/reading.ts";
 import { openPlatform } from "../platform/compose.ts";
+import { defaultRetention, dropOld } from "../platform/devices/retention.ts";
 import { upload } from "../platform/devices/upload.ts";
 import { parseDatabaseUrl } from "../platform/store/postgres/database_url.ts";
 import { type PostgresServer, startPostgres } from "../tests/fixtures/postgres_server.ts";
@@ -75,6 +76,8 @@ async function makeFleet(
     log() {},
     quotas: { agentBytes: Infinity, customerBytes: Infinity },
   });
+  // Else all rows would be in the default partition, as no process has been there before.
+  await dropOld(platform.store, { now: systemClock.now(), retention: defaultRetention });
   const agents = await makeAgents(platform, count, Math.min(agentsOfCustomer, Math.ceil(count / customersAtLeast)));
   console.log(`  agents after ${((performance.now() - begin) / 1000).toFixed(0)} s`);
   const sizeNow = async () => Number((await sql("SELECT pg_database_size(current_database()) AS bytes"))[0]!.bytes);

@@ -43,6 +43,8 @@ const { values } = parseArgs({
     rate: { type: "string" },
     data: { type: "string" },
     prepare: { type: "boolean" },
+    /** Kills the parts whose name has this in it. */
+    kill: { type: "string", default: "" },
     /** Of agents and people, as in nice(1): they have machines of their own, and the platform goes first. */
     priority: { type: "string", default: "5" },
     "inside-own-namespace": { type: "boolean" },
@@ -335,7 +337,7 @@ async function measured(scene: Scene, cookies: string[]): Promise<Run> {
     backendPart(server, fleet.database),
     serverPart(server),
   ];
-  for (const part of all) kills.push(await killed(part, seen));
+  for (const part of all.filter(({ name }) => name.includes(values.kill))) kills.push(await killed(part, seen));
   console.log("waiting until all is acknowledged …");
   await users[Symbol.asyncDispose]();
   await tasks.end();
@@ -351,7 +353,7 @@ async function measured(scene: Scene, cookies: string[]): Promise<Run> {
     ...await compared(begun, beganAt),
     openAtEnd,
     failures: seen.sessions.flatMap(({ failures }) => failures.map(({ why }) => why)),
-    broken: seen.visits.filter(({ status, says }) => status !== 200 && status !== 0 && !says),
+    bad: seen.visits.filter(({ status }) => status !== 200),
     said: parts.processes.map(({ said }) => said()),
   };
 }

@@ -36,8 +36,8 @@ export interface Run {
   openAtEnd: number;
   /** Why attempts of agents failed. */
   failures: string[];
-  /** Pages that were neither the page nor a sentence that says what is away. */
-  broken: Visit[];
+  /** Pages that did not come. */
+  bad: Visit[];
   /** Of each platform process, what it logged. */
   said: string[];
 }
@@ -97,7 +97,9 @@ function printCalm({ calm: { cpu, sessions, visits, seconds, bytesPerReading }, 
   goals.atMost("pages that failed while all was there", visits.filter(({ status }) => status !== 200).length, 0);
 }
 
-function printKills({ kills, failures, broken, openAtEnd, size, said }: Run, goals: Goals) {
+function printKills({ kills, failures, bad, openAtEnd, size, said }: Run, goals: Goals) {
+  // Neither the page nor a sentence that says what is away.
+  const broken = bad.filter(({ status, says }) => status !== 0 && !says);
   const head = [
     "killed",
     "back after",
@@ -130,7 +132,8 @@ function printKills({ kills, failures, broken, openAtEnd, size, said }: Run, goa
   ]);
   console.log(`${alignColumns([head, ...rows])}\n`);
   for (const [why, times] of counted(failures)) console.log(`agents, ${times} ×: ${why}`);
-  for (const [why, times] of counted(broken.map(({ page, status, why }) => `${page}, ${status}: ${why}`))) {
+  const unsaid = bad.filter(({ says }) => !says).map(({ page, status, why }) => `${page}, ${status}: ${why}`);
+  for (const [why, times] of counted(unsaid)) {
     console.log(`people, ${times} ×: ${why}`);
   }
   for (const [line, times] of counted(said.flatMap(eventsOf))) console.log(`platform, ${times} ×: ${line}`);
