@@ -11,13 +11,14 @@ import { certificateInUse } from "../agents/certificates.ts";
 import { agentOf } from "../agents/manage_agents.ts";
 import type { Platform } from "../agents/platform.ts";
 import { actorText } from "../audit/audit_log.ts";
-import { changeTenant, readTenant, type TenantBy } from "../audit/use_case.ts";
+import { type Change, changeTenant, readTenant, type TenantBy } from "../audit/use_case.ts";
 import { rowOf } from "../devices/device_groups.ts";
 import { allEvidenceOf } from "../devices/devices.ts";
 import { deviceOf } from "../devices/show_device.ts";
 import { newId, newLabel } from "../store/new_id.ts";
 import type { Page } from "../store/page.ts";
 import type { Tenant } from "../store/store.ts";
+import { refuseUnapproved } from "../tasks/approval_rules.ts";
 import { endTask } from "../tasks/manage_tasks.ts";
 import { addTask } from "../tasks/tasks.ts";
 import { claimPort } from "./forwards.ts";
@@ -81,57 +82,79 @@ export interface ShownSession extends Omit<ListedSession, "state" | "task_result
   reason: string | null;
 }
 
-/** Requests a session from the agent of a device. Throws UsageError if it cannot be opened. */
+/**
+ * Requests a session from the agent of a device. Throws UsageError if it cannot be opened, or if a second person must
+ * approve it first.
+ */
 export function openSession(platform: Platform, by: TenantBy, wish: SessionWish): Promise<OpenedSession> {
   return changeTenant(platform, by, async (tenant, at) => {
-    const { device, agent } = await deviceAndAgent(tenant, wish);
-    const policy = checkedAgent(agent, { port: wish.port, at });
-    const live = (await liveSessions(tenant, { agentId: agent.agent_id, at })).filter((session) =>
-      shownSession(session, at).state !== "refused"
-    );
-    if (live.length >= mostSessions) {
-      throw new UsageError(
-        `Cannot open a session as the agent ${agent.agent_id} has ${live.length} already`,
-        `opendca-platform access close ${live.at(-1)!.session_id} ends one`,
-      );
-    }
-    const gateways = await liveGateways(tenant.transaction, at);
-    const gateway = gateways.find(({ sshd }) => sshd === undefined || policy.knowsSshd);
-    if (gateway === undefined && gateways.length > 0) {
-      throw new UsageError(
-        `Cannot open a session as the gateway is OpenSSH's sshd, which the agent ${agent.agent_id} does not know: current value of its version is "${agent.version}"`,
-        "update the agent",
-      );
-    }
-    if (gateway === undefined) {
-      throw new UsageError(
-        "Cannot open a session as no gateway is running",
-        "opendca-platform serve --ssh-listen 0.0.0.0:22 starts one",
-      );
-    }
-    const order = await orderOf(tenant, { wish, device, agent, gateway, at, openedBy: actorText(by.actor) });
-    const { sessionId, label, taskId, endsAt } = await keepOrder(platform, tenant, order);
-    const { port, scheme } = wish, { agent_id: agentId } = agent, { deviceId, address } = device;
-    return {
-      answer: {
-        sessionId,
-        label,
-        taskId,
-        agentId,
-        deviceId,
-        address,
-        port,
-        scheme,
-        endsAt,
-        needsApproval: policy.needsApproval || rawPorts.includes(port) || scheme === "raw",
-      },
-      audit: {
-        action: "accessSessionOpened",
-        subject: sessionId,
-        detail: { agent: agentId, device: deviceId, address, port, scheme },
-      },
-    };
+    await refuseUnapproved(tenant, "openWebAccess");
+    return await makeSession(platform, tenant, { wish, at, openedBy: actorText(by.actor) });
   });
+}
+
+/** In a transaction that has looked whether it must be approved first. Throws UsageError. */
+export async function makeSession(
+  platform: Platform,
+  tenant: Tenant,
+  { wish, at, openedBy }: { wish: SessionWish; at: Date; openedBy: string },
+): Promise<Change<OpenedSession>> {
+  const { device, agent, policy, gateway } = await checkedWish(tenant, { wish, at });
+  const order = await orderOf(tenant, { wish, device, agent, gateway, at, openedBy });
+  const { sessionId, label, taskId, endsAt } = await keepOrder(platform, tenant, order);
+  const { port, scheme } = wish, { agent_id: agentId } = agent, { deviceId, address } = device;
+  return {
+    answer: {
+      sessionId,
+      label,
+      taskId,
+      agentId,
+      deviceId,
+      address,
+      port,
+      scheme,
+      endsAt,
+      needsApproval: policy.needsApproval || rawPorts.includes(port) || scheme === "raw",
+    },
+    audit: {
+      action: "accessSessionOpened",
+      subject: sessionId,
+      detail: { agent: agentId, device: deviceId, address, port, scheme },
+    },
+  };
+}
+
+/** What a session needs, as it is now. Throws UsageError if it cannot be opened. */
+export async function checkedWish(
+  tenant: Tenant,
+  { wish, at }: { wish: SessionWish; at: Date },
+): Promise<{ device: AskedDevice; agent: AgentRow; policy: WebAccessPolicy; gateway: Gateway }> {
+  const { device, agent } = await deviceAndAgent(tenant, wish);
+  const policy = checkedAgent(agent, { port: wish.port, at });
+  const live = (await liveSessions(tenant, { agentId: agent.agent_id, at })).filter((session) =>
+    shownSession(session, at).state !== "refused"
+  );
+  if (live.length >= mostSessions) {
+    throw new UsageError(
+      `Cannot open a session as the agent ${agent.agent_id} has ${live.length} already`,
+      `opendca-platform access close ${live.at(-1)!.session_id} ends one`,
+    );
+  }
+  const gateways = await liveGateways(tenant.transaction, at);
+  const gateway = gateways.find(({ sshd }) => sshd === undefined || policy.knowsSshd);
+  if (gateway === undefined && gateways.length > 0) {
+    throw new UsageError(
+      `Cannot open a session as the gateway is OpenSSH's sshd, which the agent ${agent.agent_id} does not know: current value of its version is "${agent.version}"`,
+      "update the agent",
+    );
+  }
+  if (gateway === undefined) {
+    throw new UsageError(
+      "Cannot open a session as no gateway is running",
+      "opendca-platform serve --ssh-listen 0.0.0.0:22 starts one",
+    );
+  }
+  return { device, agent, policy, gateway };
 }
 
 export interface SessionFilters {

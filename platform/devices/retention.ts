@@ -85,6 +85,12 @@ export async function dropOld(
   dropped += await dropRows(store, { table: "alert_events", column: "at", before: cutoffs.samples, signal });
   dropped += await dropRows(store, { table: "access_requests", column: "at", before: cutoffs.samples, signal });
   dropped += await dropRows(store, { table: "access_links", column: "expires_at", before: cutoffs.samples, signal });
+  dropped += await dropRows(store, {
+    table: "approval_requests",
+    column: "expires_at",
+    before: cutoffs.samples,
+    signal,
+  });
   return dropped;
 }
 
@@ -139,6 +145,7 @@ const tableKeys = {
   alert_events: "customer_id, number",
   access_requests: "customer_id, session_id, request_id",
   access_links: "customer_id, token_digest",
+  approval_requests: "customer_id, request_id",
 };
 
 /* SQLite has no partitions, and an index by time would cost more than the samples: it is done device by device. */

@@ -12,7 +12,7 @@ export const mailChannel = "mail";
 /** With a part of a customer's data and the customer's id: whoever looks at it should look again. */
 export const shownChannel = "shown";
 
-export type ShownPart = "tasks" | "sessions" | "agents";
+export type ShownPart = "tasks" | "sessions" | "agents" | "approvals";
 
 /** Call it in the transaction that changes what people may be looking at. */
 export function noteShown(tenant: Tenant, part: ShownPart): void {

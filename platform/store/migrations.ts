@@ -1,6 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { moveEvidence } from "./sqlite/merge_duplicates.ts";
 import { schema } from "./schema.ts";
+import { approvals } from "./approval_tables.ts";
 import { billing } from "./billing_tables.ts";
 import { access } from "./access_tables.ts";
 import { insight } from "./insight_tables.ts";
@@ -484,4 +485,5 @@ export const migrations: readonly Migration[] = [
   lowerNames,
   notifications,
   feeds,
+  approvals,
 ];

@@ -31,7 +31,8 @@ export function newId(
     | "doc"
     | "txt"
     | "agr"
-    | "fed",
+    | "fed"
+    | "apr",
 ): string {
   const random = crypto.getRandomValues(new Uint8Array(12));
   return `${prefix}-${Array.from(random, (byte) => alphabet[byte & 31]).join("")}`;

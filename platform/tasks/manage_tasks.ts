@@ -9,7 +9,8 @@ import type { Tenant } from "../store/store.ts";
 import { hasNotLeft } from "../agents/presence.ts";
 import type { Platform } from "../agents/platform.ts";
 import { actorText } from "../audit/audit_log.ts";
-import { changeTenant, readTenant, type TenantBy } from "../audit/use_case.ts";
+import { type Change, changeTenant, readTenant, type TenantBy } from "../audit/use_case.ts";
+import { refuseUnapproved } from "./approval_rules.ts";
 import { addTask, markCancelled, maybeTaskRow, type TaskRow, taskRows } from "./tasks.ts";
 
 /* Twenty of them and a configuration go into one message of 4 MiB. */
@@ -24,42 +25,52 @@ export interface CreatedTask {
   expiresAt: Date;
 }
 
-/** The agent gets it at once if it is connected by MQTT, otherwise with its next poll. Throws UsageError. */
-export function createTask(
-  platform: Platform,
-  by: TenantBy,
-  { agentId, payload, validMs }: { agentId: string; payload: TaskPayload; validMs: number },
-): Promise<CreatedTask> {
-  return changeTenant(platform, by, async (tenant, issuedAt) => {
-    const { state, revoked_reason } = await agentOf(tenant, agentId);
-    if (state !== "active") {
-      throw new UsageError(
-        `Cannot ask "${agentId}" as it is revoked: ${revoked_reason}`,
-        "opendca-platform agent list shows the others",
-      );
-    }
-    const expiresAt = new Date(issuedAt.getTime() + validMs);
-    const taskId = crypto.randomUUID();
-    const config = payload.$case === "setConfig" ? payload.value.config! : undefined;
-    // Stored as well, as another configuration in the next poll would undo the task's.
-    if (config !== undefined) {
-      await keepAgentConfig(tenant, { agentId, document: config, at: issuedAt, by: actorText(by.actor) });
-    }
-    const signed = signTask(platform.signingKey, Task.create({ taskId, agentId, issuedAt, expiresAt, payload }));
-    if (signed.task.length > mostTaskBytes) {
-      throw new UsageError(
-        `Cannot send a task of this size: the task has ${signed.task.length} bytes, at most ${mostTaskBytes}`,
-        "name ranges instead of single targets, or send two tasks",
-      );
-    }
-    const kind = payload.$case;
-    await addTask(tenant, { taskId, agentId, kind, signed, at: issuedAt, expiresAt });
-    const detail = { agent: agentId, kind, ...(config === undefined ? {} : { hash: config.hash }) };
-    return {
-      answer: { taskId, agentId, kind, expiresAt },
-      audit: { action: "taskCreated", subject: taskId, detail },
-    };
+export interface NewTaskWish {
+  agentId: string;
+  payload: TaskPayload;
+  validMs: number;
+}
+
+/**
+ * The agent gets it at once if it is connected by MQTT, otherwise with its next poll. Throws UsageError, also where a
+ * second person must approve it first.
+ */
+export function createTask(platform: Platform, by: TenantBy, wish: NewTaskWish): Promise<CreatedTask> {
+  return changeTenant(platform, by, async (tenant, at) => {
+    await refuseUnapproved(tenant, wish.payload.$case);
+    return await makeTask(platform, tenant, { ...wish, at, by: actorText(by.actor) });
   });
+}
+
+/** In a transaction that has looked whether it must be approved first. Throws UsageError. */
+export async function makeTask(
+  platform: Platform,
+  tenant: Tenant,
+  { agentId, payload, validMs, at: issuedAt, by }: NewTaskWish & { at: Date; by: string },
+): Promise<Change<CreatedTask>> {
+  const { state, revoked_reason } = await agentOf(tenant, agentId);
+  if (state !== "active") {
+    throw new UsageError(
+      `Cannot ask "${agentId}" as it is revoked: ${revoked_reason}`,
+      "opendca-platform agent list shows the others",
+    );
+  }
+  const expiresAt = new Date(issuedAt.getTime() + validMs);
+  const taskId = crypto.randomUUID();
+  const config = payload.$case === "setConfig" ? payload.value.config! : undefined;
+  // Stored as well, as another configuration in the next poll would undo the task's.
+  if (config !== undefined) await keepAgentConfig(tenant, { agentId, document: config, at: issuedAt, by });
+  const signed = signTask(platform.signingKey, Task.create({ taskId, agentId, issuedAt, expiresAt, payload }));
+  if (signed.task.length > mostTaskBytes) {
+    throw new UsageError(
+      `Cannot send a task of this size: the task has ${signed.task.length} bytes, at most ${mostTaskBytes}`,
+      "name ranges instead of single targets, or send two tasks",
+    );
+  }
+  const kind = payload.$case;
+  await addTask(tenant, { taskId, agentId, kind, signed, at: issuedAt, expiresAt });
+  const detail = { agent: agentId, kind, ...(config === undefined ? {} : { hash: config.hash }) };
+  return { answer: { taskId, agentId, kind, expiresAt }, audit: { action: "taskCreated", subject: taskId, detail } };
 }
 
 /** Newest first; of one agent if given. Throws UsageError. */

@@ -11,6 +11,7 @@ export const permissions = {
   handleAlerts: "acknowledge alerts",
   runTasks: "start scans, readings, pings and diagnostics",
   openWebAccess: "open the web page of a device",
+  approve: "approve web access and tasks that somebody else asks for",
   manageAgents: "make activation codes, configure and revoke agents",
   manageUpdates: "choose which agents are offered updates, and pin or hold them",
   manageCustomers: "make, rename and close customers and sites",

@@ -96,7 +96,10 @@ function pathOf(path: string, ids: { customer: string; device: string; agent: st
     .replace(":user", "usr-000000000000").replace("sessions/:session/", "sessions/ses-000000000001/")
     .replace(/sessions\/:session$/, "sessions/ses-000000000001").replace(":task", "tsk-1").replace(":token", "x")
     .replace(":alert", "alr-000000000001").replace(":agent", ids.agent).replace(":code", "cod-000000000000")
-    .replace(":number", "1").replace(":form", "csv").replace(":correction", "cor-000000000000").replace(
+    .replace(":approval", "apr-000000000001").replace(":number", "1").replace(":form", "csv").replace(
+      ":correction",
+      "cor-000000000000",
+    ).replace(
       ":role",
       ids.role ?? "rol-000000000000",
     );
@@ -166,6 +169,12 @@ async function withWork({ platform, acme }: PortalScene, deviceId: string): Prom
        description, detail, began_at, raised_at)
      VALUES (:customer, 'alr-000000000001', 'deviceSilent', :device_id, :agent_id, '', '', 'warning', '', '{}', 0, 0)`,
     { device_id: deviceId, agent_id: agentId },
+  );
+  await tenant.run(
+    `INSERT INTO approval_requests (customer_id, request_id, kind, agent_id, target, wish, state, asked_by, asked_at,
+       expires_at)
+     VALUES (:customer, 'apr-000000000001', 'ping', :agent_id, '', '{}', 'refused', 'user:nobody', 0, 0)`,
+    { agent_id: agentId },
   );
   const result = TaskResult.fromPartial({ output: { $case: "diagnostics", value: { bundle: Buffer.alloc(3) } } });
   await tenant.run("UPDATE tasks SET state = 'succeeded', result = :result WHERE customer_id = :customer", {

@@ -3,6 +3,8 @@ import { PlatformConfig } from "../../proto/gen/opendca/v1/config.ts";
 import { AlertSeverity, LevelKind, Supply } from "../../proto/gen/opendca/v1/reading.ts";
 import { Task } from "../../proto/gen/opendca/v1/task.ts";
 import { signTask } from "../../common/protocol/signed_task.ts";
+import { askForTask } from "../../platform/access/approvals.ts";
+import { setApprovalRules } from "../../platform/tasks/approval_rules.ts";
 import * as legacyTls from "../../platform/access/legacy_tls_permission.ts";
 import * as sessions from "../../platform/access/sessions.ts";
 import * as webSessions from "../../platform/access/web_sessions.ts";
@@ -123,6 +125,12 @@ export async function customerWithEverything(platform: TestPlatform, name: strin
      VALUES (:customer, 'fed-000000000000', :device_id, '', '[]', 0)`,
     { device_id: device!.device_id },
   );
+  await setApprovalRules(platform.platform, by, { kinds: ["ping"] });
+  await askForTask(platform.platform, by, {
+    agentId: agent.agentId,
+    payload: { $case: "ping", value: { target: "10.1.0.7", count: 1 } },
+    validMs: 60_000,
+  });
   await agent.tenant.run("INSERT INTO silent_told (customer_id, subject, at) VALUES (:customer, :subject, 0)", {
     subject: agent.agentId,
   });

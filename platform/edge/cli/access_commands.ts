@@ -4,17 +4,18 @@ import {
   closeSession,
   listSessions,
   longestSessionMs,
-  openSession,
   type SessionState,
   sessionStates,
   type ShownSession,
   showSession,
 } from "../../access/manage_sessions.ts";
+import { askForSession } from "../../access/approvals.ts";
 import { setLegacyTls, showLegacyTls } from "../../access/legacy_tls_permission.ts";
 import { createLink, listRequests, showsPages } from "../../access/web_sessions.ts";
 import type { Scheme } from "../../access/sessions.ts";
 import type { OpenPlatform } from "../../agents/platform.ts";
 import type { TenantBy } from "../../audit/use_case.ts";
+import { askedAnswer } from "./approval_commands.ts";
 import {
   type Answer,
   type CommandContext,
@@ -140,7 +141,8 @@ async function open(
   { device, flags, context }: { device: string; flags: OpenFlags; context: CommandContext },
 ): Promise<Answer> {
   const { port } = flags;
-  const opened = await openSession(platform, by, { device, port, scheme: schemeOf(flags), lastsMs: flags.for });
+  const opened = await askForSession(platform, by, { device, port, scheme: schemeOf(flags), lastsMs: flags.for });
+  if ("requestId" in opened) return askedAnswer(opened);
   const { label: _, ...json } = opened, { sessionId } = opened;
   if (flags.wait === true) {
     const show = (line: string) => context.host.stderr(`${sessionId}: ${line}\n`);

@@ -5,6 +5,7 @@ import { commandPath } from "../../../common/cli/command_path.ts";
 import { completions, completionsHelp } from "../../../common/cli/completions.ts";
 import { parserSentence, parserSuggestion } from "../../../common/core/parser_message.ts";
 import project from "../../../deno.json" with { type: "json" };
+import { addApprovalCommands } from "./approval_commands.ts";
 import { addAccessCommands } from "./access_commands.ts";
 import { addAgentCommands } from "./agent_commands.ts";
 import { addAgentFileCommand } from "./agent_file_command.ts";
@@ -100,6 +101,7 @@ function createProgram(context: CommandContext, show: (text: string) => void): C
   addReleaseCommands(program, context);
   addTaskCommands(program, context);
   addAccessCommands(program, context);
+  addApprovalCommands(program, context);
   addForwardCommand(program, context);
   addUnlockCommand(program, context);
   addUserCommands(program, context);

@@ -1,10 +1,12 @@
 import { type Command, Option } from "commander";
 import { Task, TaskResult } from "../../../proto/gen/opendca/v1/task.ts";
 import { configDocument } from "../../agents/agent_configs.ts";
-import { cancelTask, createTask, listTasks, type TaskPayload } from "../../tasks/manage_tasks.ts";
+import { askForTask } from "../../access/approvals.ts";
+import { cancelTask, listTasks, type TaskPayload } from "../../tasks/manage_tasks.ts";
 import type { OpenPlatform } from "../../agents/platform.ts";
 import type { TenantBy } from "../../audit/use_case.ts";
 import type { TaskRow } from "../../tasks/tasks.ts";
+import { askedAnswer } from "./approval_commands.ts";
 import { type CommandContext, customerOption, timeOption, wholeNumber } from "./command_context.ts";
 import { readConfigFile } from "./config_file.ts";
 import type { Page } from "../../store/page.ts";
@@ -31,7 +33,9 @@ export function addTaskCommands(program: Command, context: CommandContext): void
   async function create(command: Command, agentId: string, payload: TaskPayload): Promise<void> {
     const { validMinutes, wait } = command.opts<{ validMinutes: number; wait?: boolean }>();
     await context.runForCustomer(command, async (platform, by) => {
-      const { taskId, kind, expiresAt } = await createTask(platform, by, { agentId, payload, validMs: validMinutes });
+      const made = await askForTask(platform, by, { agentId, payload, validMs: validMinutes });
+      if ("requestId" in made) return askedAnswer(made);
+      const { taskId, kind, expiresAt } = made;
       const pollNote = await pollNoteOf(platform, by, agentId);
       if (wait) return await waited(platform, by, { taskId, pollNote });
       const next = `${pollNote ?? "the agent gets it at once by MQTT"}; opendca-platform task list shows its result`;

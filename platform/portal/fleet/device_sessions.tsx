@@ -15,7 +15,9 @@ function stepOf(step: string): "checking" | "waiting" | "opening" {
 }
 
 /** Until when, with a countdown where there are scripts: the page names /countdown.js. */
-export function SessionEnd({ request, session }: { request: CustomerRequest; session: ShownSession }) {
+export function SessionEnd(
+  { request, session }: { request: CustomerRequest; session: Pick<ShownSession, "ends_at" | "state"> },
+) {
   const { formats, platform } = request, isLive = session.state === "waiting" || session.state === "open";
   return (
     <>

@@ -18,6 +18,7 @@ const tabs: { path: string; key: Key; permission: Permission }[] = [
   { path: "tasks", key: "tasks", permission: "readFleet" },
   { path: "updates", key: "updates", permission: "readFleet" },
   { path: "sessions", key: "webAccess", permission: "openWebAccess" },
+  { path: "approvals", key: "approvals", permission: "readFleet" },
   { path: "billing", key: "billing", permission: "readMeters" },
   { path: "codes", key: "codes", permission: "manageAgents" },
   { path: "sites", key: "sites", permission: "manageCustomers" },

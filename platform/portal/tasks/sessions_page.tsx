@@ -6,10 +6,10 @@ import {
   closeSession,
   listSessions,
   longestSessionMs,
-  openSession,
   type ShownSession,
   showSession,
 } from "../../access/manage_sessions.ts";
+import { askForSession } from "../../access/approvals.ts";
 import { createLink, listRequests } from "../../access/web_sessions.ts";
 import { maybeDevice } from "../fleet/device_page.tsx";
 import { SessionEnd, sessionState } from "../fleet/device_sessions.tsx";
@@ -28,13 +28,14 @@ export async function openPage(request: CustomerRequest): Promise<Response> {
   if (!Number.isInteger(wanted) || wanted < 1 || wanted > 65_535) {
     throw new UsageError("Cannot use the port: it is 1 to 65535");
   }
-  const { sessionId } = await openSession(platform, tenantOf(request), {
+  const made = await askForSession(platform, tenantOf(request), {
     device: device.view.row.device_id,
     port: wanted,
     scheme: (await field(c, "https")) === "1" || wanted === 443 ? "https" : "http",
     lastsMs: longestSessionMs,
   });
-  return c.redirect(`${rootOf(customer)}/sessions/${sessionId}?lead=1`, 303);
+  const path = "requestId" in made ? `approvals/${made.requestId}` : `sessions/${made.sessionId}`;
+  return c.redirect(`${rootOf(customer)}/${path}?lead=1`, 303);
 }
 
 /** Sessions of devices that the viewer may see. */

@@ -1,6 +1,7 @@
 /** Forms that start a task; each leads to the page of the task. */
 import { UsageError } from "../../../common/core/errors.ts";
-import { createTask, type TaskPayload } from "../../tasks/manage_tasks.ts";
+import { askForTask } from "../../access/approvals.ts";
+import type { TaskPayload } from "../../tasks/manage_tasks.ts";
 import { maybeDevice } from "../fleet/device_page.tsx";
 import { rootOf } from "../page/customer_page.tsx";
 import { field } from "../page/form.ts";
@@ -12,8 +13,9 @@ export const mostTargets = 100, longestTarget = 253;
 
 async function started(request: CustomerRequest, agent: string, payload: TaskPayload): Promise<Response> {
   const { platform, c, customer } = request;
-  const { taskId } = await createTask(platform, tenantOf(request), { agentId: agent, payload, validMs: hourMs });
-  return c.redirect(`${rootOf(customer)}/tasks/${taskId}`, 303);
+  const made = await askForTask(platform, tenantOf(request), { agentId: agent, payload, validMs: hourMs });
+  const path = "requestId" in made ? `approvals/${made.requestId}?lead=1` : `tasks/${made.taskId}`;
+  return c.redirect(`${rootOf(customer)}/${path}`, 303);
 }
 
 /** Of a text with spaces, commas or lines between them; the agent decides which of them it may scan. Throws UsageError. */

@@ -7,6 +7,14 @@ import { codesPage, makeCode, newAgentFile, withdraw } from "./codes_page.tsx";
 import { endSession, linkPage, openPage, sessionPage, sessionsPage } from "./sessions_page.tsx";
 import { configurationPage, goBack, saveConfiguration, saveDocument } from "./configuration_page.tsx";
 import { setShare, setUpdatePin, updatesPage } from "./updates_page.tsx";
+import {
+  approvalPage,
+  approvalsPage,
+  approveRequest,
+  refuseRequest,
+  setRules,
+  withdrawRequest,
+} from "./approvals_page.tsx";
 import { agentPage, revoke } from "./agent_page.tsx";
 import { diagnostics, ofDevice, pingNow, scanNow } from "./start_tasks.ts";
 import { archive, cancel, taskPage } from "./task_page.tsx";
@@ -23,6 +31,7 @@ export const workRoutes: Route[] = [
   liveRoute("tasks", "readFleet"),
   liveRoute("agents", "readFleet"),
   liveRoute("sessions", "openWebAccess"),
+  liveRoute("approvals", "readFleet"),
   ofCustomer("GET", "codes", "manageAgents", (request) => codesPage(request)),
   ofCustomer("POST", "codes", "manageAgents", makeCode),
   ofCustomer("POST", "agent-file", "manageAgents", newAgentFile),
@@ -52,4 +61,10 @@ export const workRoutes: Route[] = [
   ofCustomer("GET", "sessions/:session", "openWebAccess", sessionPage),
   ofCustomer("POST", "sessions/:session/link", "openWebAccess", linkPage),
   ofCustomer("POST", "sessions/:session/end", "openWebAccess", endSession),
+  ofCustomer("GET", "approvals", "readFleet", approvalsPage),
+  { ...ofCustomer("POST", "approvals/rules", "manageUsers", setRules), confirmed: true } as Route,
+  ofCustomer("GET", "approvals/:approval", "readFleet", approvalPage),
+  ofCustomer("POST", "approvals/:approval/approve", "approve", approveRequest),
+  ofCustomer("POST", "approvals/:approval/refuse", "approve", refuseRequest),
+  ofCustomer("POST", "approvals/:approval/withdraw", "readFleet", withdrawRequest),
 ];

@@ -71,6 +71,11 @@ export const roleWords = {
     "Invitare e disattivare utenti, assegnare ruoli",
   ],
   mayShareViews: ["Share saved views", "Gespeicherte Ansichten teilen", "Condividere le viste salvate"],
+  mayApprove: [
+    "Approve web access and tasks of others",
+    "Webzugriffen und Aufgaben anderer zustimmen",
+    "Approvare accessi web e attività di altri",
+  ],
   mayReadAudit: [
     "See and export the audit log",
     "Prüfprotokoll sehen und exportieren",
@@ -93,6 +98,7 @@ export const permissionWords = {
   handleAlerts: "mayHandleAlerts",
   runTasks: "mayRunTasks",
   openWebAccess: "mayOpenWebAccess",
+  approve: "mayApprove",
   manageAgents: "mayManageAgents",
   manageUpdates: "mayManageUpdates",
   manageCustomers: "mayManageCustomers",

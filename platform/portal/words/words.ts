@@ -1,6 +1,7 @@
 /** The portal's texts, in each language. A key that one language lacks is a type error. Pure. */
 import { IntlMessageFormat } from "intl-messageformat";
 import type { Language } from "../../users/users.ts";
+import { approvalWords } from "./approval_words.ts";
 import { billingWords } from "./billing_words.ts";
 import { commonWords } from "./common_words.ts";
 import { directoryWords } from "./directory_words.ts";
@@ -19,6 +20,7 @@ import { workWords } from "./work_words.ts";
 
 const texts = {
   ...commonWords,
+  ...approvalWords,
   ...billingWords,
   ...signInWords,
   ...customerWords,

@@ -1,0 +1,173 @@
+/** Where a customer requires it, web access and tasks wait until a second person approves them. */
+import assert from "node:assert/strict";
+import { approvalMs, approve, askForSession, askForTask, showApproval } from "../../platform/access/approvals.ts";
+import { openSession, showSession } from "../../platform/access/manage_sessions.ts";
+import { setApprovalRules } from "../../platform/tasks/approval_rules.ts";
+import { createTask } from "../../platform/tasks/manage_tasks.ts";
+import { eachDatabase } from "../fixtures/each_database.ts";
+import { readingOf } from "../fixtures/platform_uploads.ts";
+import { startSessionBench } from "../fixtures/ssh_sessions.ts";
+import { type PortalScene, portalScene } from "./portal_scene.ts";
+import { withPlatform } from "./commands.ts";
+import { operator } from "./users_fixture.ts";
+
+const eva = "eva@partner.example", max = "max@partner.example";
+const ping = { $case: "ping", value: { target: "10.1.0.7", count: 1 } } as const;
+
+async function agentAt(scene: PortalScene, site: string, address = "10.1.0.7"): Promise<string> {
+  await scene.devices(scene.acme, site, [readingOf({ address, serial: address })]);
+  const row = await scene.platform.queries.get<{ agent_id: string }>(
+    "SELECT agent_id FROM agents WHERE site_id = :site",
+    { site },
+  );
+  return row!.agent_id;
+}
+
+const tasksOf = ({ platform: { queries } }: PortalScene) => queries.all<{ kind: string }>("SELECT kind FROM tasks");
+
+eachDatabase(
+  "what needs an approval is done once somebody else has approved it, in the name of whoever asked",
+  async () => {
+    await using scene = await portalScene();
+    const agentId = await agentAt(scene, scene.berlin), root = `/customers/${scene.acme}`;
+    const admin = await scene.signedIn(eva),
+      technician = await scene.signedIn(max, { grants: [{ role: "technician" }] });
+    assert.equal((await admin.post(`${root}/approvals/rules`, { kind: "ping" })).location, `${root}/approvals`);
+    assert.equal((await technician.post(`${root}/approvals/rules`, {})).status, 404);
+
+    const asked = await technician.post(`${root}/agents/${agentId}/ping`, { target: "10.1.0.7" });
+    assert.match(asked.location, /\/approvals\/apr-\w{12}\?lead=1$/);
+    assert.equal((await tasksOf(scene)).length, 0);
+    const [path] = asked.location.split("?"), list = `${root}/approvals`;
+    // Pending shown to both: one may withdraw it, the other decides.
+    const own = await technician.get(path!);
+    assert.match(own.body, /waiting for a second person[\s\S]*10\.1\.0\.7[\s\S]*\/withdraw"/);
+    assert.doesNotMatch(own.body, /\/approve"|data-lead/);
+    assert.match((await admin.get(list)).body, /10\.1\.0\.7[\s\S]*user:max@[\s\S]*\/approve"[\s\S]*\/refuse"/);
+    assert.equal((await technician.post(`${path}/approve`)).status, 404);
+    assert.equal((await tasksOf(scene)).length, 0);
+
+    assert.equal((await admin.post(`${path}/approve`)).location, list);
+    assert.deepEqual((await tasksOf(scene)).map(({ kind }) => kind), ["ping"]);
+    assert.match((await technician.get(path!)).body, /approved[\s\S]*data-lead/);
+    assert.match((await technician.get(path!)).body, new RegExp(`href="${root}/tasks/[\\w-]+" data-lead`));
+    assert.equal((await admin.post(`${path}/approve`)).status, 422);
+    assert.equal((await admin.post(`${path}/refuse`)).status, 422);
+    assert.equal((await tasksOf(scene)).length, 1);
+    const rows = await scene.platform.queries.all<{ action: string; actor: string; detail: string }>(
+      "SELECT action, actor, detail FROM audit_log WHERE action LIKE 'approval%' OR action = 'taskCreated' ORDER BY entry",
+    );
+    assert.deepEqual(rows.map(({ action, actor }) => [action, actor]), [
+      ["approvalRulesSet", `user:${eva}`],
+      ["approvalAsked", `user:${max}`],
+      ["taskCreated", `user:${max}`],
+      ["approvalGiven", `user:${eva}`],
+    ]);
+    assert.equal(JSON.parse(rows[2]!.detail).approvedBy, `user:${eva}`);
+
+    // Not required any more.
+    await admin.post(`${root}/approvals/rules`, {});
+    const done = await technician.post(`${root}/agents/${agentId}/ping`, { target: "10.1.0.7" });
+    assert.match(done.location, /\/tasks\//);
+  },
+);
+
+eachDatabase("nobody approves their own request, one of another customer or site, or one that is over", async () => {
+  await using scene = await portalScene();
+  const agentId = await agentAt(scene, scene.berlin), root = `/customers/${scene.acme}`;
+  const { platform } = scene.platform, by = { ...operator, tenant: scene.acme };
+  await setApprovalRules(platform, by, { kinds: ["ping"] });
+  const admin = await scene.signedIn(eva),
+    ask = () => admin.post(`${root}/agents/${agentId}/ping`, { target: "10.1.0.7" });
+  const [path] = (await ask()).location.split("?"), requestId = path!.split("/").at(-1)!;
+  const refused = await admin.post(`${path}/approve`);
+  assert.equal(refused.status, 422);
+  assert.match(refused.body, /you asked for it yourself/);
+  const foreign = await scene.signedIn("ugo@foreign.example", { dealer: "Foreign" });
+  const bonn = await scene.signedIn("ben@partner.example", {
+    grants: [{ role: "administrator", customerId: "Acme", siteId: "Bonn" }],
+  });
+  assert.equal((await foreign.get(path!)).status, 404);
+  assert.equal((await foreign.post(`${path}/approve`)).status, 404);
+  assert.equal((await foreign.post(`/customers/${scene.foreign}/approvals/${requestId}/approve`)).status, 422);
+  assert.equal((await bonn.get(path!)).status, 404);
+  assert.equal((await bonn.post(`${path}/approve`)).status, 422);
+  assert.doesNotMatch((await bonn.get(`${root}/approvals`)).body, new RegExp(requestId));
+  assert.equal((await bonn.post(`${root}/approvals/rules`, {})).status, 422);
+  await assert.rejects(
+    approve(platform, { ...operator, tenant: scene.foreign }, { requestId }),
+    /Cannot find the request/,
+  );
+  assert.equal((await tasksOf(scene)).length, 0);
+
+  // Whoever may decide may also withdraw nothing of somebody else.
+  const other = await scene.signedIn(max);
+  assert.equal((await other.post(`${path}/withdraw`)).status, 422);
+  assert.equal((await admin.post(`${path}/withdraw`)).location, `${root}/approvals`);
+  assert.equal((await other.post(`${path}/approve`)).status, 422);
+  const [late] = (await ask()).location.split("?");
+  scene.platform.clock.advance(approvalMs);
+  await assert.rejects(approve(platform, by, { requestId: late!.split("/").at(-1)! }), /its state is "expired"/);
+  assert.equal((await tasksOf(scene)).length, 0);
+});
+
+eachDatabase("of two who approve at the same time, one does; no other way leads around the rule", async () => {
+  await using scene = await portalScene();
+  const agentId = await agentAt(scene, scene.berlin), { platform } = scene.platform;
+  const by = { ...operator, tenant: scene.acme }, task = { agentId, payload: ping, validMs: 60_000 };
+  await setApprovalRules(platform, by, { kinds: ["ping"] });
+  await assert.rejects(createTask(platform, by, task), /requires the approval of a second person/);
+  await assert.rejects(
+    createTask(platform, { actor: { kind: "api-token", name: "tok-1" }, tenant: scene.acme }, task),
+    /requires the approval/,
+  );
+  const asked = await askForTask(platform, by, task);
+  assert("requestId" in asked);
+  const others = [eva, max].map((name) => ({ actor: { kind: "user", name } as const, tenant: scene.acme }));
+  const results = await Promise.allSettled(others.map((other) => approve(platform, other, asked)));
+  assert.deepEqual(results.map(({ status }) => status).sort(), ["fulfilled", "rejected"]);
+  assert.equal((await tasksOf(scene)).length, 1);
+});
+
+eachDatabase("web access that is approved is what was asked for, and of whoever asked", async () => {
+  await using scene = await startSessionBench();
+  const { platform, clock } = scene.bench.platform, { by } = scene;
+  const wish = { device: "10.1.0.7", port: 8000, scheme: "http", lastsMs: 600_000 } as const;
+  await setApprovalRules(platform, by, { kinds: ["openWebAccess"] });
+  await assert.rejects(openSession(platform, by, wish), /requires the approval/);
+  // What could not be opened is not asked for either.
+  await assert.rejects(askForSession(platform, by, { ...wish, port: 22 }), /allows others only/);
+  const asked = await askForSession(platform, by, wish);
+  assert("requestId" in asked);
+  assert.equal((await scene.poll()).length, 0);
+  clock.advance(1000);
+  await scene.poll();
+  const other = { ...by, actor: { kind: "user", name: eva } as const };
+  const { made_id: sessionId } = await approve(platform, other, asked);
+  const session = await showSession(platform, by, { sessionId: sessionId! });
+  assert.deepEqual([session.port, session.opened_by], [8000, "operator:eva"]);
+  assert.equal(session.ends_at, clock.now().getTime() + wish.lastsMs);
+  assert.deepEqual((await scene.poll()).map(({ sessionId }) => sessionId), [sessionId]);
+  // One that cannot be opened when it is approved goes on waiting.
+  const next = await askForSession(platform, by, wish);
+  assert("requestId" in next);
+  await scene.poll({ webAccess: undefined });
+  await assert.rejects(approve(platform, other, next), /has no web access/);
+  assert.equal((await showApproval(platform, by, next)).state, "waiting");
+});
+
+eachDatabase("`approval` shows, decides and sets the rules", async () => {
+  await withPlatform(async (run) => {
+    await run("customer", "create", "Acme");
+    assert.equal((await run("approval", "rules")).stdout, "nothing needs an approval\n");
+    assert.equal(
+      (await run("approval", "rules", "diagnostics", "openWebAccess")).stdout,
+      "openWebAccess\ndiagnostics\n",
+    );
+    assert.equal((await run("approval", "rules", "setConfig")).code, 64);
+    assert.equal((await run("approval", "rules", "ping", "--none")).code, 64);
+    assert.equal((await run("approval", "rules", "--none")).stdout, "nothing needs an approval\n");
+    assert.match((await run("approval", "list")).stdout, /no requests yet/);
+    assert.match((await run("approval", "approve", "apr-000000000000")).stderr, /Cannot find the request/);
+  });
+});
