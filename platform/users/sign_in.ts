@@ -168,14 +168,21 @@ function noteClock(
   if (seconds !== undefined) tx.afterCommit(() => log("codeOfAnotherTime", { user: userId, seconds }));
 }
 
+/** A QR code's content, and what is typed in its place. */
+export interface Enrolment {
+  email: string;
+  address: string;
+  typed: string;
+}
+
 /** What the app must be given; the same again until it is confirmed. Undefined if the session is over. */
 export function enrolmentOf(
   { store, clock, pepper }: UsersPlatform,
-  secret: string,
-): Promise<{ email: string; address: string; typed: string } | undefined> {
+  { secret, step }: { secret: string; step: "enrolment" | "full" },
+): Promise<Enrolment | undefined> {
   const at = clock.now();
   return store.transaction(async (tx) => {
-    const known = await maybeSession(tx, secret, { step: ["enrolment"], at });
+    const known = await maybeSession(tx, secret, { step: [step], at });
     if (known === undefined) return undefined;
     const { session, user: { user_id: userId, email } } = known;
     if (session.totp_secret !== null) {

@@ -25,6 +25,7 @@ const lists: Record<string, (ids: { agentId: string; deviceId: string }) => stri
   "agent ledger-heads": ({ agentId }) => [agentId],
   "task list": () => [],
   "access list": () => [],
+  "approval list": () => [],
   "access log": () => [sessionId],
   "device list": () => [],
   "meter list": ({ deviceId }) => [deviceId],
@@ -94,6 +95,11 @@ async function filled(
       ...{ session_id, label: session_id, agent_id: agentId, device_id: deviceId, task_id: "t", address: "10.1.0.1" },
       ...{ port: 443, scheme: "https", openedBy: "operator:eva", keyDigest: new Uint8Array(32), at, endsAt: at },
     });
+    await tenant.run(
+      `INSERT INTO approval_requests (customer_id, request_id, kind, agent_id, target, wish, state, asked_by, asked_at,
+         expires_at) VALUES (:customer, :id, 'ping', :agent_id, '', '{}', 'waiting', 'operator:eva', :at, :at)`,
+      { id: `apr-00000000000${i}`, agent_id: agentId, at: at.getTime() },
+    );
     await tenant.run(
       `INSERT INTO access_requests (customer_id, session_id, request_id, at, method, path, query_length, status, bytes_in,
          bytes_out, ms) VALUES (:customer, :session_id, :request_id, :at, 'GET', '/', 0, 200, 0, 1, 1)`,

@@ -1,6 +1,8 @@
 /** Passkeys over HTTPS: what the pages offer, the cookie of a question, and each way by its forms. */
 import assert from "node:assert/strict";
+import { totpCode } from "../../platform/users/second_factor.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
+import { base32 } from "./base32.ts";
 import { portalScene, type Visitor } from "./portal_scene.ts";
 import { type SoftPasskey, softPasskey } from "./soft_authenticator.ts";
 import { password } from "./users_fixture.ts";
@@ -94,3 +96,63 @@ Deno.test("no passkey is offered at an address in place of a name, where browser
   const { status } = await browser.post("/passkey/options", {}, { origin: "https://127.0.0.1" });
   assert.equal(status, 401);
 });
+
+/** What the app is given on this page. */
+async function typedSecret(user: Visitor, path: string): Promise<Uint8Array> {
+  const { body } = await user.get(path);
+  return base32(/<code>([A-Z2-7 ]+)<\/code>/.exec(body)![1]!.replaceAll(" ", ""));
+}
+
+eachDatabase(
+  "whoever has passkeys alone adds an app later and makes recovery codes anew; the old ones end",
+  async () => {
+    await using scene = await portalScene();
+    const { clock } = scene.platform;
+    const path = new URL(scene.platform.portal!.firstUser!).pathname, browser = scene.visitor();
+    await browser.post(path, { email: eva, password });
+    const passkey = softPasskey(scene);
+    const options = JSON.parse((await browser.post("/set-up/passkey/options")).body);
+    const shown = await browser.post("/set-up/passkey", { name: "Key", answer: passkey.create(options) });
+    const [old] = [...shown.body.matchAll(/<li>([\w-]{11})<\/li>/g)].map(([, code]) => code!);
+    assert.match((await browser.get("/account")).body, /No app is set up[\s\S]*10 codes are left/);
+
+    // Not without proving who it is, when the sign-in is some minutes old.
+    clock.advance(11 * 60_000);
+    for (const action of ["/account/app", "/account/recovery-codes"]) {
+      assert.match((await browser.post(action, { code: "123456" })).location, /^\/confirm/);
+    }
+    assert.match((await browser.get("/account/app")).location, /^\/confirm/);
+    assert.equal((await used(browser, "/confirm/passkey?next=%2Faccount", passkey)).location, "/account");
+
+    const secret = await typedSecret(browser, "/account/app");
+    assert.equal((await browser.post("/account/app", { code: "000000" })).status, 422);
+    const code = totpCode(secret, clock.now());
+    assert.equal((await browser.post("/account/app", { code })).location, "/account");
+    assert.match((await browser.get("/account")).body, /An app is set up/);
+    const other = scene.visitor();
+    const signIn = () => other.post("/sign-in", { email: eva, password });
+    await signIn();
+    // The code that set it up is used up.
+    assert.equal((await other.post("/second-factor", { code })).status, 401);
+    clock.advance(30_000);
+    assert.equal((await other.post("/second-factor", { code: totpCode(secret, clock.now()) })).location, "/");
+
+    const renewed = await browser.post("/account/recovery-codes");
+    const fresh = [...renewed.body.matchAll(/<li>([\w-]{11})<\/li>/g)].map(([, code]) => code!);
+    assert.equal(fresh.length, 10);
+    await signIn();
+    assert.equal((await other.post("/second-factor", { code: old! })).status, 401);
+    assert.equal((await other.post("/second-factor", { code: fresh[0]! })).location, "/");
+    // Another app in its place ends the one before.
+    const next = await typedSecret(browser, "/account/app");
+    assert.equal((await browser.post("/account/app", { code: totpCode(next, clock.now()) })).location, "/account");
+    clock.advance(60_000);
+    await signIn();
+    assert.equal((await other.post("/second-factor", { code: totpCode(secret, clock.now()) })).status, 401);
+    assert.equal((await other.post("/second-factor", { code: totpCode(next, clock.now()) })).location, "/");
+    const audited = await scene.platform.queries.all<{ action: string }>(
+      "SELECT action FROM audit_log WHERE action IN ('secondFactorSet', 'recoveryCodesMade') ORDER BY entry",
+    );
+    assert.deepEqual(audited.map(({ action }) => action), ["secondFactorSet", "recoveryCodesMade", "secondFactorSet"]);
+  },
+);

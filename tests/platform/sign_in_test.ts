@@ -61,7 +61,7 @@ eachDatabase("the password alone opens nothing", async () => {
   const first = await signInByPassword(platform, { email: email.toUpperCase(), password, ...client });
   assert(first.kind === "secondFactor");
   assert.equal(await maybeViewer(platform, first.secret), undefined);
-  assert.equal(await enrolmentOf(platform, first.secret), undefined);
+  assert.equal(await enrolmentOf(platform, { secret: first.secret, step: "enrolment" }), undefined);
   const code = "000000";
   assert.equal((await confirmEnrolment(platform, { secret: first.secret, code, ...client })).kind, "over");
   assert.equal(await confirmSession(platform, { secret: first.secret, password, code, ...client }), false);
@@ -116,7 +116,7 @@ eachDatabase("whoever began to set up a second factor cannot replace one that wa
   ];
   assert(own.kind === "enrolment" && thief.kind === "enrolment");
   const codeOf = async (secret: string) => {
-    const { address } = (await enrolmentOf(platform, secret))!;
+    const { address } = (await enrolmentOf(platform, { secret, step: "enrolment" }))!;
     return totpCode(base32(new URL(address).searchParams.get("secret")!), clock.now());
   };
   const late = { secret: thief.secret, code: await codeOf(thief.secret), ...client };

@@ -103,7 +103,7 @@ export async function usersScene(): Promise<UsersScene> {
       });
       const opened = await usePasswordLink(platform, { token, password, ...client });
       if (opened.kind !== "enrolment") throw new Error(`unexpected step: ${opened.kind}`);
-      const { address } = (await enrolmentOf(platform, opened.secret))!;
+      const { address } = (await enrolmentOf(platform, { secret: opened.secret, step: "enrolment" }))!;
       const secret = base32(new URL(address).searchParams.get("secret")!);
       const done = await confirmEnrolment(platform, {
         secret: opened.secret,

@@ -6,6 +6,7 @@ import { field } from "../page/form.ts";
 import type { Route } from "../page/route.ts";
 import { accountPage } from "./account_page.tsx";
 import { auditPage } from "./audit_page.tsx";
+import { factorRoutes } from "./factors_page.tsx";
 import { providerRoutes } from "./providers_page.tsx";
 import { passkeyAccountRoutes } from "./passkeys_page.tsx";
 import { editRole, makeRole, removeRole, rolePage, rolesPage } from "./roles_page.tsx";
@@ -119,6 +120,7 @@ export const peopleRoutes: Route[] = [
   { method: "GET", path: "/audit", access: "dealer", permission: "readAudit", handle: auditPage },
   { method: "GET", path: "/account", access: "signedIn", handle: (request) => accountPage(request) },
   ...passkeyAccountRoutes,
+  ...factorRoutes,
   {
     method: "POST",
     path: "/account/language",

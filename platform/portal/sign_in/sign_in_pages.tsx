@@ -6,6 +6,7 @@ import { linkHolder, type SignedIn, usePasswordLink } from "../../users/sign_in.
 import {
   confirmEnrolment,
   confirmSession,
+  type Enrolment,
   enrolmentOf,
   signInByPassword,
   signInBySecondFactor,
@@ -123,7 +124,7 @@ export async function secondFactorPage(request: PublicRequest, { message, status
 export async function setUpPage(request: PublicRequest, { message, status }: Said = {}) {
   const { t, c, platform } = request;
   const secret = sessionSecret(c);
-  const enrolment = secret && await enrolmentOf(platform, secret);
+  const enrolment = secret && await enrolmentOf(platform, { secret, step: "enrolment" });
   if (!enrolment) return signInPage(request, { message: t("over"), status: 401 });
   return pageOf(request, {
     title: t("setUpTitle"),
@@ -133,21 +134,30 @@ export async function setUpPage(request: PublicRequest, { message, status }: Sai
     children: (
       <>
         {message !== undefined && <Message>{message}</Message>}
-        <form method="post" action="/set-up">
-          <p>{t("setUpHelp")}</p>
-          <div class="qr" role="img" aria-label={t("setUpPicture")}>{raw(renderSVG(enrolment.address))}</div>
-          <p>
-            {t("setUpTyped")} <code>{enrolment.typed}</code>
-          </p>
-          <Field name="code" label={t("code")} autocomplete="one-time-code" />
-          <button type="submit">{t("continue")}</button>
-        </form>
+        <AppForm request={request} enrolment={enrolment} action="/set-up" />
         <NewPasskeyForm request={request} action="/set-up/passkey" options="/set-up/passkey/options">
           <h2>{t("passkeyInstead")}</h2>
         </NewPasskeyForm>
       </>
     ),
   });
+}
+
+/** Gives an app its secret, and asks for its first code. */
+export function AppForm(
+  { request: { t }, enrolment, action }: { request: PublicRequest; enrolment: Enrolment; action: string },
+) {
+  return (
+    <form method="post" action={action}>
+      <p>{t("setUpHelp")}</p>
+      <div class="qr" role="img" aria-label={t("setUpPicture")}>{raw(renderSVG(enrolment.address))}</div>
+      <p>
+        {t("setUpTyped")} <code>{enrolment.typed}</code>
+      </p>
+      <Field name="code" label={t("code")} autocomplete="one-time-code" />
+      <button type="submit">{t("continue")}</button>
+    </form>
+  );
 }
 
 async function linkPage(request: PublicRequest, { message, status }: Said = {}) {

@@ -59,4 +59,19 @@ export const peopleWords = {
   action: ["Action", "Vorgang", "Azione"],
   subject: ["Subject", "Gegenstand", "Oggetto"],
   detail: ["Detail", "Einzelheiten", "Dettagli"],
+  appTitle: ["Authenticator app", "Authenticator-App", "App di autenticazione"],
+  appThere: ["An app is set up.", "Eine App ist eingerichtet.", "Un'app è configurata."],
+  appNone: ["No app is set up.", "Keine App ist eingerichtet.", "Nessuna app è configurata."],
+  appAdd: ["Set up an app", "App einrichten", "Configura un'app"],
+  appReplace: [
+    "Set up another one in its place",
+    "Eine andere an ihrer Stelle einrichten",
+    "Configurarne un'altra al suo posto",
+  ],
+  recoveryLeft: [
+    "{count, plural, =0 {No codes are left.} one {One code is left.} other {# codes are left.}} New ones end the old ones.",
+    "{count, plural, =0 {Kein Code ist übrig.} one {Ein Code ist übrig.} other {# Codes sind übrig.}} Neue beenden die alten.",
+    "{count, plural, =0 {Nessun codice rimasto.} one {Resta un codice.} other {Restano # codici.}} I nuovi annullano i vecchi.",
+  ],
+  recoveryRenew: ["Make new codes", "Neue Codes erstellen", "Crea nuovi codici"],
 } as const satisfies Texts;
