@@ -64,19 +64,21 @@ const names: readonly [words: string, maker: string][] = [
   ["Xiaomi", "Xiaomi"],
 ];
 
-const patterns = names.map(([words, maker]) => ({ pattern: new RegExp(`^(?:${words})(?![\\p{L}\\d])`, "iu"), maker }));
+const patternOf = (words: string) => new RegExp(`^(?:${words})(?![\\p{L}\\d])`, "iu");
+const patterns = names.map(([words, maker]) => ({ pattern: patternOf(words), maker }));
+/* Most texts name none of them, and are asked once: each pattern is compiled when it is first used. */
+const anyName = patternOf(names.map(([words]) => words).join("|"));
 
 /** The maker whose name the text begins with, if it is a known one. */
 export const makerByName = remembered((text): string | undefined =>
-  patterns.find(({ pattern }) => pattern.test(text))?.maker
+  anyName.test(text) ? patterns.find(({ pattern }) => pattern.test(text))?.maker : undefined
 );
 
 /** A text without the maker's name at its start, so that the model is left. */
 export const withoutMakerName = remembered((text): string => {
-  for (const { pattern } of patterns) {
-    if (pattern.test(text)) return text.replace(pattern, "").trim();
-  }
-  return text;
+  if (!anyName.test(text)) return text;
+  const { pattern } = patterns.find(({ pattern }) => pattern.test(text))!;
+  return text.replace(pattern, "").trim();
 });
 
 /** First words that are not makers: product lines, kinds of device, names of network cards and systems. */
