@@ -18,51 +18,7 @@ export async function relayWithRsyslog(lines: readonly string[], rsyslogd: strin
   await using built = new AsyncDisposableStack();
   const folder = await Deno.makeTempDir();
   built.defer(() => Deno.remove(folder, { recursive: true }));
-  await Deno.mkdir(`${folder}/queue`);
-  await Deno.writeTextFile(`${folder}/lines`, lines.join("\n") + "\n");
-  const authority = await createTestAuthority();
-  await Deno.writeTextFile(`${folder}/ca.pem`, authority.pem);
-  for (const name of ["sender", "receiver"]) {
-    const { keyPem, certificatePem } = await authority.issue({ names: [name] });
-    await Deno.writeTextFile(`${folder}/${name}.key`, keyPem);
-    await Deno.writeTextFile(`${folder}/${name}.pem`, certificatePem);
-  }
-
-  function tls(own: string, other: string): string {
-    return `tls="on" tls.authMode="name" tls.permittedPeer=["${other}"] tls.caCert="${folder}/ca.pem" ` +
-      `tls.myCert="${folder}/${own}.pem" tls.myPrivKey="${folder}/${own}.key"`;
-  }
-
-  const queue = `queue.type="Disk" queue.spoolDirectory="${folder}/queue" queue.filename="lines" ` +
-    `queue.maxDiskSpace="2g" queue.size="1000000" queue.saveOnShutdown="on" action.resumeRetryCount="-1" ` +
-    `action.resumeInterval="1"`;
-  const send = `action(type="omrelp" target="127.0.0.1" port="${port}" template="line" ${
-    tls("sender", "receiver")
-  } ${queue})`;
-  const head = `global(workDirectory="${folder}" maxMessageSize="256k")
-template(name="line" type="string" string="<13>1 - - - - - - %msg%\\n")
-module(load="omrelp")
-`;
-  await Deno.writeTextFile(
-    `${folder}/fill.conf`,
-    `${head}module(load="imfile")
-input(type="imfile" file="${folder}/lines" tag="bench" ruleset="out")
-ruleset(name="out") { ${send} }
-`,
-  );
-  await Deno.writeTextFile(
-    `${folder}/send.conf`,
-    `${head}ruleset(name="out") { ${send} }\nif $msg contains "{" then call out\n`,
-  );
-  await Deno.writeTextFile(
-    `${folder}/receive.conf`,
-    `global(workDirectory="${folder}" maxMessageSize="256k")
-module(load="imrelp")
-template(name="stored" type="string" string="%msg%\\n")
-input(type="imrelp" port="${port}" maxDataSize="256k" ruleset="store" ${tls("receiver", "sender")})
-ruleset(name="store") { action(type="omfile" file="${folder}/stored" template="stored") }
-`,
-  );
+  await writeFiles(folder, lines);
 
   function start(name: string): { pid: number; stop(): Promise<void> } & AsyncDisposable {
     const child = new Deno.Command(rsyslogd, {
@@ -116,4 +72,53 @@ ruleset(name="store") { action(type="omfile" file="${folder}/stored" template="s
     stored: distinct.size,
     duplicates: stored.length - distinct.size,
   };
+}
+
+/** Its keys, what is to be sent, and three configurations: to fill the queue, to send it, and to receive. */
+async function writeFiles(folder: string, lines: readonly string[]): Promise<void> {
+  await Deno.mkdir(`${folder}/queue`);
+  await Deno.writeTextFile(`${folder}/lines`, lines.join("\n") + "\n");
+  const authority = await createTestAuthority();
+  await Deno.writeTextFile(`${folder}/ca.pem`, authority.pem);
+  for (const name of ["sender", "receiver"]) {
+    const { keyPem, certificatePem } = await authority.issue({ names: [name] });
+    await Deno.writeTextFile(`${folder}/${name}.key`, keyPem);
+    await Deno.writeTextFile(`${folder}/${name}.pem`, certificatePem);
+  }
+
+  function tls(own: string, other: string): string {
+    return `tls="on" tls.authMode="name" tls.permittedPeer=["${other}"] tls.caCert="${folder}/ca.pem" ` +
+      `tls.myCert="${folder}/${own}.pem" tls.myPrivKey="${folder}/${own}.key"`;
+  }
+
+  const queue = `queue.type="Disk" queue.spoolDirectory="${folder}/queue" queue.filename="lines" ` +
+    `queue.maxDiskSpace="2g" queue.size="1000000" queue.saveOnShutdown="on" action.resumeRetryCount="-1" ` +
+    `action.resumeInterval="1"`;
+  const send = `action(type="omrelp" target="127.0.0.1" port="${port}" template="line" ${
+    tls("sender", "receiver")
+  } ${queue})`;
+  const head = `global(workDirectory="${folder}" maxMessageSize="256k")
+template(name="line" type="string" string="<13>1 - - - - - - %msg%\\n")
+module(load="omrelp")
+`;
+  await Deno.writeTextFile(
+    `${folder}/fill.conf`,
+    `${head}module(load="imfile")
+input(type="imfile" file="${folder}/lines" tag="bench" ruleset="out")
+ruleset(name="out") { ${send} }
+`,
+  );
+  await Deno.writeTextFile(
+    `${folder}/send.conf`,
+    `${head}ruleset(name="out") { ${send} }\nif $msg contains "{" then call out\n`,
+  );
+  await Deno.writeTextFile(
+    `${folder}/receive.conf`,
+    `global(workDirectory="${folder}" maxMessageSize="256k")
+module(load="imrelp")
+template(name="stored" type="string" string="%msg%\\n")
+input(type="imrelp" port="${port}" maxDataSize="256k" ruleset="store" ${tls("receiver", "sender")})
+ruleset(name="store") { action(type="omfile" file="${folder}/stored" template="stored") }
+`,
+  );
 }

@@ -81,105 +81,90 @@ function propertyOf(entity: Entity, token: Token, option: string): string {
 
 /** Throws Problem. `canUse`: whether this list can be asked for a property. */
 export function parseFilter(text: string, entity: Entity, canUse: (property: string) => boolean): Filter {
-  const option = "$filter", tokens = tokensOf(text, option);
-  let at = 0, terms = 0;
-  const fail = (token: Token | undefined): never => {
-    throw new Problem(
-      400,
-      token === undefined
-        ? `${option} ends too early`
-        : `${option} is not understood at position ${token.at + 1}: "${token.text.slice(0, 40)}"`,
-    );
-  };
-  const take = (text?: string): Token => {
-    const token = tokens[at];
-    if (token === undefined || (text !== undefined && (token.kind === "value" || token.text !== text))) {
-      return fail(token);
-    }
-    at++;
-    return token;
-  };
-  const isNext = (text: string) => tokens[at]?.kind !== "value" && tokens[at]?.text === text;
-  const property = (token: Token): string => {
-    if (token.kind !== "name") fail(token);
-    const name = propertyOf(entity, token, option);
-    if (canUse(name)) return name;
-    throw new Problem(501, `${option} cannot use ${token.text}`);
-  };
+  return new FilterParser(tokensOf(text, option), entity, canUse).whole();
+}
 
-  function either(depth: number): Filter {
-    const parts = [both(depth)];
-    while (isNext("or")) {
-      at++;
-      parts.push(both(depth));
-    }
+const option = "$filter";
+
+/** By descent, from the operator that binds least. */
+class FilterParser {
+  #at = 0;
+  #terms = 0;
+
+  constructor(
+    readonly tokens: readonly Token[],
+    readonly entity: Entity,
+    readonly canUse: (property: string) => boolean,
+  ) {}
+
+  whole(): Filter {
+    const filter = this.#either(0);
+    if (this.#at < this.tokens.length) this.#fail(this.#next());
+    return filter;
+  }
+
+  #either(depth: number): Filter {
+    const parts = [this.#both(depth)];
+    while (this.#takes("or")) parts.push(this.#both(depth));
     return parts.length === 1 ? parts[0]! : { kind: "or", of: parts };
   }
 
-  function both(depth: number): Filter {
-    const parts = [one(depth)];
-    while (isNext("and")) {
-      at++;
-      parts.push(one(depth));
-    }
+  #both(depth: number): Filter {
+    const parts = [this.#one(depth)];
+    while (this.#takes("and")) parts.push(this.#one(depth));
     return parts.length === 1 ? parts[0]! : { kind: "and", of: parts };
   }
 
-  function one(depth: number): Filter {
+  #one(depth: number): Filter {
     if (depth > filterLimits.depth) throw new Problem(400, `${option} is nested more than ${filterLimits.depth} deep`);
-    if (isNext("not")) {
-      at++;
-      return { kind: "not", of: one(depth + 1) };
-    }
-    if (isNext("(")) {
-      at++;
-      const inner = either(depth + 1);
-      take(")");
+    if (this.#takes("not")) return { kind: "not", of: this.#one(depth + 1) };
+    if (this.#takes("(")) {
+      const inner = this.#either(depth + 1);
+      this.#take(")");
       return inner;
     }
-    if (++terms > filterLimits.terms) {
+    if (++this.#terms > filterLimits.terms) {
       throw new Problem(400, `${option} has more than ${filterLimits.terms} conditions`);
     }
-    const first = take();
-    if (first.kind === "name" && isNext("(")) return called(first);
-    return compared(first);
+    const first = this.#take();
+    return first.kind === "name" && this.#isNext("(") ? this.#called(first) : this.#compared(first);
   }
 
-  function called(name: Token): Filter {
+  #called(name: Token): Filter {
     if (!(textFunctions as readonly string[]).includes(name.text)) {
       throw new Problem(501, `${option} has the function "${name.text.slice(0, 40)}", which is not supported`);
     }
-    take("(");
-    const of = property(take());
-    take(",");
-    const value = take();
-    if (value.type !== "string" || entity.properties[of]!.type !== "string") fail(value);
-    take(")");
+    this.#take("(");
+    const of = this.#property(this.#take());
+    this.#take(",");
+    const value = this.#take();
+    if (value.type !== "string" || this.entity.properties[of]!.type !== "string") this.#fail(value);
+    this.#take(")");
     const found: Filter = { kind: "text", name: name.text as TextFunction, property: of, value: value.value as string };
     // As some programs write it: contains(Model,'x') eq true.
-    if (!isNext("eq") && !isNext("ne")) return found;
-    const isEqual = take().text === "eq", wanted = take();
-    if (wanted.type !== "boolean") fail(wanted);
+    if (!this.#isNext("eq") && !this.#isNext("ne")) return found;
+    const isEqual = this.#take().text === "eq", wanted = this.#take();
+    if (wanted.type !== "boolean") this.#fail(wanted);
     return wanted.value === isEqual ? found : { kind: "not", of: found };
   }
 
-  function compared(first: Token): Filter {
-    const operator = tokens[at];
+  #compared(first: Token): Filter {
+    const operator = this.#next();
     const isComparison = operator?.kind === "name" && (comparisons as readonly string[]).includes(operator.text);
     // A boolean alone.
     if (!isComparison) {
-      const name = property(first);
-      if (entity.properties[name]!.type !== "boolean") fail(operator);
+      const name = this.#property(first);
+      if (this.entity.properties[name]!.type !== "boolean") this.#fail(operator);
       return { kind: "compare", property: name, operator: "eq", value: true };
     }
-    at++;
-    const second = take(), isTurned = first.kind === "value";
-    const name = property(isTurned ? second : first), value = isTurned ? first : second;
+    this.#at++;
+    const second = this.#take(), isTurned = first.kind === "value";
+    const name = this.#property(isTurned ? second : first), value = isTurned ? first : second;
     if (value.kind !== "value") {
       throw new Problem(501, `${option} compares with "${value.text}": only values are supported`);
     }
-    const { type } = entity.properties[name]!;
-    checkType(type, value, operator.text as Comparison, option);
+    const { type } = this.entity.properties[name]!;
+    checkType(type, value, operator.text as Comparison);
     return {
       kind: "compare",
       property: name,
@@ -188,9 +173,43 @@ export function parseFilter(text: string, entity: Entity, canUse: (property: str
     };
   }
 
-  const filter = either(0);
-  if (at < tokens.length) fail(tokens[at]);
-  return filter;
+  #property(token: Token): string {
+    if (token.kind !== "name") this.#fail(token);
+    const name = propertyOf(this.entity, token, option);
+    if (this.canUse(name)) return name;
+    throw new Problem(501, `${option} cannot use ${token.text}`);
+  }
+
+  #next(): Token | undefined {
+    return this.tokens[this.#at];
+  }
+
+  #isNext(text: string): boolean {
+    const token = this.#next();
+    return token?.kind !== "value" && token?.text === text;
+  }
+
+  #takes(text: string): boolean {
+    const isTaken = this.#isNext(text);
+    if (isTaken) this.#at++;
+    return isTaken;
+  }
+
+  #take(text?: string): Token {
+    const token = this.#next();
+    if (token === undefined || (text !== undefined && !this.#isNext(text))) return this.#fail(token);
+    this.#at++;
+    return token;
+  }
+
+  #fail(token: Token | undefined): never {
+    throw new Problem(
+      400,
+      token === undefined
+        ? `${option} ends too early`
+        : `${option} is not understood at position ${token.at + 1}: "${token.text.slice(0, 40)}"`,
+    );
+  }
 }
 
 const turned = { eq: "eq", ne: "ne", gt: "lt", ge: "le", lt: "gt", le: "ge" } as const;
@@ -203,7 +222,7 @@ const takes: Record<PropertyType, Token["type"]> = {
   dateTime: "dateTime",
 };
 
-function checkType(type: PropertyType, { type: given, text }: Token, operator: Comparison, option: string): void {
+function checkType(type: PropertyType, { type: given, text }: Token, operator: Comparison): void {
   const isEquality = operator === "eq" || operator === "ne";
   if (given === "null" ? isEquality : takes[type] === given && (type !== "boolean" || isEquality)) return;
   throw new Problem(400, `${option} compares a property of type ${type} by ${operator} with ${text.slice(0, 40)}`);
