@@ -3,7 +3,11 @@ import assert from "node:assert/strict";
 import { gunzipSync } from "node:zlib";
 import { type AgentScene, spooledIds, startScene, totalAt, totalOf } from "../fixtures/agent_fixture.ts";
 import { assertExactlyOnce, type StoredRecord, storedRecordsSql } from "../fixtures/exactly_once.ts";
+import { systemClock } from "../../common/core/clock.ts";
+import { makeStatement } from "../../platform/billing/make_statement.ts";
+import { openPlatform } from "../../platform/compose.ts";
 import { peerTest } from "../fixtures/peers.ts";
+import { runProgram } from "../fixtures/start_program.ts";
 import { until } from "../fixtures/until.ts";
 
 const ignore = Deno.build.os !== "linux";
@@ -31,6 +35,60 @@ function listeningSockets(pid: number): string[] {
   return rows.filter((fields) => fields[3] === "0A").map((fields) => fields[1]!);
 }
 
+/** What both agents read is billed, and is proved without the platform; a row that was altered in its store is named. */
+async function proveStatement(scene: AgentScene, certificates: readonly string[]): Promise<void> {
+  // The period is over two days later.
+  const clock = { ...systemClock, now: () => new Date(systemClock.now().getTime() + 2 * 86_400_000) };
+  await using platform = await openPlatform({
+    dataDirectory: `${scene.folder}/platform`,
+    clock,
+    log() {},
+    pollSeconds: 30,
+  });
+  const [{ customer_id: tenant }] = scene.store<{ customer_id: string }>("SELECT customer_id FROM customers") as [
+    { customer_id: string },
+  ];
+  const by = { actor: "platform" as const, tenant };
+  const today = Temporal.Now.plainDateISO("UTC");
+  const wanted = { fromDay: `${today.subtract({ days: 1 })}`, toDay: `${today}`, meters: ["total"] };
+  const verified = async (supersede?: number) => {
+    const { number } = await makeStatement(platform, by, { ...wanted, supersede });
+    const path = `${scene.folder}/statement-${number}.json`;
+    await scene.admin("billing", "export", String(number), "--as", "json", "--output", path);
+    return await runProgram("main.ts", ["verify-statement", path, "--strict", "--agent", ...certificates]);
+  };
+  const sound = await verified();
+  assert.equal(sound.code, 0, sound.out + sound.err);
+  assert.match(sound.out, /^5 rows: 5 proved, 0 not proved, 0 wrong$/m);
+  const rows: { device: { address: string }; billed: number }[] = JSON.parse(
+    await scene.admin("--json", "billing", "show", "1"),
+  );
+  assert.deepEqual(rows.map(({ device, billed }) => [device.address, billed]), [
+    ["127.230.0.1", 0],
+    ["127.230.0.2", 0],
+    ["127.230.0.3", 480],
+    ["127.230.0.4", 0],
+    ["127.230.0.5", 0],
+  ]);
+  await platform.store.transaction((tx) =>
+    tx.tenant(tenant).run(
+      `UPDATE samples SET value = value + 7 WHERE customer_id = :customer AND kind = 'meter' AND name = 'total'
+         AND value = :last`,
+      { last: totalOf(2) + 480 },
+    )
+  );
+  const altered = await verified(1);
+  assert.equal(altered.code, 77, altered.out + altered.err);
+  assert.match(
+    altered.out,
+    new RegExp(
+      `^wrong: row 3, ZZ12723003, total 487: .*the agent read ${totalOf(2) + 480}, and the statement says`,
+      "m",
+    ),
+  );
+  assert.match(altered.out, /^5 rows: 4 proved, 0 not proved, 1 wrong$/m);
+}
+
 Deno.test({
   name: "opendca run brings the readings of every printer to the platform, and opendca status tells the truth",
   ignore,
@@ -53,6 +111,8 @@ Deno.test({
     assert.deepEqual([state, customer], ["stopped", "Acme"]);
 
     await scene.admin("task", "scan", agentId!);
+    const certificates = [`${scene.folder}/first.pem`, `${scene.folder}/state/certificate.pem`] as const;
+    await Deno.copyFile(certificates[1], certificates[0]);
     await using agent = await scene.startAgent();
     await agent.line((line) => line.includes('"batchSent"'));
     const devices: { address: string; total: number; serial: string }[] = JSON.parse(
@@ -107,6 +167,8 @@ Deno.test({
     const newId = (await scene.status()).agentId!;
     assert.notEqual(newId, agentId);
     assert.doesNotMatch((await scene.opendca("status")).out, /^fault/m);
+    const printed = { oid: "1.3.6.1.2.1.43.10.2.1.4.1.1", tag: 0x41, value: totalOf(2) + 480 } as const;
+    scene.simulator.setObjects("127.230.0.3", [printed]);
     await scene.admin("task", "scan", newId);
     await using revived = await scene.startAgent();
     await revived.line((line) => line.includes('"batchSent"'));
@@ -122,7 +184,12 @@ Deno.test({
       [agentId, "revoked", null, null],
       [newId, "active", null, null],
     ]);
+    await until("the second reading of the printer that printed is there", () => {
+      const sql = `SELECT 1 FROM samples WHERE kind = 'meter' AND name = 'total' AND value = ${totalOf(2) + 480}`;
+      return scene.store(sql).length > 0;
+    });
     await revived.kill("SIGTERM");
+    await proveStatement(scene, certificates);
     await using readable = scene.spawnAgent(scene.config, "--log-format", "text");
     const started = await readable.line((line) => line.includes("agentStarted"));
     assert.match(started, /^\d\d:\d\d:\d\d INFO {2}agentStarted version=\S+ agentId=agt-\w+ customer=Acme /);

@@ -15,8 +15,18 @@ import * as agentConfigs from "../../platform/agents/agent_configs.ts";
 import * as agents from "../../platform/agents/agents.ts";
 import * as batches from "../../platform/agents/batches.ts";
 import * as certificates from "../../platform/agents/certificates.ts";
+import * as billedDevices from "../../platform/billing/billed_devices.ts";
+import * as computeRows from "../../platform/billing/compute_rows.ts";
+import * as corrections from "../../platform/billing/corrections.ts";
+import * as lateReadings from "../../platform/billing/late_readings.ts";
+import * as proofs from "../../platform/billing/proofs.ts";
+import * as series from "../../platform/billing/series.ts";
+import * as billingSettings from "../../platform/billing/settings.ts";
+import type { StatementRow } from "../../platform/billing/statement.ts";
+import * as statements from "../../platform/billing/statements.ts";
 import * as customers from "../../platform/customers/customers.ts";
 import * as ledgerHeads from "../../platform/agents/ledger_heads.ts";
+import * as batchSeals from "../../platform/devices/batch_seals.ts";
 import * as devices from "../../platform/devices/devices.ts";
 import * as listedDevices from "../../platform/devices/listed_devices.ts";
 import * as deviceChanges from "../../platform/devices/device_changes.ts";
@@ -45,7 +55,12 @@ const modules = {
   alertEvents,
   alerts,
   batches,
+  batchSeals,
+  billedDevices,
+  billingSettings,
   certificates,
+  computeRows,
+  corrections,
   customers,
   deviceChanges,
   deviceGroups,
@@ -54,12 +69,16 @@ const modules = {
   knownDevices,
   ledgerHeads,
   listedDevices,
+  lateReadings,
   legacyTls,
   keptForecasts,
   listAlerts,
+  proofs,
   raisedAlerts,
   readings,
   samples,
+  series,
+  statements,
   tasks,
   sessions,
   quota,
@@ -96,6 +115,29 @@ const arrived = (deviceId: string) => ({
   reading: readingOf(),
   stored: new Uint8Array(1),
 });
+
+const always = { from: 0, until: 1e15 };
+const rowOfForeign = (id: string) =>
+  ({ device: { id }, first: { device: id, at: at.toISOString() }, last: null, marks: [] }) as unknown as StatementRow;
+const statementOfForeign = (id: string) => ({
+  ...always,
+  number: 1,
+  siteId: id,
+  deviceId: id,
+  madeAt: 0,
+  supersedes: null,
+  supersededBy: null,
+  rows: 0,
+  head: {} as never,
+  hash: "",
+  signature: new Uint8Array(64),
+  keyId: "",
+});
+/* What is thrown for a number that there is not. */
+const noStatement = (error: unknown) => {
+  assert.match(String(error), /Cannot find statement 1|Cannot read properties of undefined/);
+  return undefined;
+};
 
 const recordOfForeign = (id: string) => ({
   agentId: id,
@@ -321,6 +363,32 @@ const probes: Record<string, (tenant: Tenant, id: string) => Promise<unknown>> =
   keptForecasts: async (tenant, id) => [...await keptForecasts.keptForecasts(tenant, [id])],
   emptyingIn: (tenant) => keptForecasts.emptyingIn(tenant, { from: "", to: "~", until: 1e15 }),
   emptyingRows: (tenant) => keptForecasts.emptyingRows(tenant, { until: 1e15 }),
+  billedDevices: async (tenant) => [...(await billedDevices.billedDevices(tenant, always)).values()],
+  seenElsewhere: async (tenant, id) => [...await billedDevices.seenElsewhere(tenant, [id])],
+  computeRows: async (tenant, id) =>
+    (await computeRows.computeRows(tenant, { ...always, deviceIds: [id], estimate: false })).rows,
+  correctionRows: (tenant) => corrections.correctionRows(tenant, {}),
+  withLate: (tenant, id) =>
+    lateReadings.withLate(tenant, [], { ...always, siteId: "", deviceId: id, without: undefined }),
+  proofLines: async (tenant, id) => {
+    const { readings, batches, certificates } = await proofs.proofLines(tenant, [rowOfForeign(id)]);
+    return [...readings.filter((line) => !line.includes('"missing":"notKept"')), ...batches, ...certificates];
+  },
+  seriesOf: async (tenant, id) => (await series.seriesOf(tenant, { ...always, deviceIds: [id] })).series,
+  basisOf: async (tenant, id) => [...await series.basisOf(tenant, { ...always, deviceIds: [id] })],
+  // The owner has others than the default ones.
+  settingsOf: async (tenant) => {
+    const found = await billingSettings.settingsOf(tenant);
+    return found === billingSettings.defaultSettings ? undefined : found;
+  },
+  addLines: (tenant) => statements.addLines(tenant, { number: 1, kind: "rows", lines: ["{}"] }),
+  addStatement: (tenant, id) => statements.addStatement(tenant, statementOfForeign(id), new Map()),
+  rowsOf: (tenant) => statements.rowsOf(tenant, 1),
+  statementOf: (tenant) => statements.statementOf(tenant, 1).catch(noStatement),
+  statementRecords: (tenant) => statements.statementRecords(tenant),
+  storedBasis: (tenant) => statements.storedBasis(tenant, 1).catch(noStatement),
+  leavesAt: (tenant, id) => batchSeals.leavesAt(tenant, [{ agent_id: id, received_at: at.getTime() }]),
+  sealsBetween: (tenant, id) => batchSeals.sealsBetween(tenant, { agentId: id, from: 0, to: 1e15 }),
   noteQuotaTold: (tenant, id) => quota.noteQuotaTold(tenant, { agentId: id, at }),
 };
 
