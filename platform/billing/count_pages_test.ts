@@ -51,6 +51,25 @@ Deno.test("a counter that begins again after its largest number counts over it",
   assert.deepEqual(kinds(countPages(fast, march).marks).includes("wrap"), false);
 });
 
+Deno.test("a fall is a wrap only near the largest number, and never from one board to another", () => {
+  const of = (before: number, after: number, part = "") => {
+    const [a, b, c] = points([-1, before - 10], [1, before], [2, after]);
+    const { counted, marks } = countPages([a!, b!, { ...c!, part }], march);
+    return [counted, kinds(marks).filter((kind) => kind !== "endsEarly")[0]];
+  };
+  assert.deepEqual(of(999_970, 30), [70, "wrap"]);
+  assert.deepEqual(of(990_000, 10_000), [20_010, "wrap"]);
+  // More than 1 % away from either end, it is a reset or another board.
+  assert.deepEqual(of(989_999, 30), [10, "reset"]);
+  assert.deepEqual(of(999_970, 10_001), [10, "reset"]);
+  assert.deepEqual(of(120_650, 12), [10, "reset"]);
+  // A new board whose counter begins near 0, where the old one was about to wrap.
+  assert.deepEqual(of(999_970, 30, "dev-b"), [10, "board"]);
+  assert.deepEqual(of(65_500, 5, "dev-b"), [10, "board"]);
+  // One that has counted elsewhere before.
+  assert.deepEqual(of(1000, 90_000, "dev-b"), [10, "board"]);
+});
+
 Deno.test("false low values count neither the fall nor the way back", () => {
   assert.equal(countPages(points([-1, 5000], [1, 5010], [2, 0], [3, 5030]), march).counted, 30);
   assert.equal(countPages(points([-1, 5000], [1, 5010], [2, 0], [2.5, 4], [3, 5030]), march).counted, 30);

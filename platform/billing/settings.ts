@@ -56,6 +56,9 @@ export interface Schedule {
   forms: readonly FileForm[];
 }
 
+/** So that the last readings before a month are still kept, with their proof, when its statement is made: 35 days. */
+export const defaultMailDay = 3;
+
 export const defaultSettings: BillingSettings = {
   zone: "UTC",
   estimate: false,

@@ -10,6 +10,7 @@ import {
   changeBillingSettings,
   type ColumnName,
   columnNames,
+  defaultMailDay,
   type FileForm,
   fileForms,
   type SettingChanges,
@@ -47,7 +48,7 @@ export function addBillingSettingCommands(billing: Command, context: CommandCont
     .option("--mail-to <addresses...>", "mail the statement of each month to these addresses")
     .option(
       "--mail-day <day>",
-      "on this day of the next month, 1 to 28",
+      `on this day of the next month, 1 to 28; without it, ${defaultMailDay}`,
       wholeNumber("--mail-day", { min: 1, max: 28 }),
     )
     .option("--mail-as <forms...>", `with these files: ${fileForms.join(", ")}`)
@@ -104,7 +105,7 @@ async function wantedBy(
     ...(decimals === undefined ? {} : { decimalSeparator: decimals as BillingSettings["decimalSeparator"] }),
     ...(mail === false ? { schedule: null } : !isMail ? {} : {
       schedule: {
-        day: mailDay ?? schedule?.day ?? 5,
+        day: mailDay ?? schedule?.day ?? defaultMailDay,
         recipients: mailTo ?? schedule?.recipients ?? [],
         forms: (mailAs ?? schedule?.forms ?? ["pdf", "xlsx"]) as FileForm[],
       },

@@ -8,6 +8,7 @@ import {
   changeBillingSettings,
   type ColumnName,
   columnNames,
+  defaultMailDay,
   type FileForm,
   fileForms,
   type SettingChanges,
@@ -42,7 +43,7 @@ function typedOf({ schedule, ...settings }: BillingSettings): Typed {
     meters: settings.meters?.join(" ") ?? "",
     columns: [...settings.columns],
     mail: schedule !== undefined,
-    day: String(schedule?.day ?? 5),
+    day: String(schedule?.day ?? defaultMailDay),
     recipients: schedule?.recipients.join("\n") ?? "",
     forms: [...schedule?.forms ?? ["pdf", "xlsx"]],
   };
