@@ -396,6 +396,11 @@ export const allowed: Record<string, string[]> = {
     "platform/edge/connections",
   ],
   "platform/edge/metrics": ["common/core", "platform/agents", "platform/interfaces"],
+  "platform/portal/feeds": [
+    "common/core",
+    "platform/feeds",
+    "platform/portal/page",
+  ],
   "platform/portal/trust": [
     "common/core",
     "platform/trust",
@@ -419,6 +424,7 @@ export const allowed: Record<string, string[]> = {
     "platform/portal/people",
     "platform/portal/billing",
     "platform/portal/trust",
+    "platform/portal/feeds",
   ],
   "platform/edge/cli": [
     "common/core",

@@ -60,7 +60,13 @@ export function createFeed(platform: FeedPlatform, by: By, wish: FeedWish): Prom
     const { host, port, url } = feedTarget(kind, address);
     const { settings, secrets } = checkedSettings(kind, wish.settings ?? {});
     const customer = wish.customer === undefined ? undefined : await customerOf(tx, wish.customer);
-    const dealerId = customer?.dealer_id ?? (await dealerOf(tx, wish.dealer, at)).dealer_id;
+    const dealer = customer !== undefined && wish.dealer === undefined
+      ? undefined
+      : (await dealerOf(tx, wish.dealer, at)).dealer_id;
+    const dealerId = dealer ?? customer!.dealer_id;
+    if (customer !== undefined && customer.dealer_id !== dealerId) {
+      throw new UsageError(`Cannot find the customer "${wish.customer}" of this dealer`);
+    }
     if (kind === "zabbix" && customer === undefined && settings.host?.includes("{customer}") === false) {
       throw new UsageError("Cannot use one host of Zabbix for all customers", "put {customer} into its name");
     }
@@ -129,13 +135,14 @@ export interface ListedFeed {
 export function listFeeds(
   platform: Base,
   by: By,
-  { dealerId }: { dealerId?: string | undefined } = {},
+  { dealerId, customerId }: { dealerId?: string | undefined; customerId?: string | undefined } = {},
 ): Promise<ListedFeed[]> {
   return readPlatform(platform, by, async (tx) => {
     const rows = await tx.all<FeedRow & { devices: number }>(
       `SELECT f.*, (SELECT count(*) FROM feed_devices d WHERE d.feed_id = f.feed_id AND d.device_id <> '') AS devices
-       FROM feeds f WHERE CAST(:dealer AS TEXT) IS NULL OR f.dealer_id = :dealer ORDER BY f.created_at, f.feed_id`,
-      { dealer: dealerId ?? null },
+       FROM feeds f WHERE (CAST(:dealer AS TEXT) IS NULL OR f.dealer_id = :dealer)
+         AND (CAST(:customer AS TEXT) IS NULL OR f.of_customer = :customer) ORDER BY f.created_at, f.feed_id`,
+      { dealer: dealerId ?? null, customer: customerId ?? null },
     );
     return rows.map((row) => ({
       feedId: row.feed_id,
@@ -161,11 +168,15 @@ export function listFeeds(
 export interface OneFeed {
   feedId: string;
   dealerId?: string | undefined;
+  /** Only if it is of this customer. */
+  customerId?: string | undefined;
 }
 
-async function feedOf(tx: Transaction, { feedId, dealerId }: OneFeed): Promise<FeedRow> {
+async function feedOf(tx: Transaction, { feedId, dealerId, customerId }: OneFeed): Promise<FeedRow> {
   const row = await tx.get<FeedRow>("SELECT * FROM feeds WHERE feed_id = :id AND removed_at IS NULL", { id: feedId });
-  if (row !== undefined && (dealerId === undefined || row.dealer_id === dealerId)) return row;
+  const isOwn = (dealerId === undefined || row?.dealer_id === dealerId) &&
+    (customerId === undefined || row?.of_customer === customerId);
+  if (row !== undefined && isOwn) return row;
   throw new UsageError(`Cannot find the feed "${feedId}"`, "opendca-platform feed list shows them");
 }
 

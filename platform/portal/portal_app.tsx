@@ -13,6 +13,7 @@ import { maybeStaleSession, maybeViewer, type Viewer } from "../users/sessions.t
 import { assets } from "./assets.ts";
 import { billingRoutes } from "./billing/billing_routes.ts";
 import { sessionSecret } from "./page/cookies.ts";
+import { feedRoutes } from "./feeds/feeds_page.tsx";
 import { deviceRoutes } from "./fleet/device_page.tsx";
 import { fleetRoutes } from "./fleet/fleet_routes.ts";
 import { liveHeader } from "./page/live.tsx";
@@ -35,6 +36,7 @@ export const routes: readonly Route[] = [
   ...billingRoutes,
   ...peopleRoutes,
   ...trustRoutes,
+  ...feedRoutes,
 ];
 
 /** Nothing but this portal's own files, no frames, nothing within the page itself. */

@@ -30,6 +30,7 @@ const menu: { path: string; key: Key; permission: Permission; ofDealer?: true | 
   { path: "/customers", key: "customers", permission: "manageCustomers", ofDealer: "alone" },
   { path: "/users", key: "users", permission: "manageUsers", ofDealer: true },
   { path: "/audit", key: "audit", permission: "readAudit", ofDealer: true },
+  { path: "/feeds", key: "feeds", permission: "manageFeeds", ofDealer: true },
   { path: "/trust", key: "trust", permission: "readTrust", ofDealer: true },
   { path: "/data", key: "data", permission: "manageData", ofDealer: true },
 ];

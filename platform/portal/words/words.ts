@@ -7,6 +7,7 @@ import { commonWords } from "./common_words.ts";
 import { directoryWords } from "./directory_words.ts";
 import { customerWords } from "./customer_words.ts";
 import { eventWords } from "./event_words.ts";
+import { feedWords } from "./feed_words.ts";
 import { fleetWords } from "./fleet_words.ts";
 import { insightWords } from "./insight_words.ts";
 import { interfaceWords } from "./interface_words.ts";
@@ -25,6 +26,7 @@ const texts = {
   ...signInWords,
   ...customerWords,
   ...eventWords,
+  ...feedWords,
   ...fleetWords,
   ...insightWords,
   ...interfaceWords,
