@@ -10,6 +10,7 @@ import type { Platform } from "../agents/platform.ts";
 import { customerRows } from "../customers/customers.ts";
 import { exportDevices } from "../devices/list_devices.ts";
 import type { Tenant } from "../store/store.ts";
+import { failureText } from "./failure_text.ts";
 import { fedDevice } from "./fed_device.ts";
 import { feedChannel, type FeedRow, secretsOf } from "./feeds.ts";
 import { glpiPusher } from "./push_glpi.ts";
@@ -147,7 +148,7 @@ async function pushFeed(platform: FeedsPlatform, feed: FeedRow, options: RoundOp
     if (error instanceof ClaimLostError) return;
     // Another process, or the next start, goes on.
     if (signal.aborted) return await giveBack(platform, feed);
-    failure = messageOf(error);
+    failure = failureText(error);
   }
   await settle(platform, feed, { failure, isOver, sent });
   if (failure !== undefined) log("feedFailed", { feed: feed.feed_id, message: failure });

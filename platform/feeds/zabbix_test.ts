@@ -49,6 +49,21 @@ Deno.test("values of a printer have the time when they were read; what is not kn
   ]);
 });
 
+Deno.test("a parameter of a key is quoted where Zabbix would take it apart", () => {
+  const texts = ["total", "1.1", "", " a", "a,b", "a]", 'a"b', "a\\", "[a"];
+  assert.deepEqual(texts.map(keyParameter), [
+    "total",
+    "1.1",
+    '""',
+    '" a"',
+    '"a,b"',
+    '"a]"',
+    '"a\\"b"',
+    '"a\\\\"',
+    '"[a"',
+  ]);
+});
+
 Deno.test("each value has a row of discovery that its item is made of, whatever the texts", () => {
   fc.assert(
     fc.property(hostileDevice, (device) => {

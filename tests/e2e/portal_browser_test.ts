@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import type { Browser, Page } from "puppeteer-core";
 import { LevelKind, type Reading } from "../../proto/gen/opendca/v1/reading.ts";
+import { createFeed } from "../../platform/feeds/feeds.ts";
 import { publishText } from "../../platform/trust/agreements.ts";
 import { addDocument } from "../../platform/trust/documents.ts";
 import { stateRegion } from "../../platform/trust/region.ts";
@@ -53,6 +54,11 @@ peerTest("the portal in Chromium: first start, keyboard, every page accessible, 
     "UPDATE users SET dealer_id = (SELECT dealer_id FROM dealers WHERE name = 'Print Partner')",
   );
   const { platform } = scene.platform;
+  await createFeed(platform, operator, {
+    kind: "mqtt",
+    address: "mqtts://broker-of-the-head-office.invalid:8883",
+    customer: "Acme",
+  });
   await publishText(platform, operator, {
     kind: "nda",
     version: "2026-1",
@@ -85,6 +91,7 @@ peerTest("the portal in Chromium: first start, keyboard, every page accessible, 
       users: "/users",
       account: "/account",
       tokens: "/account/tokens",
+      feeds: "/feeds",
       audit: "/audit",
       roles: "/roles",
       find: "/devices?q=192",
