@@ -83,7 +83,8 @@ export function recipientsOf(tx: Transaction, ruleId: string): Promise<Recipient
 export function createRule(
   platform: Base,
   by: By,
-  { dealer, customer, site, ...wish }: RuleWish & {
+  { dealer, customer, site, whose, ...wish }: RuleWish & {
+    whose?: Whose | undefined;
     dealer?: string | undefined;
     customer?: string | undefined;
     site?: string | undefined;
@@ -110,7 +111,7 @@ export function createRule(
        VALUES (:rule_id, :dealer_id, :of_customer, :of_site, :name, :settings, :at, :at)`,
       { ...row, name, settings: JSON.stringify(settings), at: now },
     );
-    await setRecipients(tx, row, { ...wish, settings });
+    await setRecipients(tx, row, { ...wish, settings }, { whose });
     return {
       answer: { ruleId },
       customerId: row.of_customer,
@@ -133,7 +134,8 @@ export function changeRule(
       name,
       settings: JSON.stringify(settings),
     });
-    await setRecipients(tx, row, { ...wish, settings });
+    const { webhookId: knownHook } = JSON.parse(row.settings) as RuleSettings;
+    await setRecipients(tx, row, { ...wish, settings }, { whose, knownHook });
     const waiting = await tx.all<{ item_id: string; at: number; severity: string; event: string }>(
       "SELECT item_id, at, severity, event FROM notification_items WHERE rule_id = :id AND state = 'waiting'",
       { id: ruleId },
@@ -152,15 +154,23 @@ export function changeRule(
   });
 }
 
-/** A person who wants none of it stays so while the address stays. */
+/**
+ * A person who wants none of it stays so while the address stays. Whoever sees the rules of one customer alone adds nobody
+ * but people and webhooks of this customer, whatever the rule has already.
+ */
 async function setRecipients(
   tx: Transaction,
   { rule_id, dealer_id, of_customer }: Pick<RuleRow, "rule_id" | "dealer_id" | "of_customer">,
   { users, emails, settings: { webhookId } }: Pick<RuleWish, "users" | "emails" | "settings">,
+  { whose, knownHook }: { whose: Whose | undefined; knownHook?: string | undefined },
 ): Promise<void> {
   const userIds = new Set<string>(), addresses = new Map<string, string>();
+  const before = await recipientsOf(tx, rule_id), isNarrow = whose?.customerId !== undefined;
   for (const user of users) {
     const row = await userNamed(tx, user, dealer_id);
+    if (isNarrow && row.of_customer === null && !before.some(({ user_id }) => user_id === row.user_id)) {
+      throw new UsageError(`Cannot find the user "${user.slice(0, 100)}"`);
+    }
     // A customer's people are told of their customer alone.
     if (row.of_customer !== null && row.of_customer !== of_customer) {
       throw new UsageError(`Cannot tell "${row.email}" as this user is of another customer than the rule`);
@@ -173,8 +183,8 @@ async function setRecipients(
       "SELECT dealer_id, of_customer FROM webhooks WHERE webhook_id = :id",
       { id: webhookId },
     );
-    const isWide = hook?.of_customer === null || hook?.of_customer === of_customer;
-    if (hook?.dealer_id !== dealer_id || !isWide) {
+    const isTheirs = hook?.of_customer === of_customer || (hook?.of_customer === null && !isNarrow);
+    if (hook?.dealer_id !== dealer_id || !(isTheirs || webhookId === knownHook)) {
       throw new UsageError(`Cannot find the webhook "${webhookId.slice(0, 100)}"`);
     }
   }
@@ -183,7 +193,6 @@ async function setRecipients(
     throw new UsageError("Cannot make a rule that tells nobody", "give a user, an e-mail address or a webhook");
   }
   if (count > limits.recipients) throw new UsageError(`Cannot tell more than ${limits.recipients} people by one rule`);
-  const before = await recipientsOf(tx, rule_id);
   for (const row of before) {
     const isKept = row.user_id === null ? addresses.delete(row.email!.toLowerCase()) : userIds.delete(row.user_id);
     if (!isKept) {

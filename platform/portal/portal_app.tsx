@@ -21,6 +21,7 @@ import { type LiveStreams, onceChanged } from "./page/live_streams.ts";
 import { Message, pageOf } from "./page/layout.tsx";
 import { peopleRoutes } from "./people/people_routes.ts";
 import type { PortalPlatform, PublicRequest, Route, UserRequest, VisibleCustomer } from "./page/route.ts";
+import { notificationRoutes } from "./notifications/notification_routes.ts";
 import { passkeyRoutes } from "./sign_in/passkey_pages.tsx";
 import { signInRoutes } from "./sign_in/sign_in_pages.tsx";
 import { trustRoutes } from "./trust/trust_routes.ts";
@@ -34,6 +35,7 @@ export const routes: readonly Route[] = [
   ...deviceRoutes,
   ...workRoutes,
   ...billingRoutes,
+  ...notificationRoutes,
   ...peopleRoutes,
   ...trustRoutes,
   ...feedRoutes,
@@ -135,7 +137,7 @@ const kept = { "cache-control": "public, max-age=3600" };
 
 /** Without the secret of a link. */
 function loggedPath({ req }: Context): string {
-  return req.path.replace(/^\/link\/.*/, "/link/…");
+  return req.path.replace(/^\/(link|notification-stop)\/.*/, "/$1/…");
 }
 
 /** Which forms may come from another origin. */

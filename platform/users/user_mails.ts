@@ -1,4 +1,5 @@
 /** Mails to users, in their language, and whether there are any: only where a server sends mails. */
+import { type Base, type By, readPlatform } from "../audit/use_case.ts";
 import { type Mail, queueMail } from "../mail/mail_queue.ts";
 import type { Transaction } from "../store/store.ts";
 import type { Language, UserRow } from "./users.ts";
@@ -91,6 +92,10 @@ export function userMail(
 /** Whether a server sends mails, as it last said. */
 export async function hasMail(tx: Transaction): Promise<boolean> {
   return await tx.get("SELECT 1 FROM portal WHERE what = 'mail'") !== undefined;
+}
+
+export function readHasMail(platform: Base, by: By): Promise<boolean> {
+  return readPlatform(platform, by, hasMail);
 }
 
 /** Says whether this installation sends mails. */

@@ -213,7 +213,9 @@ export function listUserAudit(
     const rows = await tx.all<AuditEntry>(
       `SELECT * FROM audit_log WHERE customer_id IS NULL
          AND (subject = :dealer OR subject IN (SELECT user_id FROM users WHERE dealer_id = :dealer)
-           OR subject IN (SELECT signature_id FROM agreement_signatures WHERE dealer_id = :dealer))
+           OR subject IN (SELECT signature_id FROM agreement_signatures WHERE dealer_id = :dealer)
+           OR subject IN (SELECT rule_id FROM notification_rules WHERE dealer_id = :dealer)
+           OR subject IN (SELECT webhook_id FROM webhooks WHERE dealer_id = :dealer))
          AND ${searchSql} ORDER BY entry DESC ${pageSql}`,
       { dealer: dealerId, ...searchParameters(page), ...pageParameters(page) },
     );

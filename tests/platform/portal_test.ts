@@ -96,6 +96,7 @@ function pathOf(path: string, ids: { customer: string; device: string; agent: st
     .replace(":user", "usr-000000000000").replace("sessions/:session/", "sessions/ses-000000000001/")
     .replace(/sessions\/:session$/, "sessions/ses-000000000001").replace(":task", "tsk-1").replace(":token", "x")
     .replace(":alert", "alr-000000000001").replace(":agent", ids.agent).replace(":code", "cod-000000000000")
+    .replace(":rule", "rul-000000000000").replace(":webhook", "hok-000000000000")
     .replace(":approval", "apr-000000000001").replace(":number", "1").replace(":form", "csv").replace(
       ":correction",
       "cor-000000000000",

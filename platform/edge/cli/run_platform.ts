@@ -36,6 +36,7 @@ import { addRoleCommands } from "./role_commands.ts";
 import { addUserCommands } from "./user_commands.ts";
 import { addVerifyCommand } from "./verify_command.ts";
 import { addExportCommands, addFeedCommands } from "./feed_commands.ts";
+import { addNotificationCommands } from "./notification_commands.ts";
 import { addWebhookCommands } from "./webhook_commands.ts";
 import { oneLine } from "./table.ts";
 
@@ -108,6 +109,7 @@ function createProgram(context: CommandContext, show: (text: string) => void): C
   addRoleCommands(program, context);
   addSignInCommands(program, context);
   addTokenCommands(program, context);
+  addNotificationCommands(program, context);
   addWebhookCommands(program, context);
   addFeedCommands(program, context);
   addExportCommands(program, context);

@@ -4,6 +4,7 @@ import {
   createWebhook,
   listDeliveries,
   listWebhooks,
+  pauseWebhook,
   removeWebhook,
   resendDeliveries,
   rotateWebhookSecret,
@@ -14,7 +15,7 @@ import { minuteText, renderTable } from "./table.ts";
 
 const secretNext = "keep the secret as a password: it is not shown again, and the receiver checks signatures with it";
 
-/** `webhook create|list|test|rotate|deliveries|resend|remove`. */
+/** `webhook create|list|test|rotate|deliveries|resend|pause|resume|remove`. */
 export function addWebhookCommands(program: Command, context: CommandContext): void {
   const webhook = program.command("webhook").description("addresses that are told what happens");
   addCreate(webhook, context);
@@ -27,6 +28,7 @@ export function addWebhookCommands(program: Command, context: CommandContext): v
           row.url,
           row.events.join(" "),
           row.customerId ?? "all",
+          row.pausedAt === null ? "active" : "paused",
           String(row.waiting),
           String(row.dead),
         ]);
@@ -35,6 +37,7 @@ export function addWebhookCommands(program: Command, context: CommandContext): v
           { heading: "URL", shrink: 20 },
           { heading: "EVENTS", shrink: 12 },
           "CUSTOMER",
+          "STATE",
           "WAITING",
           "DEAD",
         ];
@@ -63,6 +66,19 @@ export function addWebhookCommands(program: Command, context: CommandContext): v
       })
     );
   addDeliveries(webhook, context);
+  for (const [name, isPaused] of [["pause", true], ["resume", false]] as const) {
+    const description = isPaused
+      ? "send nothing for now; what happens waits for three days"
+      : "send what has waited, and what happens from now on";
+    webhook.command(`${name} <webhook>`).description(description)
+      .action((webhookId: string, _, command: Command) =>
+        context.run(command, async (platform, by) => {
+          await pauseWebhook(platform, by, { webhookId, isPaused });
+          const state = isPaused ? "paused" : "active";
+          return { json: { webhookId, state }, text: `${webhookId} is ${state}\n` };
+        })
+      );
+  }
   webhook.command("remove <webhook>").description("tell it nothing more, and drop what waits for it")
     .action((webhookId: string, _, command: Command) =>
       context.run(command, async (platform, by) => {

@@ -28,6 +28,7 @@ const htmxConfig = JSON.stringify({
 const menu: { path: string; key: Key; permission: Permission; ofDealer?: true | "alone" }[] = [
   { path: "/", key: "overview", permission: "readFleet" },
   { path: "/customers", key: "customers", permission: "manageCustomers", ofDealer: "alone" },
+  { path: "/notifications", key: "notifications", permission: "manageNotifications", ofDealer: true },
   { path: "/users", key: "users", permission: "manageUsers", ofDealer: true },
   { path: "/audit", key: "audit", permission: "readAudit", ofDealer: true },
   { path: "/feeds", key: "feeds", permission: "manageFeeds", ofDealer: true },

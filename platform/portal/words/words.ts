@@ -12,6 +12,7 @@ import { fleetWords } from "./fleet_words.ts";
 import { insightWords } from "./insight_words.ts";
 import { interfaceWords } from "./interface_words.ts";
 import { listWords } from "./list_words.ts";
+import { notificationWords } from "./notification_words.ts";
 import { peopleWords } from "./people_words.ts";
 import { providerWords } from "./provider_words.ts";
 import { roleWords } from "./role_words.ts";
@@ -31,6 +32,7 @@ const texts = {
   ...insightWords,
   ...interfaceWords,
   ...listWords,
+  ...notificationWords,
   ...workWords,
   ...peopleWords,
   ...providerWords,
