@@ -234,3 +234,40 @@ eachDatabase("users are warned two weeks and three days before they are deactiva
   }
   assert.deepEqual(warnedOn, [76, 87]);
 });
+
+eachDatabase(
+  "a mail with HTML has both forms, says how it is ended, and is known as one if it comes twice",
+  async () => {
+    await using scene = await usersScene();
+    await using server = await startMailServer();
+    await withMail(scene);
+    const { store, pepper, clock } = scene.platform;
+    const unsubscribe = `${origin}/notification-stop/rcp-1/x`;
+    const id = await store.transaction((tx) =>
+      queueMail(tx, {
+        mail: {
+          recipient: eva,
+          subject: "Rule (1)",
+          text: "Jam",
+          html: "<p>Jam</p>",
+          unsubscribe,
+        },
+        pepper,
+        at: clock.now(),
+      })
+    );
+    {
+      await using _ = mailerOf(scene, server);
+      await until("the mail is there", () => server.received.length === 1);
+      await until(
+        "it is noted",
+        async () => (await scene.queries.get("SELECT 1 FROM mails WHERE state = 'sent'")) !== undefined,
+      );
+    }
+    const text = server.received[0]!.text.replace(/\r\n[ \t]+/g, " ");
+    assert.match(text, new RegExp(`^List-Unsubscribe: <${unsubscribe.replaceAll(".", "\\.")}>`, "m"));
+    assert.match(text, /^List-Unsubscribe-Post: List-Unsubscribe=One-Click/m);
+    assert.match(text, new RegExp(`^Message-ID: <${id}@partner\\.example>`, "m"));
+    assert.match(text, /Content-Type: text\/plain[\s\S]*Jam[\s\S]*Content-Type: text\/html[\s\S]*<p>Jam<\/p>/);
+  },
+);

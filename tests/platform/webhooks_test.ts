@@ -4,12 +4,13 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Webhook } from "standardwebhooks";
 import { revokeAgent } from "../../platform/agents/manage_agents.ts";
-import { type DeliveryOptions, startWebhooks, waitsMs } from "../../platform/interfaces/deliver_webhooks.ts";
+import { type DeliveryOptions, forget, startWebhooks, waitsMs } from "../../platform/interfaces/deliver_webhooks.ts";
 import { noteSilent } from "../../platform/interfaces/silent_watch.ts";
 import {
   createWebhook,
   listDeliveries,
   listWebhooks,
+  pauseWebhook,
   removeWebhook,
   resendDeliveries,
   rotateWebhookSecret,
@@ -288,4 +289,36 @@ eachDatabase("agents and devices that go silent are told once, and again after t
   assert.equal(await noteSilent(platform), 0);
   test.clock.advance(25 * 3_600_000);
   assert.equal(await noteSilent(platform), 1);
+});
+
+eachDatabase("a paused webhook is told nothing, then what has waited; after three days it is given up", async () => {
+  await using hook = await receiver();
+  await using other = await receiver();
+  const { test, platform, upload } = await scene();
+  await using _ = test;
+  const create = (url: string) =>
+    createWebhook(platform, operator, { url, events: ["alert.raised", "alert.ended"], description: "" });
+  const { webhookId } = await create(hook.url);
+  await create(other.url);
+  await pauseWebhook(platform, operator, { webhookId, isPaused: true });
+  await upload(withAlert(true, 50));
+  await whole(other, 1);
+  await upload(withAlert(false, 50));
+  await whole(other, 2);
+  // Whatever came first for the other one was there for this one as well.
+  assert.equal(hook.got.length, 0);
+  const waiting = async () =>
+    (await listWebhooks(platform, operator)).find((row) => row.webhookId === webhookId)!.waiting;
+  assert.equal(await waiting(), 2);
+  const [first] = await listDeliveries(platform, operator, { webhookId });
+  await forget(platform.store, first!.created_at + 72 * 3_600_000 - 1000);
+  assert.equal(await waiting(), 2);
+  await pauseWebhook(platform, operator, { webhookId, isPaused: false });
+  await whole(hook, 2);
+  assert.deepEqual(typesOf(hook), ["alert.ended", "alert.raised"]);
+  await pauseWebhook(platform, operator, { webhookId, isPaused: true });
+  await testWebhook(platform, operator, { webhookId });
+  await forget(platform.store, test.clock.now().getTime() + 73 * 3_600_000);
+  const dead = await listDeliveries(platform, operator, { webhookId, state: "dead" });
+  assert.deepEqual(dead.map(({ failure }) => failure), ["the webhook was paused for three days"]);
 });
