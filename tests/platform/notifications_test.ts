@@ -299,6 +299,8 @@ eachDatabase("several processes at once put each alert into the queue once, and 
   assert.equal(looks.reduce((sum, sent) => sum + sent), 2);
   const mails = await scene.mails();
   assert.deepEqual(mails.map(({ recipient }) => recipient).sort(), ["desk@partner.example", "two@partner.example"]);
+  // Twenty for the rule of all customers, ten for the one of Acme.
+  assert.equal((await scene.queries.get<{ n: number }>("SELECT count(*) AS n FROM notification_items"))!.n, 30);
   const text = mails.find(({ recipient }) => recipient === "desk@partner.example")!.text;
   for (let n = 0; n < 20; n++) assert.equal(text.split(`A${n}!`).length, 2);
 });
@@ -434,6 +436,7 @@ eachDatabase("an alert that became worse is told again, and its end if the rule 
   assert.match((await scene.mails())[0]!.text, /“Jam” – has ended\n/);
   // One that ended before it was told was never there.
   await scene.raise(scene.berlinPlace, { description: "Door" });
+  scene.clock.advance(minute);
   await scene.endAll(scene.berlinPlace);
   await scene.look();
   assert.deepEqual(await scene.mails(), []);
