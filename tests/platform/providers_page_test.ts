@@ -1,10 +1,13 @@
 /** Pages of identity providers: who may change what, and which words they have. */
 import assert from "node:assert/strict";
+import { addProvider } from "../../platform/sso/manage_providers.ts";
 import { kinds } from "../../platform/sso/kinds.ts";
 import type { Setting } from "../../platform/sso/setting.ts";
 import { providerWords } from "../../platform/portal/words/provider_words.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
 import { portalScene } from "./portal_scene.ts";
+import { oidcSettings } from "./sso_scene.ts";
+import { operator } from "./users_fixture.ts";
 
 const settings = {
   "setting-issuer": "https://login.example.com",
@@ -103,4 +106,22 @@ Deno.test("providers are changed only soon after a proof", async () => {
   const asked = await admin.post("/identity-providers/new/oidc", { ...settings, name: "Example" });
   assert.match(asked.location, /^\/confirm\?/);
   assert.equal((await scene.platform.queries.all("SELECT 1 FROM identity_providers")).length, 0);
+});
+
+eachDatabase("the list of users says by which provider each signs in", async () => {
+  await using scene = await portalScene();
+  const { platform, queries } = scene.platform, admin = await scene.signedIn("eva@partner.example");
+  const { providerId } = await addProvider(platform, operator, {
+    kind: "oidc",
+    name: "Entra <1>",
+    dealer: "Print Partner",
+    settings: oidcSettings,
+    domains: [],
+    isShown: true,
+  });
+  await scene.signedIn("max@partner.example", { grants: [{ role: "viewer" }] });
+  await queries.run("UPDATE users SET of_provider = :id WHERE email = 'max@partner.example'", { id: providerId });
+  const { body } = await admin.get("/users");
+  assert.match(body, /eva@partner\.example(?:(?!<tr>)[\s\S])*password or passkey/);
+  assert.match(body, /max@partner\.example(?:(?!<tr>)[\s\S])*Entra &lt;1&gt;/);
 });

@@ -1,5 +1,6 @@
 /** Users of a dealer or of a customer. */
 import { UsageError } from "../../../common/core/errors.ts";
+import { listProviders } from "../../sso/providers.ts";
 import { inviteUser, type UserLink } from "../../users/manage_users.ts";
 import { type Grant, isRole, mayGive, roles } from "../../users/permissions.ts";
 import { listOwnRoles } from "../../users/own_roles.ts";
@@ -35,6 +36,11 @@ export async function usersPage(request: UserRequest, { message, link, typed }: 
     const name = ownRole?.name ?? role;
     return customerId === undefined ? name : `${name}: ${names.get(customerId) ?? customerId}`;
   };
+  const providers = await listProviders(request.platform, request.by, {
+    dealerId: viewer.dealerId,
+    customerId: undefined,
+  });
+  const providerName = (id: string) => providers.find(({ providerId }) => providerId === id)?.name ?? id;
   const ownRoles = await listOwnRoles(request.platform, request.by, { dealer: viewer.dealerId });
   return await pageOf(request, {
     title: t("users"),
@@ -60,6 +66,10 @@ export async function usersPage(request: UserRequest, { message, link, typed }: 
               cell: ({ state, reason }) => `${t(states[state])}${reason === null ? "" : `: ${t(reasons[reason])}`}`,
             },
             { heading: t("roles"), cell: ({ grants }) => grants.map((grant) => <div>{grantText(grant)}</div>) },
+            {
+              heading: t("signsInBy"),
+              cell: ({ providerId }) => providerId === null ? t("ownSignIn") : providerName(providerId),
+            },
             {
               heading: t("signedIn"),
               cell: ({ signedInAt }) => signedInAt === null ? t("never") : formats.time(signedInAt),

@@ -59,6 +59,8 @@ export const peopleWords = {
   action: ["Action", "Vorgang", "Azione"],
   subject: ["Subject", "Gegenstand", "Oggetto"],
   detail: ["Detail", "Einzelheiten", "Dettagli"],
+  signsInBy: ["Signs in by", "Meldet sich an mit", "Accede con"],
+  ownSignIn: ["password or passkey", "Passwort oder Passkey", "password o passkey"],
   appTitle: ["Authenticator app", "Authenticator-App", "App di autenticazione"],
   appThere: ["An app is set up.", "Eine App ist eingerichtet.", "Un'app è configurata."],
   appNone: ["No app is set up.", "Keine App ist eingerichtet.", "Nessuna app è configurata."],
