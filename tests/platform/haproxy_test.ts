@@ -88,6 +88,34 @@ peerTest("who holds connections behind HAProxy keeps no other one behind it out"
   await until("all are gone", () => open === 0);
 });
 
+peerTest(
+  "of two platforms behind HAProxy one is gone: every agent and every page gets to the other",
+  ["haproxy"],
+  async () => {
+    const portal = { host: "127.0.0.1", port: 0 };
+    await using first = await startTestPlatform({ proxies, portal });
+    const second = await first.another();
+    await using haproxy = await startHaproxy({
+      platforms: [portOf(first), portOf(second)],
+      portals: [first.portal!.port, second.portal!.port],
+    });
+    const there = behind(first, haproxy.agents);
+    const agent = await activatedAgent(there, await first.customer("Acme"));
+    // Its checks have not failed yet: new connections are still given to it.
+    await second[Symbol.asyncDispose]();
+    for (let i = 0; i < 6; i++) {
+      using client = connect(there, agent.identity);
+      await call(client, { method: client.poll, request: pollOf(agent) });
+      const ca = first.serverAuthority;
+      const socket = tls.connect({ host: "127.0.0.1", port: haproxy.portal, servername: "localhost", ca });
+      socket.write("GET /sign-in HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+      const [answer] = await once(socket, "data");
+      assert.match(String(answer), /^HTTP\/1\.1 200 /);
+      socket.destroy();
+    }
+  },
+);
+
 const signature = Buffer.from("0d0a0d0a000d0a515549540a", "hex");
 const attacks: { name: string; says: RegExp; bytes: Buffer; isSlow?: boolean }[] = [
   { name: "TLS without a header", bytes: Buffer.from([0x16, 3, 1, 2, 0, 1]), says: /does not begin with a PROXY/ },
