@@ -32,7 +32,10 @@ async function maybeCompiled(folder: string): Promise<Program | undefined> {
   const flags = /--v8-flags=\S+/.exec(tasks.compile.command)?.[0] ?? "--v8-flags=";
   const output = `${folder}/idle_agent`;
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["compile", "--no-check", "--allow-all", flags, "--include", "workers/scanner.ts", "--output", output, agent],
+    args: [
+      ...["compile", "--no-check", "--allow-all", "--exclude-unused-npm", "--no-code-cache", flags],
+      ...["--include", "workers/scanner.ts", "--output", output, agent],
+    ],
     cwd: root,
   }).output();
   if (success) return [output];
@@ -101,6 +104,7 @@ const table = [[
   "CPU s",
   "% of a core",
   "resident MB",
+  "of files MB",
   "median MB",
   "peak MB",
 ]];
@@ -129,6 +133,7 @@ for (
     measured.cpuSeconds.toFixed(1),
     (measured.cpuSeconds / hourSeconds * 100).toFixed(2),
     measured.residentMegabytes.toFixed(0),
+    measured.fileMegabytes.toFixed(0),
     measured.medianMegabytes.toFixed(0),
     measured.peakMegabytes.toFixed(0),
   ]);

@@ -46,7 +46,7 @@ export async function checkForUpdate(
   const { config } = await effectiveConfig(option, host);
   const { updateDisk: disk, facts } = host.agentMachine();
   const store = activationStore(config.stateDirectory, host.env);
-  const { identity, installationId } = await activated(store);
+  const { identity, installationId } = await activated(store, host.clock.now());
   const { target: own, why: cannot } = installationOf({
     executable: host.executable?.(),
     version,
@@ -77,7 +77,10 @@ export async function checkForUpdate(
 }
 
 /** Throws `NotPermittedError` for an agent that has no certificate to ask with. */
-async function activated(store: StateStoreOptions): Promise<{ identity: ClientIdentity; installationId: string }> {
+async function activated(
+  store: StateStoreOptions,
+  now: Date,
+): Promise<{ identity: ClientIdentity; installationId: string }> {
   const refused = (why: string, hint: string) =>
     new NotPermittedError(`Cannot ask the platform for updates as ${why}`, hint);
   try {
@@ -92,6 +95,13 @@ async function activated(store: StateStoreOptions): Promise<{ identity: ClientId
       ? await identityFiles(store.disk, store.stateDirectory).read()
       : undefined;
     if (identity === undefined) throw refused("this agent is not activated", "opendca activate CODE");
+    const { notAfter } = identity.facts;
+    if (notAfter < now) {
+      throw refused(
+        `its certificate expired at ${notAfter.toISOString()}`,
+        "ask for a new activation code; then: opendca activate CODE; if that is in the future, set the clock",
+      );
+    }
     return { identity, installationId: state!.installationId };
   } catch (error) {
     if (!isDenied(error)) throw error;
