@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { type AgentScene, spooledIds, startScene, totalAt } from "../fixtures/agent_fixture.ts";
 import { assertExactlyOnce, type StoredRecord, storedRecordsSql } from "../fixtures/exactly_once.ts";
+import { maybeProgram, peerTest, postgresServer } from "../fixtures/peers.ts";
+import { startPostgres } from "../fixtures/postgres_server.ts";
 import { type RunningProgram, runProgram, startProgram } from "../fixtures/start_program.ts";
 import { until } from "../fixtures/until.ts";
 import { clockTest, withClock } from "./faketime.ts";
@@ -13,6 +15,60 @@ async function done(scene: AgentScene, ...tasks: string[]): Promise<string[]> {
   await until("the spool is empty", async () => (await scene.status()).spool?.depth === 0);
   await agent.kill("SIGTERM");
   return spooledIds(agent);
+}
+
+const shown = async (scene: AgentScene) => (await scene.opendca("config", "show")).out;
+
+peerTest(
+  "an agent goes on with a platform that pg_restore has brought back elsewhere, and has the configuration of then",
+  [postgresServer],
+  async () => {
+    await using server = await startPostgres({ isDurable: true });
+    await using database = await server.database("own");
+    await using scene = await startScene({ network: 171, printers: 2, database: database.url });
+    const { folder } = scene;
+    const configure = async (pollIntervalSeconds: number) => {
+      const file = `${folder}/config.json`;
+      await Deno.writeTextFile(file, JSON.stringify({ pollIntervalSeconds }));
+      return await scene.admin("task", "set-config", scene.agentId, "--file", file);
+    };
+    const dump = `${server.folder}/monday.dump`;
+    let kept: string[], since: string[];
+    {
+      await using platform = await scene.startPlatform();
+      const scan = () => scene.admin("task", "scan", scene.agentId);
+      kept = await done(scene, await configure(40), await scan());
+      await asPostgres("pg_dump", "-h", server.folder, "-Fc", "-f", dump, database.name);
+      await scene.admin("backup", `${folder}/backup`);
+      since = await done(scene, await configure(50), await scan());
+      assert.match(await shown(scene), /poll\.interval +50s +platform/);
+      await platform.kill("SIGTERM");
+    }
+    await Deno.rename(`${folder}/platform`, `${folder}/lost`);
+    await Deno.rename(`${folder}/backup`, `${folder}/platform`);
+    await server.sql(`DROP DATABASE "${database.name}"`);
+    await server.sql(`CREATE DATABASE "${database.name}" OWNER owner ENCODING 'UTF8' TEMPLATE template0`);
+    await asPostgres("pg_restore", "-h", server.folder, "--exit-on-error", "-d", database.name, dump);
+    // As after an upgrade: nothing is to be done for a dump of this version.
+    await scene.admin("database", "migrate", "--database", database.ownerUrl);
+    assert.doesNotMatch(await scene.admin("database", "check"), /: (?!ok$)/m);
+
+    await using _platform = await scene.startPlatform();
+    const again = await done(scene, await scene.admin("task", "scan", scene.agentId));
+    assert.match(await shown(scene), /poll\.interval +40s +platform/);
+    const lost = new Set(since);
+    const stored = await server.sql(storedRecordsSql, database.name) as unknown as StoredRecord[];
+    assert.equal(assertExactlyOnce(stored, [...kept, ...again].filter((id) => !lost.has(id)), totalAt), 0);
+    // Ends with another exit code if an entry is missing.
+    await scene.admin("audit", "verify");
+  },
+);
+
+async function asPostgres(program: string, ...args: string[]): Promise<void> {
+  const path = maybeProgram(program) ?? `/usr/lib/postgresql/15/bin/${program}`;
+  const command = Deno.uid() === 0 ? ["runuser", "-u", "postgres", "--", path, ...args] : [path, ...args];
+  const { code, stderr } = await new Deno.Command(command[0]!, { args: command.slice(1) }).output();
+  assert.equal(code, 0, new TextDecoder().decode(stderr));
 }
 
 /** The platform and the agent of a scene with a clock that is this far off. */
