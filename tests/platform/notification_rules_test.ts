@@ -15,9 +15,11 @@ import {
 } from "../../platform/notifications/rules.ts";
 import { listSent, testRule } from "../../platform/notifications/sent_notifications.ts";
 import { defaultRule } from "../../platform/notifications/settings.ts";
+import { startNotifications } from "../../platform/notifications/start_notifications.ts";
 import { maybeStopLink, stopMails } from "../../platform/notifications/stop_links.ts";
 import { UsageError } from "../../common/core/errors.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
+import { until } from "../fixtures/until.ts";
 import { notificationScene } from "./notification_scene.ts";
 import { operator } from "./users_fixture.ts";
 
@@ -271,5 +273,17 @@ eachDatabase("the limit of rules holds", async () => {
       dealer: "Print Partner",
     }),
     /Cannot use the name/,
+  );
+});
+
+eachDatabase("the running platform tells by itself what is raised", async () => {
+  await using scene = await notificationScene();
+  scene.goTo(wednesday);
+  await scene.rule({}, { ...berlin, groupMinutes: 0 });
+  await using _ = startNotifications(scene.platform);
+  await scene.raise(scene.berlinPlace);
+  await until(
+    "the mail waits",
+    async () => (await scene.queries.get("SELECT 1 FROM mails WHERE recipient = 'desk@partner.example'")) !== undefined,
   );
 });
