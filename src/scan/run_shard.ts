@@ -150,6 +150,8 @@ function sweepOptions(state: ScannerState, run: ShardRun): SweepOptions {
   const known = plan.knownIn(run.shard);
   const size = to - from;
   const asked = size - run.skip.size;
+  // One more than the place of each position in the space, 0 until it is asked for: every round asks again.
+  const places = new Uint32Array(size);
   const others = (found: number) => ({
     probed: reports.counters.probed - asked,
     answered: reports.counters.answered - found,
@@ -158,7 +160,8 @@ function sweepOptions(state: ScannerState, run: ShardRun): SweepOptions {
     size,
     firstId: run.firstId,
     targetAt: (position) => {
-      const target = targetAt(space, permute(from + position, space.size, seed));
+      const place = places[position] ||= permute(from + position, space.size, seed) + 1;
+      const target = targetAt(space, place - 1);
       return run.skip.size > 0 && run.skip.has(keyOf(target)) ? undefined : target;
     },
     roundsFor: plan.roundsFor,

@@ -133,6 +133,8 @@ interface Sweep {
   buffers: ProbeBuffers;
   /** Probes that are sent together, all of one address family. */
   burst: Datagram[];
+  /** When its first probe was added; the others follow within microseconds. */
+  burstAt: number;
   family: Target["family"] | undefined;
   /** Number of addresses whose first probe was sent or is in the burst. */
   begun: number;
@@ -160,6 +162,7 @@ export function sweepShard(options: SweepOptions): ShardSweep {
     elsewhere: new Set(),
     buffers: createProbeBuffers(),
     burst: [],
+    burstAt: 0,
     family: undefined,
     begun: 0,
     lastSentAt: 0,
@@ -287,8 +290,9 @@ async function sendWave(sweep: Sweep, round: number, wave: number): Promise<bool
     }
     if (sweep.burst.length > 0 && sweep.family !== target.family) await sendBurst(sweep);
     sweep.family = target.family;
+    if (sweep.burst.length === 0) sweep.burstAt = clock.monotonicMs();
     if (isFirst) {
-      sweep.firstSentAt[position] = clock.monotonicMs();
+      sweep.firstSentAt[position] = sweep.burstAt;
       sweep.begun++;
     }
     if (probed[position]! < 255) probed[position]!++;
