@@ -121,7 +121,7 @@ REVOKE ALL ON FUNCTION opendca_keep_partitions(text, bigint, bigint, bigint, big
  * next VACUUM. A record is compressed already: to try it again cost four microseconds a reading.
  */
 const room = `ALTER TABLE device_state SET (fillfactor = 50); ALTER TABLE devices SET (fillfactor = 80);
-ALTER TABLE device_state ALTER COLUMN record SET STORAGE MAIN`;
+ALTER TABLE device_state ALTER COLUMN record SET STORAGE EXTERNAL`;
 
 /*
  * A poll reads the number in the statement that it makes anyway, with the rights of a customer, who may see nothing else
