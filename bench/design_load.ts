@@ -11,7 +11,7 @@ import { setPriority } from "node:os";
 import { parseArgs } from "node:util";
 import { systemClock } from "../common/core/clock.ts";
 import { messageOf } from "../common/core/errors.ts";
-import { TaskResult, TaskState } from "../proto/gen/opendca/v1/task.ts";
+import { Task, TaskResult, TaskState } from "../proto/gen/opendca/v1/task.ts";
 import type { OpenPlatform } from "../platform/agents/platform.ts";
 import { openPlatform } from "../platform/compose.ts";
 import { pemOf } from "../platform/keys/authority.ts";
@@ -52,7 +52,9 @@ const { values } = parseArgs({
 });
 const size = { agents: Number(values.agents), devices: Number(values.devices) };
 const people = Number(values.users), seconds = Number(values.seconds);
-const pollSeconds = 300, readingsOfPoll = 10, everySeconds = 20;
+const pollSeconds = 300, everySeconds = 20;
+/* Of different printers, so that the counter of each goes on. */
+const readingsOfPoll = Math.min(10, Math.max(1, Math.round(size.devices / size.agents)));
 const perSecond = values.rate === undefined ? size.agents / pollSeconds : Number(values.rate);
 /** How long a part is away, and how long the others are watched from the kill on. */
 const awayMs = 3000, watchedMs = Math.max(12_000, Math.min(25_000, seconds * 500));
@@ -110,7 +112,6 @@ interface Scene {
 /** Tasks for one agent a second, and what comes of them. */
 function pushTasks({ fleet, platform, parts, addresses }: Scene) {
   const came = new Map<string, number>();
-  const reports = new Set<Promise<void>>();
   const authorityPem = pemOf(platform.serverAuthority.certificate), port = parts.ports.agents;
   const byId = new Map(fleet.agents.map((agent) => [agent.agentId, agent]));
   let refused = 0, isOver = false;
@@ -146,22 +147,36 @@ function pushTasks({ fleet, platform, parts, addresses }: Scene) {
       await sleep(1000);
     }
   })();
+  /* What an answer that was lost had brought comes again with the agent's next poll. */
+  async function pollOnce(agentId: string): Promise<void> {
+    const agent = byId.get(agentId)!;
+    try {
+      using client = clientOf({ target: `${addresses[0]}:${port}`, port, authorityPem }, agent.identity);
+      const request = pollOf(agent, {}, { agentEpoch: agent.epoch });
+      const answer = await call(client, { method: client.poll, request, withinMs: 30_000 });
+      for (const { task } of answer.tasks) arrived(Task.decode(task).taskId, agentId);
+    } catch {
+      // Again, with the next look.
+    }
+  }
+
+  /** A task has come to its agent; a second time, the agent's memory refuses it. */
+  function arrived(taskId: string, agentId: string): void {
+    came.set(taskId, (came.get(taskId) ?? 0) + 1);
+    const agent = byId.get(agentId);
+    if (came.get(taskId) !== 1 || agent === undefined) return;
+    void report(taskId, agent);
+  }
+
   return {
     came,
+    arrived,
+    pollOnce,
     refused: () => refused,
-    /** A task has come to its agent; a second time, the agent's memory refuses it. */
-    arrived(taskId: string, agentId: string): void {
-      came.set(taskId, (came.get(taskId) ?? 0) + 1);
-      const agent = byId.get(agentId);
-      if (came.get(taskId) !== 1 || agent === undefined) return;
-      const done = report(taskId, agent).finally(() => reports.delete(done));
-      reports.add(done);
-    },
     async end(): Promise<void> {
       isOver = true;
       await made;
     },
-    reported: () => Promise.all(reports),
   };
 }
 
@@ -303,11 +318,15 @@ const sentFile = (folder: string) => `${folder}/sent.json`;
 async function compared({ scene: { platform, folder }, tasks }: Begun, since: number) {
   const tasksNow = () =>
     platform.store.transaction((tx) =>
-      tx.all<{ taskId: string; state: string }>(
-        `SELECT task_id AS "taskId", state FROM tasks WHERE created_at >= :since AND kind = 'ping'`,
+      tx.all<{ taskId: string; agentId: string; state: string }>(
+        `SELECT task_id AS "taskId", agent_id AS "agentId", state FROM tasks WHERE created_at >= :since AND kind = 'ping'`,
         { since },
       ), { readOnly: true });
-  const allEnded = async () => (await tasksNow()).every(({ state }) => state === "succeeded");
+  const allEnded = async () => {
+    const open = (await tasksNow()).filter(({ state }) => state !== "succeeded");
+    for (const { taskId, agentId } of open) if (!tasks.came.has(taskId)) await tasks.pollOnce(agentId);
+    return open.length === 0;
+  };
   await until("all tasks have ended", allEnded, drainMs).catch(() => {});
   console.log("comparing …");
   const sent: SentReading[] = JSON.parse(await Deno.readTextFile(sentFile(folder)));

@@ -18,7 +18,7 @@ export async function signedInPeople(platform: OpenPlatform, count: number, run:
     });
     const opened = await usePasswordLink(users, { token, password, ...client });
     if (opened.kind !== "enrolment") throw new Error(`unexpected step: ${opened.kind}`);
-    const { address } = (await enrolmentOf(users, opened.secret))!;
+    const { address } = (await enrolmentOf(users, { secret: opened.secret, step: "enrolment" }))!;
     const key = base32(new URL(address).searchParams.get("secret")!);
     const done = await confirmEnrolment(users, {
       secret: opened.secret,
