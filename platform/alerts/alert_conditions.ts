@@ -1,25 +1,25 @@
 /** What is the case with devices and agents of a customer, as conditions of alerts. */
-import { lowPercent } from "../../common/reading/low_supply.ts";
+import { lowPercent as usualLowPercent } from "../../common/reading/low_supply.ts";
 import { LevelKind, type Supply } from "../../proto/gen/opendca/v1/reading.ts";
 import { isLate } from "../agents/agent_health.ts";
 import type { AgentRow } from "../agents/agents.ts";
-import { isLow, suppliesOf } from "../devices/device_state.ts";
+import { suppliesOf } from "../devices/device_state.ts";
 import { supplyName } from "../devices/device_view.ts";
 import { emptyingIn } from "../devices/kept_forecasts.ts";
 import type { Tenant } from "../store/store.ts";
+import type { AlertLimits } from "./alert_limits.ts";
 import {
   type Condition,
-  emptySoonMs,
+  emptyMarginMs,
   lowMargin,
   raiseAfterMs,
   repeats,
   severities,
-  silentDeviceMs,
   tellOnceMs,
 } from "./alert_rules.ts";
 import type { AgentCause } from "./raised_alerts.ts";
 
-const dayMs = 86_400_000;
+const hourMs = 3_600_000, dayMs = 24 * hourMs;
 
 /** Devices whose ids are behind `from`, up to `to`. */
 export interface DeviceRange {
@@ -130,10 +130,16 @@ export async function printerEnds(
 }
 
 /** Supplies that are low, were low until now, or will soon be empty. */
-export async function supplyConditions(tenant: Tenant, range: DeviceRange, now: number): Promise<Condition[]> {
+export async function supplyConditions(
+  tenant: Tenant,
+  range: DeviceRange,
+  { now, limits: { lowPercent, emptyDays } }: { now: number; limits: AlertLimits },
+): Promise<Condition[]> {
   type Row = { device_id: string; supplies: Uint8Array | null; supplies_at: number | null };
+  // Above what every list calls low, no index knows them.
+  const mayBeLow = lowPercent <= usualLowPercent ? "low > 0" : "supplies IS NOT NULL";
   const lowOnes = await tenant.all<Row>(
-    `SELECT device_id, supplies, supplies_at FROM device_state WHERE ${inRange} AND low > 0`,
+    `SELECT device_id, supplies, supplies_at FROM device_state WHERE ${inRange} AND ${mayBeLow}`,
     { ...range },
   );
   const raised = await tenant.all<{ device_id: string }>(
@@ -149,14 +155,15 @@ export async function supplyConditions(tenant: Tenant, range: DeviceRange, now: 
   const conditions: Condition[] = [];
   for (const row of rows) {
     for (const supply of suppliesOf(row)) {
-      const isFading = !isLow(supply);
-      if (isFading && !isNearlyLow(supply)) continue;
+      const isFading = !isAtMost(supply, lowPercent);
+      if (isFading && !isAtMost(supply, lowPercent + lowMargin)) continue;
       const ofSupply = supplyCondition(row, supply, row.supplies_at ?? now);
       conditions.push({ ...ofSupply, kind: "supplyLow", isFading });
     }
   }
   const low = new Set(conditions.map(({ device_id, alert_key }) => `${device_id} ${alert_key}`));
-  for (const row of await withAgents(tenant, await emptyingIn(tenant, { ...range, until: now + emptySoonMs.end }))) {
+  const soon = now + emptyDays * dayMs;
+  for (const row of await withAgents(tenant, await emptyingIn(tenant, { ...range, until: soon + emptyMarginMs }))) {
     if (low.has(`${row.device_id} ${row.supply}`)) continue;
     conditions.push({
       kind: "supplyEmptySoon",
@@ -169,14 +176,15 @@ export async function supplyConditions(tenant: Tenant, range: DeviceRange, now: 
       detail: { supply: row.supply, partNumber: row.part_number, emptiesAt: row.empties_at },
       began_at: now,
       isSettled: true,
-      isFading: row.empties_at > now + emptySoonMs.raise,
+      isFading: row.empties_at > soon,
     });
   }
   return conditions;
 }
 
-function isNearlyLow({ level }: Supply): boolean {
-  return level?.kind === LevelKind.EXACT && level.percent !== undefined && level.percent <= lowPercent + lowMargin;
+function isAtMost({ level }: Supply, percent: number): boolean {
+  if (level?.kind === LevelKind.EMPTY) return true;
+  return level?.kind === LevelKind.EXACT && level.percent !== undefined && level.percent <= percent;
 }
 
 function supplyCondition(
@@ -210,11 +218,11 @@ function supplyCondition(
 export async function silenceConditions(
   tenant: Tenant,
   range: DeviceRange,
-  { now, causes }: { now: number; causes: ReadonlyMap<string, AgentCause> },
+  { now, causes, limits }: { now: number; causes: ReadonlyMap<string, AgentCause>; limits: AlertLimits },
 ): Promise<Condition[]> {
   const all = await tenant.all<{ device_id: string; agent_id: string; last_seen_at: number }>(
     `SELECT device_id, agent_id, last_seen_at FROM devices WHERE ${inRange} AND last_seen_at <= :since`,
-    { ...range, since: now - silentDeviceMs },
+    { ...range, since: now - limits.silentDeviceDays * dayMs },
   );
   const open = all.length === 0 ? new Set() : await openAgentIds(tenant);
   const rows = all.filter(({ agent_id }) => open.has(agent_id));
@@ -265,13 +273,18 @@ export async function onceConditions(tenant: Tenant, range: DeviceRange, now: nu
 }
 
 /** Agents that should have reported and did not. */
-export async function agentConditions(tenant: Tenant, now: number): Promise<Condition[]> {
+export async function agentConditions(
+  tenant: Tenant,
+  { now, limits }: { now: number; limits: AlertLimits },
+): Promise<Condition[]> {
+  const since = now - limits.silentAgentHours * hourMs;
   const rows = await tenant.all<AgentRow>(
     `SELECT g.* FROM agents g
      JOIN sites l ON l.customer_id = g.customer_id AND l.site_id = g.site_id AND l.closed_at IS NULL
      WHERE g.customer_id = :customer AND g.state = 'active'`,
   );
-  return rows.filter((row) => isLate(row, now)).map(({ agent_id, hostname, last_seen_at, created_at }) => ({
+  const silent = rows.filter((row) => isLate(row, now) && (row.last_seen_at ?? row.created_at) <= since);
+  return silent.map(({ agent_id, hostname, last_seen_at, created_at }) => ({
     kind: "agentSilent",
     device_id: "",
     agent_id,

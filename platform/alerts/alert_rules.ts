@@ -33,12 +33,10 @@ export const raiseAfterMs: Record<Severity, number> = {
 export const repeats = { times: 3, withinMs: dayMs };
 /** For how long a condition must stay away. */
 export const endAfterMs = 30 * minuteMs;
-/** A device that was not seen for this time is raised: longer than a weekend with a switched-off printer. */
-export const silentDeviceMs = 3 * dayMs;
 /** What happened once is an open alert for this time. */
 export const tellOnceMs = 7 * dayMs;
-/** A supply is raised that is empty within `raise`; the alert ends once it is not empty within `end`. */
-export const emptySoonMs = { raise: 7 * dayMs, end: 10 * dayMs };
+/** An alert of a supply that is soon empty ends once it lasts for so much longer than when it was raised. */
+export const emptyMarginMs = 3 * dayMs;
 /** Points above the level that counts as low up to which an alert of a low supply goes on. */
 export const lowMargin = 5;
 

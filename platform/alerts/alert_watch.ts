@@ -16,6 +16,7 @@ import {
   silenceConditions,
   supplyConditions,
 } from "./alert_conditions.ts";
+import { type AlertLimits, limitsOf } from "./alert_limits.ts";
 import { lockAlerts } from "./alert_events.ts";
 import { type AlertKind, type Condition, type Step, stepsOf, subjectOf } from "./alert_rules.ts";
 import { endOfRange, type ForecastPlace, lastId, makeForecasts, type Pace, roundStart } from "./make_forecasts.ts";
@@ -75,7 +76,7 @@ export async function watchAlerts(
   const { store, clock } = platform;
   const next = place && await makeForecasts(platform, place, { signal, pause });
   const customers = await store.transaction((tx) => customerStates(tx), { readOnly: true });
-  for (const { customer_id, closed_at } of customers) {
+  for (const { customer_id, closed_at, alert_limits, dealer_limits } of customers) {
     if (signal?.aborted) return next;
     const inTenant = async <T>(work: (tenant: Tenant) => Promise<T>, readOnly: boolean) => {
       const startMs = clock.monotonicMs();
@@ -91,11 +92,11 @@ export async function watchAlerts(
         await takeSteps(tenant, await find(tenant), now);
       }, false);
     };
-    const isOpen = closed_at === null;
+    const isOpen = closed_at === null, limits = limitsOf({ customer: alert_limits, dealer: dealer_limits });
     if (isSlow) {
       await take(async (tenant) =>
         stepsOf({
-          conditions: isOpen ? await agentConditions(tenant, now) : [],
+          conditions: isOpen ? await agentConditions(tenant, { now, limits }) : [],
           open: await openAgentAlerts(tenant),
           now,
         })
@@ -103,7 +104,7 @@ export async function watchAlerts(
     }
     for (let from = ""; from !== lastId && !signal?.aborted;) {
       const range = { from, to: await inTenant((tenant) => endOfRange(tenant, from, lot), true) };
-      await take((tenant) => deviceSteps(tenant, range, { now, isSlow, isOpen }));
+      await take((tenant) => deviceSteps(tenant, range, { now, isSlow, isOpen, limits }));
       from = range.to;
     }
   }
@@ -115,17 +116,17 @@ const slowKinds: AlertKind[] = ["supplyLow", "supplyEmptySoon", "deviceSilent", 
 async function deviceSteps(
   tenant: Tenant,
   range: DeviceRange,
-  { now, isSlow, isOpen }: { now: number; isSlow: boolean; isOpen: boolean },
+  { now, isSlow, isOpen, limits }: { now: number; isSlow: boolean; isOpen: boolean; limits: AlertLimits },
 ): Promise<Step[]> {
   const open = await openRaised(tenant, { ...range, kinds: ["printer", ...(isSlow ? slowKinds : [])] });
   const conditions: Condition[] = [];
   if (isOpen) {
     conditions.push(...await printerConditions(tenant, range, now));
     if (isSlow) {
-      conditions.push(...await supplyConditions(tenant, range, now));
+      conditions.push(...await supplyConditions(tenant, range, { now, limits }));
       // Devices of an agent that has just come back are not read at once.
       const causes = await agentCauses(tenant, now - dayMs);
-      conditions.push(...await silenceConditions(tenant, range, { now, causes }));
+      conditions.push(...await silenceConditions(tenant, range, { now, causes, limits }));
       conditions.push(...await onceConditions(tenant, range, now));
     }
   }

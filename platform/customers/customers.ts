@@ -73,10 +73,19 @@ export function customerRows(tx: Transaction, dealerId?: string): Promise<Listed
   );
 }
 
-/** Of all customers, by their ids: when they were closed, or their dealer. Counts nothing. */
-export function customerStates(tx: Transaction): Promise<{ customer_id: string; closed_at: number | null }[]> {
+export interface CustomerState {
+  customer_id: string;
+  /** Of itself, or of its dealer. */
+  closed_at: number | null;
+  /** See alerts/alert_limits.ts. */
+  alert_limits: string | null;
+  dealer_limits: string | null;
+}
+
+/** Of all customers, by their ids. Counts nothing. */
+export function customerStates(tx: Transaction): Promise<CustomerState[]> {
   return tx.all(
-    `SELECT c.customer_id, coalesce(c.closed_at, d.closed_at) AS closed_at
+    `SELECT c.customer_id, coalesce(c.closed_at, d.closed_at) AS closed_at, c.alert_limits, d.alert_limits AS dealer_limits
      FROM customers c JOIN dealers d ON d.dealer_id = c.dealer_id ORDER BY c.customer_id`,
   );
 }

@@ -3,6 +3,7 @@ import { moveEvidence } from "./sqlite/merge_duplicates.ts";
 import { schema } from "./schema.ts";
 import { approvals } from "./approval_tables.ts";
 import { billing } from "./billing_tables.ts";
+import { alertLimits } from "./alert_tables.ts";
 import { access } from "./access_tables.ts";
 import { insight } from "./insight_tables.ts";
 import { counts, countTriggers } from "./count_tables.ts";
@@ -486,4 +487,5 @@ export const migrations: readonly Migration[] = [
   notifications,
   feeds,
   approvals,
+  alertLimits,
 ];

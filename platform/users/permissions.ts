@@ -9,6 +9,7 @@ export const permissions = {
   readMeters: "see and export meters and statements for billing",
   manageBilling: "make statements, correct meters, and set how customers are billed",
   handleAlerts: "acknowledge alerts",
+  manageAlerts: "set from when on alerts are raised",
   runTasks: "start scans, readings, pings and diagnostics",
   openWebAccess: "open the web page of a device",
   approve: "approve web access and tasks that somebody else asks for",

@@ -4,6 +4,7 @@ import { type AlertFilters, listAlerts } from "../../devices/alerts.ts";
 import type { CommandContext } from "./command_context.ts";
 import { addDeviceFilters, filtersText, maybeNoDevices } from "./device_filters.ts";
 import { addPaging, oneMore, partFrom } from "./list_part.ts";
+import { addAlertLimitsCommand } from "./alert_limit_commands.ts";
 import { addRaisedAlertCommands } from "./raised_alert_commands.ts";
 import { ageText, hasRoom, minuteText, renderTable } from "./table.ts";
 
@@ -11,6 +12,7 @@ import { ageText, hasRoom, minuteText, renderTable } from "./table.ts";
 export function addAlertCommands(program: Command, context: CommandContext): void {
   const alert = program.command("alert").description("what printers complain of, and what the platform found out");
   addRaisedAlertCommands(alert, context);
+  addAlertLimitsCommand(alert, context);
   addPaging(
     addDeviceFilters(alert.command("list").description("what printers report, the most severe and the latest first")),
     1000,

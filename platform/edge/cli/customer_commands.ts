@@ -22,6 +22,7 @@ import type { Page } from "../../store/page.ts";
 import { addPaging, partAnswer, partOf } from "./list_part.ts";
 import { addQuotaCommand } from "./quota_command.ts";
 import { addUpdateCommand } from "./update_command.ts";
+import { addDealerLimitsCommand } from "./alert_limit_commands.ts";
 import { addSignInCommand } from "./user_commands.ts";
 import { checkedName, checkedReason, type CommandContext, customerOption } from "./command_context.ts";
 import { type Column, minuteText, renderTable, type Screen, timeText } from "./table.ts";
@@ -69,6 +70,7 @@ function addDealerCommands(program: Command, context: CommandContext): void {
       })
     );
   addSignInCommand(dealer, context);
+  addDealerLimitsCommand(dealer, context);
   addPaging(dealer.command("list").description("all dealers")).action((page: Page, command: Command) =>
     context.run(command, async (platform, by) => {
       const part = partOf(await listDealers(platform, by), page, "dealers"), { rows } = part;

@@ -36,6 +36,7 @@ const examples: Record<string, string[]> = {
   "dealer close": ['dealer close "Copy & Print" --reason "sold" --revoke-agents'],
   "dealer reopen": ['dealer reopen "Copy & Print"'],
   "dealer list": ["dealer list"],
+  "dealer alert-limits": ['dealer alert-limits "Copy & Print"', 'dealer alert-limits "Copy & Print" --low-percent 15'],
   "dealer sign-in": ["dealer sign-in", "dealer sign-in --inactive-days 180"],
   "user invite": [
     "user invite eva@example.com --name Eva --role administrator",
@@ -209,6 +210,7 @@ const examples: Record<string, string[]> = {
   ],
   "alert list": ["alert list", "alert list --severity critical --site Berlin", "alert list --ended --format csv"],
   "alert raised": ["alert raised", "alert raised --state open --severity critical"],
+  "alert limits": ["alert limits --customer Acme", "alert limits --customer Acme --low-percent 10"],
   "alert show": ["alert show alr-7k4mq2zd9xta"],
   "alert acknowledge": ['alert acknowledge alr-7k4mq2zd9xta --note "technician comes on Monday" --for 3d'],
   "alert release": ["alert release alr-7k4mq2zd9xta"],

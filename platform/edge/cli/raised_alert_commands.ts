@@ -28,6 +28,13 @@ interface RaisedOptions extends Page {
 
 /** `alert raised`, `alert show`, `alert acknowledge` and `alert release`. */
 export function addRaisedAlertCommands(alert: Command, context: CommandContext): void {
+  addRaised(alert, context);
+  addShow(alert, context);
+  addAcknowledge(alert, context);
+  addRelease(alert, context);
+}
+
+function addRaised(alert: Command, context: CommandContext): void {
   addPaging(
     alert.command("raised").description(
       "alerts that the platform has raised: they do not flap, and say who has them in hand",
@@ -92,6 +99,9 @@ export function addRaisedAlertCommands(alert: Command, context: CommandContext):
       };
     })
   );
+}
+
+function addShow(alert: Command, context: CommandContext): void {
   alert.command("show").description("one raised alert, and what became of it").argument("<alert>", "id")
     .option(...customerOption)
     .action((alertId: string, _: object, command: Command) =>
@@ -119,6 +129,9 @@ export function addRaisedAlertCommands(alert: Command, context: CommandContext):
         };
       })
     );
+}
+
+function addAcknowledge(alert: Command, context: CommandContext): void {
   alert.command("acknowledge").description("say that somebody has an alert in hand").argument("<alert>", "id")
     .option(...customerOption)
     .option("--note <text>", "for others")
@@ -137,6 +150,9 @@ export function addRaisedAlertCommands(alert: Command, context: CommandContext):
         };
       })
     );
+}
+
+function addRelease(alert: Command, context: CommandContext): void {
   alert.command("release").description("take the acknowledgement of an alert back").argument("<alert>", "id")
     .option(...customerOption)
     .action((alertId: string, _: object, command: Command) =>

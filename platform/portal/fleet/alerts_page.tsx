@@ -75,6 +75,11 @@ export async function alerts(request: CustomerRequest): Promise<Response> {
           <a href={`${root}?view=reported`} aria-current={isReported ? "page" : undefined}>{t("reportedAlerts")}</a>
         </p>
         {await list.page()}
+        {may(request, "manageAlerts") && (
+          <p>
+            <a href={`${rootOf(customer)}/alert-limits`}>{t("alertLimits")}</a>
+          </p>
+        )}
         {asked.group === undefined && <ViewForm request={request} list="alerts" />}
       </>
     ),

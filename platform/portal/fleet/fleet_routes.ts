@@ -1,6 +1,7 @@
 /** Which address shows which page of the fleet. */
 import type { Route } from "../page/route.ts";
 import { agents } from "./agents_page.tsx";
+import { customerLimits, dealerLimits, saveCustomerLimits, saveDealerLimits } from "./alert_limits_page.tsx";
 import { alertPage } from "./alert_page.tsx";
 import { acknowledgeGroup, acknowledgeOne, alerts, releaseOne } from "./alerts_page.tsx";
 import { devices } from "./devices_page.tsx";
@@ -49,6 +50,22 @@ export const fleetRoutes: Route[] = [
     permission: "handleAlerts",
     handle: releaseOne,
   },
+  ...(["GET", "POST"] as const).flatMap((method): Route[] => [
+    {
+      method,
+      path: "/customers/:customer/alert-limits",
+      access: "customer",
+      permission: "manageAlerts",
+      handle: (request) => method === "GET" ? customerLimits(request) : saveCustomerLimits(request),
+    },
+    {
+      method,
+      path: "/alert-limits",
+      access: "dealer",
+      permission: "manageAlerts",
+      handle: (request) => method === "GET" ? dealerLimits(request) : saveDealerLimits(request),
+    },
+  ]),
   { method: "GET", path: "/customers/:customer/agents", access: "customer", permission: "readFleet", handle: agents },
   { method: "POST", path: "/views", access: "signedIn", handle: saveViewForm },
   { method: "POST", path: "/views/:view/remove", access: "signedIn", handle: removeViewForm },

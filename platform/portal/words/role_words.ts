@@ -29,6 +29,7 @@ export const roleWords = {
     "Abrechnungen erstellen, Zähler korrigieren",
     "Creare rendiconti e correggere contatori",
   ],
+  mayManageAlerts: ["Set when alerts are raised", "Festlegen, ab wann gemeldet wird", "Stabilire quando segnalare"],
   mayHandleAlerts: ["Acknowledge alerts", "Meldungen quittieren", "Confermare avvisi"],
   mayRunTasks: [
     "Start scans, readings, pings, diagnostics",
@@ -96,6 +97,7 @@ export const permissionWords = {
   readMeters: "mayReadMeters",
   manageBilling: "mayManageBilling",
   handleAlerts: "mayHandleAlerts",
+  manageAlerts: "mayManageAlerts",
   runTasks: "mayRunTasks",
   openWebAccess: "mayOpenWebAccess",
   approve: "mayApprove",
