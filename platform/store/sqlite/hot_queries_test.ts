@@ -53,6 +53,8 @@ Deno.test("Poll and Upload go over no table and sort no rows of their own", asyn
   using database = new DatabaseSync(platform.platform.directory.path("platform.db"));
   const slow: string[] = [];
   for (const sql of statements) {
+    // Of this process's own look at what people are to be told, which may fall in between.
+    if (/\bnotification_(rules|items)\b/.test(sql)) continue;
     const steps = database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all().map(({ detail }) => String(detail));
     // Tasks that wait are a handful, and are given in the order in which they were asked.
     const isFew = /FROM tasks/.test(sql);
