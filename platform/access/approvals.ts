@@ -14,6 +14,8 @@ import { type Page, pageParameters, pageSql } from "../store/page.ts";
 import type { Tenant } from "../store/store.ts";
 import { needsApproval } from "../tasks/approval_rules.ts";
 import { type CreatedTask, makeTask, type NewTaskWish } from "../tasks/manage_tasks.ts";
+import { isPermitted } from "../users/permissions.ts";
+import { grantsOf, isOfOpen, maybeUserByEmail } from "../users/users.ts";
 import { checkedWish, makeSession, type OpenedSession, type SessionWish } from "./manage_sessions.ts";
 
 /** How long somebody can approve it. */
@@ -176,7 +178,10 @@ async function requestOf(tenant: Tenant, requestId: string): Promise<RequestRow>
   throw new UsageError(`Cannot find the request "${requestId}"`, "opendca-platform approval list shows them");
 }
 
-/** Does what was asked for, in the name of whoever asked. Throws UsageError, and then it goes on waiting. */
+/**
+ * Does what was asked for, in the name of whoever asked, who must still be permitted to do it. Throws UsageError, and
+ * then it goes on waiting.
+ */
 export function approve(
   platform: Platform,
   by: TenantBy,
@@ -188,6 +193,7 @@ export function approve(
       throw new UsageError(`Cannot approve the request ${requestId} as you asked for it yourself`, "ask somebody else");
     }
     await decide(tenant, { row, state: "approved", by: approver, at });
+    await checkAsker(tenant, row);
     const { answer: madeId, audit } = await make(platform, tenant, { row, at });
     await tenant.run(
       "UPDATE approval_requests SET made_id = :made WHERE customer_id = :customer AND request_id = :request_id",
@@ -204,6 +210,26 @@ export function approve(
     const answer = shownApproval(await requestOf(tenant, requestId), at);
     return { answer, audit: { action: "approvalGiven", subject: requestId, detail: asDetail(row, madeId) } };
   });
+}
+
+/** A user may have been deactivated, or have lost a role, after asking. Throws UsageError. */
+async function checkAsker(tenant: Tenant, { request_id, kind, agent_id, asked_by }: RequestRow): Promise<void> {
+  const asker = actorOf(asked_by), tx = tenant.transaction;
+  // An account of the server, and no user of the portal.
+  if (asker === "platform" || asker.kind !== "user") return;
+  const { site_id: siteId } = await agentOf(tenant, agent_id);
+  const customer = await tenant.get<{ dealer_id: string }>(
+    "SELECT dealer_id FROM customers WHERE customer_id = :customer",
+  );
+  const user = await maybeUserByEmail(tx, asker.name, customer!.dealer_id);
+  const isActive = user?.state === "active" && await isOfOpen(tx, user);
+  const permission = kind === "openWebAccess" ? "openWebAccess" : "runTasks";
+  const place = { customerId: tenant.customerId, siteId };
+  if (isActive && isPermitted(await grantsOf(tx, user.user_id), permission, place)) return;
+  throw new UsageError(
+    `Cannot approve the request ${request_id} as ${asker.name}, who asked for it, may not do this any more`,
+    "refuse it",
+  );
 }
 
 /** By somebody else, or by whoever asked for it. Throws UsageError if it does not wait. */
@@ -249,7 +275,14 @@ async function make(
   const wish = JSON.parse(row.wish);
   if (row.kind === "openWebAccess") {
     const { answer, audit } = await makeSession(platform, tenant, { wish, at, openedBy: row.asked_by });
-    return { answer: answer.sessionId, audit };
+    const { sessionId, agentId, address, port } = answer;
+    if (agentId !== row.agent_id || `${address}:${port}` !== row.target) {
+      throw new UsageError(
+        `Cannot approve the request ${row.request_id} as the device is at ${address} of the agent ${agentId} now`,
+        "refuse it; then it can be asked for again",
+      );
+    }
+    return { answer: sessionId, audit };
   }
   const { agentId, validMs } = wish, { payload } = Task.fromJSON(wish.task);
   const { answer, audit } = await makeTask(platform, tenant, {

@@ -1,11 +1,19 @@
 /** Where a customer requires it, web access and tasks wait until a second person approves them. */
 import assert from "node:assert/strict";
-import { approvalMs, approve, askForSession, askForTask, showApproval } from "../../platform/access/approvals.ts";
-import { openSession, showSession } from "../../platform/access/manage_sessions.ts";
+import {
+  approvalMs,
+  approve,
+  askForSession,
+  askForTask,
+  refuseApproval,
+  showApproval,
+} from "../../platform/access/approvals.ts";
+import { openSession, type SessionWish, showSession } from "../../platform/access/manage_sessions.ts";
 import { setApprovalRules } from "../../platform/tasks/approval_rules.ts";
 import { createTask } from "../../platform/tasks/manage_tasks.ts";
+import { deactivateUser, setUserGrants } from "../../platform/users/manage_users.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
-import { readingOf } from "../fixtures/platform_uploads.ts";
+import { batchOf, readingOf, recordOf } from "../fixtures/platform_uploads.ts";
 import { startSessionBench } from "../fixtures/ssh_sessions.ts";
 import { type PortalScene, portalScene } from "./portal_scene.ts";
 import { withPlatform } from "./commands.ts";
@@ -111,6 +119,35 @@ eachDatabase("nobody approves their own request, one of another customer or site
   assert.equal((await tasksOf(scene)).length, 0);
 });
 
+eachDatabase("what a user asked for who may not do it any more is not done", async () => {
+  await using scene = await portalScene();
+  const agentId = await agentAt(scene, scene.berlin), { platform } = scene.platform;
+  const by = { ...operator, tenant: scene.acme };
+  await setApprovalRules(platform, by, { kinds: ["ping"] });
+  const changes: [name: string, change: (email: string) => Promise<unknown>][] = [
+    ["deactivated", (user) => deactivateUser(platform, operator, { user })],
+    ["of another role", (user) => setUserGrants(platform, operator, { user, grants: [{ role: "viewer" }] })],
+    [
+      "of another site",
+      (user) =>
+        setUserGrants(platform, operator, {
+          user,
+          grants: [{ role: "technician", customerId: "Acme", siteId: "Bonn" }],
+        }),
+    ],
+  ];
+  for (const [i, [name, change]] of changes.entries()) {
+    const email = `tina${i}@partner.example`;
+    const asker = await scene.signedIn(email, { grants: [{ role: "technician" }] });
+    const asked = await asker.post(`/customers/${scene.acme}/agents/${agentId}/ping`, { target: "10.1.0.7" });
+    const requestId = /apr-\w{12}/.exec(asked.location)![0];
+    await change(email);
+    await assert.rejects(approve(platform, by, { requestId }), /may not do this any more/, name);
+    assert.equal((await showApproval(platform, by, { requestId })).state, "waiting");
+    assert.equal((await tasksOf(scene)).length, 0, name);
+  }
+});
+
 eachDatabase("of two who approve at the same time, one does; no other way leads around the rule", async () => {
   await using scene = await portalScene();
   const agentId = await agentAt(scene, scene.berlin), { platform } = scene.platform;
@@ -132,7 +169,7 @@ eachDatabase("of two who approve at the same time, one does; no other way leads 
 eachDatabase("web access that is approved is what was asked for, and of whoever asked", async () => {
   await using scene = await startSessionBench();
   const { platform, clock } = scene.bench.platform, { by } = scene;
-  const wish = { device: "10.1.0.7", port: 8000, scheme: "http", lastsMs: 600_000 } as const;
+  const wish: SessionWish = { device: "10.1.0.7", port: 8000, scheme: "http", lastsMs: 600_000 };
   await setApprovalRules(platform, by, { kinds: ["openWebAccess"] });
   await assert.rejects(openSession(platform, by, wish), /requires the approval/);
   // What could not be opened is not asked for either.
@@ -148,6 +185,15 @@ eachDatabase("web access that is approved is what was asked for, and of whoever 
   assert.deepEqual([session.port, session.opened_by], [8000, "operator:eva"]);
   assert.equal(session.ends_at, clock.now().getTime() + wish.lastsMs);
   assert.deepEqual((await scene.poll()).map(({ sessionId }) => sessionId), [sessionId]);
+  // The device has another address than the one that was approved.
+  const moved = await askForSession(platform, by, wish);
+  assert("requestId" in moved);
+  const records = [recordOf(readingOf({ address: "10.1.0.8" }), { deviceKey: "device-1" })];
+  await scene.bench.upload(batchOf(scene.agent, { sequence: 2, records }));
+  await assert.rejects(approve(platform, other, moved), /the device is at 10\.1\.0\.8/);
+  assert.deepEqual((await scene.poll()).map(({ sessionId }) => sessionId), [sessionId]);
+  await refuseApproval(platform, other, moved);
+  wish.device = "10.1.0.8";
   // One that cannot be opened when it is approved goes on waiting.
   const next = await askForSession(platform, by, wish);
   assert("requestId" in next);
