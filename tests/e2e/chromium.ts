@@ -4,7 +4,7 @@ import axe from "npm:axe-core@4.14.1/axe.min.js" with { type: "text" };
 import puppeteer, { type Browser, type Page } from "puppeteer-core";
 import { patienceMs } from "../fixtures/until.ts";
 
-const sizes = [{ width: 1280, height: 900 }, { width: 390, height: 844 }];
+export const wide = { width: 1280, height: 900 }, narrow = { width: 390, height: 844 };
 const schemes = ["light", "dark"];
 const folder = Deno.env.get("OPENDCA_SCREENSHOTS");
 
@@ -32,13 +32,17 @@ export async function pressEnter(page: Page): Promise<void> {
   await Promise.all([page.waitForNavigation(), page.keyboard.press("Enter")]);
 }
 
-export async function lookAt(page: Page, { name, url }: { name: string; url: string }): Promise<void> {
+export async function lookAt(
+  page: Page,
+  { name, url, sizes = [wide, narrow] }: { name: string; url: string; sizes?: readonly typeof wide[] },
+): Promise<void> {
   for (const { width, height } of sizes) {
     await page.setViewport({ width, height });
+    await page.goto(url);
     for (const scheme of schemes) {
       await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
-      await page.goto(url);
-      await check(page, `${name}-${width}-${scheme}`);
+      // What is not a matter of colours was looked at in the first one.
+      await check(page, `${name}-${width}-${scheme}`, scheme === schemes[0] ? undefined : ["color-contrast"]);
       const overflow = await page.evaluate(
         "document.documentElement.scrollWidth - document.documentElement.clientWidth",
       ) as number;
@@ -53,12 +57,13 @@ interface Violation {
 }
 
 /** No violation that axe knows, and no message in the console, such as one about the content security policy. */
-export async function check(page: Page, name: string): Promise<void> {
+export async function check(page: Page, name: string, rules?: string[]): Promise<void> {
   if (folder !== undefined) await page.screenshot({ path: `${folder}/${name}.png`, fullPage: true });
   // The page's policy allows no scripts of others: axe comes by the debugger.
-  await page.evaluate(axe);
+  if (!await page.evaluate("'axe' in window")) await page.evaluate(axe);
+  const options = JSON.stringify({ resultTypes: ["violations"], ...(rules === undefined ? {} : { runOnly: rules }) });
   const violations = await page.evaluate(
-    "axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => violations)",
+    `axe.run(document, ${options}).then(({ violations }) => violations)`,
   ) as Violation[];
   const texts = violations.map(({ id, nodes }) =>
     `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join("; ")}`
