@@ -1,6 +1,4 @@
 import type { Command } from "commander";
-import { messageOf, UnavailableError, UsageError } from "../../../common/core/errors.ts";
-import { maybeWriteFault } from "../../../common/core/write_fault.ts";
 import { replaceFile } from "../../../common/host/disk.ts";
 import { feedKinds, type FeedSetting } from "../../feeds/feed_kinds.ts";
 import {
@@ -17,6 +15,7 @@ import { zabbixTemplate } from "../../feeds/zabbix_template.ts";
 import { type CommandContext, customerOption, timeOption } from "./command_context.ts";
 import { settingsFrom } from "./settings_option.ts";
 import { minuteText, renderTable } from "./table.ts";
+import { writeFailure } from "./write_parts.ts";
 
 /** `feed create|list|pause|resume|refresh|remove`. */
 export function addFeedCommands(program: Command, context: CommandContext): void {
@@ -167,18 +166,11 @@ export function addExportCommands(program: Command, context: CommandContext): vo
     });
 }
 
-/** Throws UsageError and UnavailableError. */
+/** Throws what `writeFailure` says. */
 function writeText(path: string, text: string): void {
   try {
     replaceFile(path, text, { mode: 0o644 });
   } catch (error) {
-    if ((error as { code?: string }).code === "ENOENT") {
-      throw new UsageError(`Cannot write "${path}" as its folder is not there`, "make the folder first");
-    }
-    const fault = maybeWriteFault(error);
-    if (fault === undefined) throw error;
-    throw new UnavailableError(`Cannot write "${path}" as ${fault.what ?? messageOf(error)}`, fault.hint, 0, {
-      cause: error,
-    });
+    throw writeFailure(path, error);
   }
 }

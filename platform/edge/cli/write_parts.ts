@@ -1,10 +1,11 @@
 /** A file that a command makes, in parts. */
-import { messageOf, UnavailableError, UsageError } from "../../../common/core/errors.ts";
+import { UnavailableError, UsageError } from "../../../common/core/errors.ts";
+import { hasCode } from "../../../common/core/system_error.ts";
 import { maybeWriteFault } from "../../../common/core/write_fault.ts";
 import { openReplacement } from "../../../common/host/disk.ts";
 import { writeAllSync } from "../../../common/host/own_file.ts";
 
-/** Throws UnavailableError; a file that is there already stays until the new one is complete. */
+/** Throws UsageError and UnavailableError; a file that is there already stays until the new one is complete. */
 export async function writeParts(path: string, parts: AsyncIterable<Uint8Array>): Promise<number> {
   let bytes = 0;
   try {
@@ -20,12 +21,18 @@ export async function writeParts(path: string, parts: AsyncIterable<Uint8Array>)
     }
     next.commit();
   } catch (error) {
-    if (error instanceof UsageError || error instanceof UnavailableError) throw error;
-    const fault = maybeWriteFault(error);
-    if (fault === undefined) throw error;
-    throw new UnavailableError(`Cannot write "${path}" as ${fault.what ?? messageOf(error)}`, fault.hint, 0, {
-      cause: error,
-    });
+    throw error instanceof UsageError || error instanceof UnavailableError ? error : writeFailure(path, error);
   }
   return bytes;
+}
+
+/** In words, for a file that a person has named; what is no fault of its place is unchanged. */
+export function writeFailure(path: string, error: unknown): unknown {
+  if (hasCode(error, "ENOENT")) {
+    return new UsageError(`Cannot write "${path}" as its folder is not there`, "make the folder first");
+  }
+  const fault = maybeWriteFault(error);
+  return fault === undefined
+    ? error
+    : new UnavailableError(`Cannot write "${path}" as ${fault.what}`, fault.hint, 0, { cause: error });
 }
