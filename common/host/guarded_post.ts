@@ -62,6 +62,7 @@ export async function guardedAddress(
   { allowed, resolve = systemResolve }: Pick<GuardedOptions, "allowed" | "resolve">,
   stop: AbortSignal,
 ): Promise<string> {
+  stop.throwIfAborted();
   const addresses = tryParseIp(host) === undefined ? await raced(resolve(host), stop) : [host];
   // One that is not public among others that are is a mistake, or an attempt.
   const wrong = allowed.includes(host) ? undefined : addresses.find((address) => !isPublicAddress(address));
@@ -76,7 +77,11 @@ export async function guardedAddress(
 export async function guardedPost(request: GuardedRequest, options: GuardedOptions): Promise<GuardedAnswer> {
   const { allowed, timeoutMs, signal } = options;
   const fault = targetFault(request.url, allowed);
-  if (fault !== undefined) throw new ForbiddenTargetError(`Cannot call ${request.url}: ${fault}`);
+  if (fault !== undefined) {
+    // Its path may be a secret, and errors are logged.
+    const named = URL.parse(request.url)?.host ?? "this address";
+    throw new ForbiddenTargetError(`Cannot call ${named}: ${fault}`);
+  }
   const url = new URL(request.url), host = hostOf(url);
   const time = AbortSignal.timeout(timeoutMs);
   const stop = signal === undefined ? time : AbortSignal.any([time, signal]);
@@ -103,6 +108,8 @@ function post(
   { ca, mostBytes, stop }: GuardedOptions & { stop: AbortSignal },
 ): Promise<GuardedAnswer> {
   const host = hostOf(url), isTls = url.protocol === "https:", payload = Buffer.from(body);
+  // Whatever happened before is not told again.
+  stop.throwIfAborted();
   return new Promise((resolve, reject) => {
     const sent = (isTls ? httpsRequest : httpRequest)({
       host: address,

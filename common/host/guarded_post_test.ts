@@ -5,6 +5,7 @@ import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import fc from "fast-check";
 import { createTestAuthority } from "../../tests/fixtures/test_authority.ts";
+import { guardedConnect } from "./guarded_socket.ts";
 import { ForbiddenTargetError, guardedPost, targetFault } from "./guarded_post.ts";
 import { isPublicAddress } from "./public_address.ts";
 
@@ -93,6 +94,36 @@ Deno.test("a name that leads to a private address is not called, also if it is o
       assert.match(error.message, /is not an address of the Internet/);
       return true;
     });
+  }
+});
+
+Deno.test("an address that may not be called is named without its path, which may be a secret", async () => {
+  for (const url of ["https://10.0.0.1/hooks/s3cret?key=s3cret", "ftp://example.com/s3cret", "https://eva:s3cret@x/"]) {
+    await assert.rejects(guardedPost(request(url), options), ({ message }) => {
+      assert.match(message, /^Cannot call (10\.0\.0\.1|example\.com|x): /);
+      assert.doesNotMatch(message, /s3cret/);
+      return true;
+    });
+  }
+});
+
+Deno.test("what was stopped before it began, or while the name was asked, ends at once", async () => {
+  await using silent = await receiver(() => {});
+  const target = `http://127.0.0.1:${silent.port}/`;
+  const own = { ...options, allowed: ["127.0.0.1", "localhost"], timeoutMs: 600_000 };
+  await assert.rejects(guardedPost(request(target), { ...own, signal: AbortSignal.abort() }), /abort/i);
+  const controller = new AbortController();
+  const resolve = () => {
+    controller.abort();
+    return Promise.resolve(["127.0.0.1"]);
+  };
+  const late = { ...own, resolve, signal: controller.signal };
+  await assert.rejects(guardedPost(request(`http://localhost:${silent.port}/`), late), /abort/i);
+  assert.equal(silent.requests.length, 0);
+  // By TLS to a server that says nothing, it would hang for ever.
+  for (const signal of [AbortSignal.abort(), controller.signal]) {
+    const socket = guardedConnect({ host: "localhost", port: silent.port, isTls: true }, { ...late, signal });
+    await assert.rejects(socket, /abort/i);
   }
 });
 

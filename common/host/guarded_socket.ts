@@ -37,6 +37,8 @@ export async function guardedConnect(target: SocketTarget, options: SocketOption
   const stop = signal === undefined ? time : AbortSignal.any([time, signal]);
   try {
     const address = await guardedAddress(host, options, stop);
+    // Whatever happened before is not told again.
+    stop.throwIfAborted();
     const socket = isTls
       ? connectTls({
         host: address,
