@@ -7,7 +7,6 @@ import { createHash } from "node:crypto";
 import { messageOf } from "../../common/core/errors.ts";
 import type { GuardedOptions } from "../../common/host/guarded_post.ts";
 import type { Platform } from "../agents/platform.ts";
-import { customerRows } from "../customers/customers.ts";
 import { exportDevices } from "../devices/list_devices.ts";
 import type { Tenant } from "../store/store.ts";
 import { failureText } from "./failure_text.ts";
@@ -217,22 +216,20 @@ interface Sent {
 /** All customers of the feed. Returns false if time is up before. */
 async function pushAll(round: Round): Promise<boolean> {
   const { platform, feed } = round;
-  const customers = await platform.store.transaction(async (tx) => {
-    const rows = await customerRows(tx, feed.dealer_id);
-    const known = await tx.all<{ customer_id: string }>(
-      "SELECT DISTINCT customer_id FROM feed_devices WHERE feed_id = :id",
-      { id: feed.feed_id },
-    );
-    return {
-      open: rows.filter(({ customer_id, closed_at }) =>
-        closed_at === null && (feed.of_customer === null || feed.of_customer === customer_id)
+  const customers = await platform.store.transaction(
+    (tx) =>
+      tx.all<{ customer_id: string; name: string; closed_at: number | null; known: number }>(
+        `SELECT c.customer_id, c.name, coalesce(c.closed_at, d.closed_at) AS closed_at, CASE WHEN EXISTS (
+           SELECT 1 FROM feed_devices f WHERE f.customer_id = c.customer_id AND f.feed_id = :feed) THEN 1 ELSE 0 END AS known
+       FROM customers c JOIN dealers d ON d.dealer_id = c.dealer_id WHERE c.dealer_id = :dealer ORDER BY lower(c.name)`,
+        { feed: feed.feed_id, dealer: feed.dealer_id },
       ),
-      known: known.map(({ customer_id }) => customer_id),
-    };
-  }, { readOnly: true });
-  const open = new Set(customers.open.map(({ customer_id }) => customer_id));
-  for (const id of customers.known) if (!open.has(id)) await forgetGone(round, id, new Set());
-  for (const { customer_id: customerId, name } of customers.open) {
+    { readOnly: true },
+  );
+  const isFed = ({ customer_id, closed_at }: typeof customers[number]) =>
+    closed_at === null && (feed.of_customer === null || feed.of_customer === customer_id);
+  for (const row of customers) if (row.known && !isFed(row)) await forgetGone(round, row.customer_id, new Set());
+  for (const { customer_id: customerId, name } of customers.filter(isFed)) {
     if (round.pusher.summary !== undefined) await pushSummary(round, { customerId, name });
     const seen = new Set<string>([""]);
     for await (const lot of devicesOf(round, { customerId, name })) {
