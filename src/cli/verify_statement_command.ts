@@ -50,16 +50,30 @@ export function addVerifyStatementCommand(program: Command, host: Host, setExitC
         return certificateDigest(der);
       };
       const agents = agent === undefined ? undefined : (await Promise.all(agent.map(digestOf))).map(({ key }) => key);
-      const verdict = verifyStatement(parseStatement(await readFile(host, path)), {
+      const found = verifyStatement(parseStatement(await readFile(host, path)), {
         authorities: authority && (await Promise.all(authority.map(digestOf))).map(({ certificate }) => certificate),
         agents,
         platformKeys: platformKey?.map(keyId),
         revokedKeys: revokedKey?.map(keyId),
       });
+      const isAgentNamed = authority !== undefined || agent !== undefined;
+      const verdict = { ...found, notes: [...found.notes, ...trustNotes(isAgentNamed, platformKey !== undefined)] };
       await host.stdout.write(json ? `${JSON.stringify(verdict, null, 2)}\n` : textOf(verdict));
       const isWrong = verdict.problems.length > 0 || verdict.rows.some(({ kind }) => kind === "wrong");
       if (isWrong || (strict && verdict.rows.some(({ kind }) => kind !== "proved"))) setExitCode(77);
     });
+}
+
+/** Whoever makes up a statement makes up keys as well: it is consistent by itself. */
+function trustNotes(isAgentNamed: boolean, isPlatformNamed: boolean): string[] {
+  return [
+    ...(isAgentNamed
+      ? []
+      : ["the keys of agents are those that the file names: compare them, or give --agent or --authority"]),
+    ...(isPlatformNamed
+      ? []
+      : ["the platform's key is the one that the file names: compare it, or give --platform-key"]),
+  ];
 }
 
 /** Throws UsageError. */

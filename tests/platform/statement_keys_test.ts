@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { decodePem } from "../../common/core/pem.ts";
 import { createSigningKeyPem, loadSigningKey } from "../../common/protocol/signature.ts";
+import { signedHash } from "../../common/protocol/statement_lines.ts";
 import { issueAgentCertificate, parseCsr } from "../../platform/agents/agent_certificate.ts";
 import { addCertificate } from "../../platform/agents/certificates.ts";
 import { renew } from "../../platform/agents/renew.ts";
@@ -85,6 +86,35 @@ eachDatabase("a statement verifies after the platform's key was replaced, by the
       [now.keyId, 1, true],
     ].sort(),
   );
+});
+
+Deno.test("whom a reader trusts by naming nobody is said, as anybody can sign a statement", async () => {
+  await using scene = await signedScene();
+  await scene.send({ 21: 1000, 6: 1200 });
+  const text = await scene.statement(), file = JSON.parse(text), own = scene.platform.platform.signingKey;
+  const stranger = loadSigningKey(createSigningKeyPem());
+  const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString("base64");
+  const forged = JSON.stringify({
+    ...file,
+    signature: {
+      ...file.signature,
+      keyId: stranger.keyId,
+      publicKey: base64(stranger.publicKey),
+      value: base64(stranger.sign("opendca.statement.v1", signedHash(file.hash))),
+    },
+  });
+  const files = { "s.json": forged, "agent.pem": scene.identity.certificatePem };
+  const alone = await verified(files);
+  assert.equal(alone.code, 0);
+  assert.match(alone.out, /^note: the keys of agents are those that the file names: .*--agent or --authority$/m);
+  assert.match(alone.out, /^note: the platform's key is the one that the file names: .*--platform-key$/m);
+  assert.equal(JSON.parse((await verified(files, "--json")).out).notes.length, 2);
+  const half = await verified(files, "--agent", "agent.pem");
+  assert.equal(half.out.match(/^note: .*$/gm)?.length, 1);
+  assert.equal((await verified(files, "--agent", "agent.pem", "--platform-key", own.keyId)).code, 77);
+  const sound = await verified({ ...files, "s.json": text }, "--agent", "agent.pem", "--platform-key", own.keyId);
+  assert.equal(sound.code, 0);
+  assert.doesNotMatch(sound.out, /^note/m);
 });
 
 eachDatabase("a statement of a key that is not known any more is no file with a wrong signature", async () => {
