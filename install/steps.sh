@@ -123,7 +123,8 @@ restore_files() {
   fi
   if [ -e "$work/replaced" ]; then
     while read -r each; do
-      if cp -p -- "$work/before$each" "$root$each.new" && mv -f -- "$root$each.new" "$root$each"; then continue; fi
+      # Not through what a write that was interrupted, or somebody else, has left there.
+      if rm -f -- "$root$each.new" && cp -p -- "$work/before$each" "$root$each.new" && mv -f -- "$root$each.new" "$root$each"; then continue; fi
       rm -f -- "$root$each.new"
       say "note: $root$each is that of $version, as the one before could not be written"
     done <"$work/replaced"

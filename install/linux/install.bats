@@ -471,6 +471,8 @@ load fixture
     write same /etc/sysctl.d/60-opendca.conf 644
     write added /etc/systemd/system/opendca-new.path 644
     write edited /etc/opendca/agent.yaml 640
+    printf "%s\n" untouched >"$root/elsewhere"
+    ln -s "$root/elsewhere" "$root/etc/systemd/system/opendca-agent.service.new"
     restore_files
   ' - "$BATS_TEST_DIRNAME"
   rm -rf "$work"
@@ -481,5 +483,7 @@ load fixture
   [ "$(cat "$root/etc/sysctl.d/60-opendca.conf")" = same ]
   [ ! -e "$root/etc/systemd/system/opendca-new.path" ]
   [ "$(cat "$root/etc/opendca/agent.yaml")" = edited ]
+  [ "$(cat "$root/elsewhere")" = untouched ]
+  [ ! -L "$root/etc/systemd/system/opendca-agent.service" ]
   [ -z "$(find "$root" -name '*.new')" ]
 }
