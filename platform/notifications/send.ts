@@ -65,8 +65,28 @@ export async function sendDue(platform: NotificationPlatform): Promise<number> {
       { now },
     ), { readOnly: true });
   let sent = 0;
-  for (const { rule_id } of due) sent += await store.transaction((tx) => sendRule(tx, platform, { rule_id, now }));
+  await eachApart(due, async ({ rule_id }) => {
+    sent += await store.transaction((tx) => sendRule(tx, platform, { rule_id, now }));
+  });
   return sent;
+}
+
+/* Then it is the store that fails, and would do so for all. */
+const mostFailures = 3;
+
+/** What fails for one holds up no other: it is thrown at the end. */
+export async function eachApart<T>(all: readonly T[], work: (one: T) => Promise<unknown>): Promise<void> {
+  let first: unknown, inRow = 0;
+  for (const one of all) {
+    try {
+      await work(one);
+      inRow = 0;
+    } catch (error) {
+      first ??= error;
+      if (++inRow === mostFailures) break;
+    }
+  }
+  if (first !== undefined) throw first;
 }
 
 async function sendRule(

@@ -3,7 +3,7 @@ import { messageOf } from "../../common/core/errors.ts";
 import { alertChannel } from "../alerts/alert_events.ts";
 import type { Store } from "../store/store.ts";
 import { collect } from "./collect.ts";
-import { type NotificationPlatform, sendDue } from "./send.ts";
+import { eachApart, type NotificationPlatform, sendDue } from "./send.ts";
 
 const lookMs = 30_000, slowLooks = 20, dayMs = 86_400_000;
 const keptMs = 30 * dayMs;
@@ -45,11 +45,18 @@ export async function lookAtNotifications(
   { isSlow }: { isSlow: boolean },
 ): Promise<number> {
   const { store, clock } = platform;
-  for (const { customer_id } of await customersToLookAt(store, isSlow)) {
-    await store.transaction((tx) => collect(tx.tenant(customer_id), { now: clock.now().getTime(), isSlow }));
-  }
-  const sent = await sendDue(platform);
-  if (isSlow) await forget(store, clock.now().getTime());
+  const customers = await customersToLookAt(store, isSlow);
+  let sent = 0;
+  await eachApart([
+    () =>
+      eachApart(
+        customers,
+        ({ customer_id }) =>
+          store.transaction((tx) => collect(tx.tenant(customer_id), { now: clock.now().getTime(), isSlow })),
+      ),
+    async () => void (sent = await sendDue(platform)),
+    async () => isSlow ? await forget(store, clock.now().getTime()) : undefined,
+  ], (step) => step());
   return sent;
 }
 

@@ -290,6 +290,45 @@ eachDatabase("several processes at once put each alert into the queue once, and 
   for (let n = 0; n < 20; n++) assert.equal(text.split(`A${n}!`).length, 2);
 });
 
+eachDatabase("what fails for one customer or one rule holds up no other", async () => {
+  await using scene = await notificationScene();
+  scene.goTo(wednesday);
+  const rules = [
+    await scene.rule({ customer: "Acme", emails: ["acme@partner.example"] }, { ...berlin, groupMinutes: 0 }),
+    await scene.rule({ customer: "Other", emails: ["other@partner.example"] }, { ...berlin, groupMinutes: 0 }),
+  ];
+  const places = [scene.berlinPlace, scene.otherPlace];
+  const customers = places.map(({ customerId }) => customerId);
+  const recipients = async () => (await scene.mails()).map(({ recipient }) => recipient);
+  const set = (rule: number, settings: string) =>
+    scene.queries.run("UPDATE notification_rules SET settings = :settings WHERE rule_id = :id", {
+      id: rules[rule]!,
+      settings,
+    });
+  const { settings } = (await scene.queries.get<{ settings: string }>(
+    "SELECT settings FROM notification_rules WHERE rule_id = :id",
+    { id: rules[0]! },
+  ))!;
+  const raiseBoth = async () => {
+    for (const place of places) await scene.raise(place);
+  };
+  // The customer that is looked at first.
+  const bad = customers[0]! < customers[1]! ? 0 : 1, names = ["acme@partner.example", "other@partner.example"];
+  await set(bad, "{");
+  await raiseBoth();
+  await assert.rejects(scene.look());
+  assert.deepEqual(await recipients(), [names[1 - bad]]);
+  await set(bad, settings);
+  await scene.look();
+  assert.deepEqual(await recipients(), [names[bad]]);
+  // The rule that is sent first.
+  const first = rules[0]! < rules[1]! ? 0 : 1;
+  await set(first, JSON.stringify({ ...JSON.parse(settings), zone: "Nowhere/None", hours: undefined }));
+  await raiseBoth();
+  await assert.rejects(scene.look());
+  assert.deepEqual(await recipients(), [names[1 - first]]);
+});
+
 eachDatabase("a paused rule tells nothing, and later nothing of what happened meanwhile", async () => {
   await using scene = await notificationScene();
   scene.goTo(wednesday);
