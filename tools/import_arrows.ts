@@ -330,6 +330,7 @@ export const allowed: Record<string, string[]> = {
   ],
   "platform/portal/words": ["platform/users"],
   "platform/portal/page": [
+    "platform/access",
     "platform/store",
     "platform/audit",
     "platform/customers",

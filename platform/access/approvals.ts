@@ -7,7 +7,7 @@ import { Task } from "../../proto/gen/opendca/v1/task.ts";
 import { agentOf } from "../agents/manage_agents.ts";
 import type { Platform } from "../agents/platform.ts";
 import { type Actor, actorText, appendAudit } from "../audit/audit_log.ts";
-import { type Change, changeTenant, readTenant, type TenantBy } from "../audit/use_case.ts";
+import { type By, type Change, changeTenant, readPlatform, readTenant, type TenantBy } from "../audit/use_case.ts";
 import { noteShown } from "../store/channels.ts";
 import { newId } from "../store/new_id.ts";
 import { type Page, pageParameters, pageSql } from "../store/page.ts";
@@ -149,6 +149,29 @@ export function listApprovals(platform: Platform, by: TenantBy, page: Page = {})
     );
     return rows.map((row) => shownApproval(row, platform.clock.now()));
   });
+}
+
+export interface WaitingCount {
+  customer_id: string;
+  site_id: string;
+  waiting: number;
+}
+
+/** How many requests of others somebody could decide now, by customer of the dealer and site of the agent. */
+export function waitingApprovals(
+  platform: Platform,
+  by: By,
+  { dealerId: dealer }: { dealerId: string },
+): Promise<WaitingCount[]> {
+  return readPlatform(platform, by, (tx) =>
+    tx.all<WaitingCount>(
+      `SELECT r.customer_id, a.site_id, CAST(count(*) AS INTEGER) AS waiting FROM approval_requests r
+       JOIN agents a ON a.customer_id = r.customer_id AND a.agent_id = r.agent_id
+       WHERE r.expires_at > :now AND r.state = 'waiting' AND r.asked_by <> :self
+         AND r.customer_id IN (SELECT customer_id FROM customers WHERE dealer_id = :dealer)
+       GROUP BY r.customer_id, a.site_id`,
+      { now: platform.clock.now().getTime(), self: actorText(by.actor), dealer },
+    ));
 }
 
 /** Throws UsageError if the customer has no such request. */

@@ -8,6 +8,7 @@ import {
   refuseApproval,
   showApproval,
 } from "../../platform/access/approvals.ts";
+import { createSite } from "../../platform/customers/customers.ts";
 import { openSession, type SessionWish, showSession } from "../../platform/access/manage_sessions.ts";
 import { setApprovalRules } from "../../platform/tasks/approval_rules.ts";
 import { createTask } from "../../platform/tasks/manage_tasks.ts";
@@ -15,7 +16,7 @@ import { deactivateUser, setUserGrants } from "../../platform/users/manage_users
 import { eachDatabase } from "../fixtures/each_database.ts";
 import { batchOf, readingOf, recordOf } from "../fixtures/platform_uploads.ts";
 import { startSessionBench } from "../fixtures/ssh_sessions.ts";
-import { type PortalScene, portalScene } from "./portal_scene.ts";
+import { type PortalScene, portalScene, type Visitor } from "./portal_scene.ts";
 import { withPlatform } from "./commands.ts";
 import { operator } from "./users_fixture.ts";
 
@@ -29,6 +30,10 @@ async function agentAt(scene: PortalScene, site: string, address = "10.1.0.7"): 
     { site },
   );
   return row!.agent_id;
+}
+
+async function foreignSite({ platform: { platform }, foreign }: PortalScene): Promise<string> {
+  return (await createSite(platform, { ...operator, tenant: foreign }, { name: "Rome" })).site_id;
 }
 
 const tasksOf = ({ platform: { queries } }: PortalScene) => queries.all<{ kind: string }>("SELECT kind FROM tasks");
@@ -51,7 +56,7 @@ eachDatabase(
     const own = await technician.get(path!);
     assert.match(own.body, /waiting for a second person[\s\S]*10\.1\.0\.7[\s\S]*\/withdraw"/);
     assert.doesNotMatch(own.body, /\/approve"|data-lead/);
-    assert.match((await admin.get(list)).body, /10\.1\.0\.7[\s\S]*user:max@[\s\S]*\/approve"[\s\S]*\/refuse"/);
+    assert.match((await admin.get(list)).body, /10\.1\.0\.7[\s\S]*<td >max@[\s\S]*\/approve"[\s\S]*\/refuse"/);
     assert.equal((await technician.post(`${path}/approve`)).status, 404);
     assert.equal((await tasksOf(scene)).length, 0);
 
@@ -79,6 +84,51 @@ eachDatabase(
     assert.match(done.location, /\/tasks\//);
   },
 );
+
+eachDatabase("the overview and the tab say what waits for the viewer, and nothing else", async () => {
+  await using scene = await portalScene();
+  const agentId = await agentAt(scene, scene.berlin), root = `/customers/${scene.acme}`;
+  const { platform, queries } = scene.platform;
+  for (const tenant of [scene.acme, scene.foreign]) {
+    await setApprovalRules(platform, { ...operator, tenant }, { kinds: ["ping"] });
+  }
+  await scene.devices(scene.foreign, await foreignSite(scene), [readingOf()]);
+  const elsewhere = await queries.tenant(scene.foreign).get<{ agent_id: string }>(
+    "SELECT agent_id FROM agents WHERE customer_id = :customer",
+  );
+  await askForTask(platform, { ...operator, tenant: scene.foreign }, {
+    agentId: elsewhere!.agent_id,
+    payload: ping,
+    validMs: 60_000,
+  });
+  const admin = await scene.signedIn(eva);
+  const bonn = await scene.signedIn("ben@partner.example", {
+    grants: [{ role: "administrator", customerId: "Acme", siteId: "Bonn" }],
+  });
+  const berlin = await scene.signedIn("bea@acme.example", {
+    customer: "Acme",
+    grants: [{ role: "administrator", siteId: "Berlin", customerId: "Acme" }],
+  });
+  const technician = await scene.signedIn(max, { grants: [{ role: "technician" }] });
+  const said = async (user: Visitor) => {
+    const [, hint] = /([\w ]+ for your approval)\./.exec((await user.get("/")).body) ?? [];
+    const [, tab] = /approvals"[^>]*>\s*Approvals\s*(\(\d+\))?\s*<\/a>/.exec((await user.get(`${root}/agents`)).body)!;
+    return [hint, tab];
+  };
+  const ask = (user: Visitor) => user.post(`${root}/agents/${agentId}/ping`, { target: "10.1.0.7" });
+  const nothing = [undefined, undefined], one = ["One request waits for your approval", "(1)"];
+  for (const user of [admin, bonn, berlin, technician]) assert.deepEqual(await said(user), nothing);
+  await ask(technician);
+  const [path] = (await ask(admin)).location.split("?");
+  assert.match((await admin.get("/")).body, new RegExp(`<a href="${root}/approvals">Acme: 1</a>`));
+  assert.deepEqual(await said(admin), one);
+  assert.deepEqual(await said(berlin), ["2 requests wait for your approval", "(2)"]);
+  for (const user of [bonn, technician]) assert.deepEqual(await said(user), nothing);
+  assert.equal((await berlin.post(`${path}/approve`)).status, 303);
+  assert.deepEqual(await said(berlin), one);
+  await queries.run("UPDATE approval_requests SET expires_at = asked_at");
+  assert.deepEqual(await said(berlin), nothing);
+});
 
 eachDatabase("nobody approves their own request, one of another customer or site, or one that is over", async () => {
   await using scene = await portalScene();

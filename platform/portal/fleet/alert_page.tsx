@@ -3,6 +3,7 @@ import { maybeRaisedAlert, stateOfAlert } from "../../alerts/list_alerts.ts";
 import { customerPage, may, rootOf } from "../page/customer_page.tsx";
 import { Table } from "../page/layout.tsx";
 import type { CustomerRequest } from "../page/route.ts";
+import { personOf } from "../page/person.ts";
 import { alertText, eventKeys, kindKeys, severityKeys, stateKeys } from "./alert_texts.ts";
 import { OfWhat } from "./alert_columns.tsx";
 import { AcknowledgeForm, AlertTable } from "./alerts_page.tsx";
@@ -27,7 +28,7 @@ export async function alertPage(request: CustomerRequest): Promise<Response> {
     ...(alert.ended_at === null ? [] : [[t("endedAt"), formats.time(alert.ended_at)] as [string, unknown]]),
     ...(state === "acknowledged"
       ? [
-        [t("acknowledgedBy"), alert.acknowledged_by?.replace(/^user:/, "")],
+        [t("acknowledgedBy"), alert.acknowledged_by && personOf(alert.acknowledged_by)],
         [
           t("acknowledgedUntil"),
           alert.acknowledged_until === null ? t("untilEnd") : formats.time(alert.acknowledged_until),
@@ -77,7 +78,7 @@ export async function alertPage(request: CustomerRequest): Promise<Response> {
           columns={[
             { heading: t("whenAt"), cell: ({ at }) => formats.time(at) },
             { heading: t("whatDid"), cell: ({ event }) => t(eventKeys[event]) },
-            { heading: t("whoDid"), cell: ({ actor }) => actor.replace(/^user:/, "") },
+            { heading: t("whoDid"), cell: ({ actor }) => personOf(actor) },
             {
               heading: t("note"),
               cell: ({ detail }) =>

@@ -4,6 +4,7 @@ import { may, rootOf } from "../page/customer_page.tsx";
 import { Table } from "../page/layout.tsx";
 import { Live } from "../page/live.tsx";
 import type { CustomerRequest } from "../page/route.ts";
+import { personOf } from "../page/person.ts";
 
 /** Such as "waiting for the agent: an administrator on site must approve it". */
 export function sessionState({ t }: CustomerRequest, { state, step }: ShownSession): string {
@@ -52,7 +53,7 @@ export async function DeviceSessions({ request, deviceId }: { request: CustomerR
               cell: (row) => <a href={`${root}/${row.session_id}`}>{sessionState(request, row)}</a>,
             },
             { heading: t("port"), isNumber: true, cell: ({ port }) => String(port) },
-            { heading: t("who"), cell: ({ opened_by }) => opened_by },
+            { heading: t("who"), cell: ({ opened_by }) => personOf(opened_by) },
             { heading: t("until"), cell: (row) => <SessionEnd request={request} session={row} /> },
             {
               heading: t("action"),

@@ -5,6 +5,7 @@ import { rootOf } from "../page/customer_page.tsx";
 import { type ColumnOf, pageOf, Table } from "../page/layout.tsx";
 import type { UserRequest, VisibleCustomer } from "../page/route.ts";
 import { FindForm } from "./find_page.tsx";
+import { waitingForViewer } from "../page/waiting_approvals.ts";
 import type { Key } from "../words/words.ts";
 
 interface Glance extends FleetCounts {
@@ -30,6 +31,26 @@ export function byAttention(a: Glance, b: Glance): number {
     (a.customer.name.toLowerCase() < b.customer.name.toLowerCase() ? -1 : 1);
 }
 
+/** People wait for it, so it comes first. */
+function Waiting({ request: { t, formats }, asked }: {
+  request: UserRequest;
+  asked: readonly { customer: VisibleCustomer; count: number }[];
+}) {
+  if (asked.length === 0) return null;
+  return (
+    <div class="message">
+      <p>{t("approvalsForYou", { count: asked.reduce((all, { count }) => all + count, 0) })}</p>
+      <ul class="row plain">
+        {asked.map(({ customer, count }) => (
+          <li>
+            <a href={`${rootOf(customer)}/approvals`}>{customer.name}: {formats.number(count)}</a>
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}
+
 export async function overview(request: UserRequest) {
   const { t, formats, customers, platform, by, viewer } = request;
   const counts = await fleetCounts(platform, by, { dealerId: viewer.dealerId });
@@ -39,6 +60,11 @@ export async function overview(request: UserRequest) {
     glanceOf(customer, counts.get(customer.customerId), emptying.get(customer.customerId))
   );
   glances.sort(byAttention);
+  const waiting = await waitingForViewer(request);
+  const asked = customers.flatMap((customer) => {
+    const count = waiting.get(customer.customerId);
+    return count === undefined ? [] : [{ customer, count }];
+  });
   const sum = (of: (glance: Glance) => number) => formats.number(glances.reduce((all, one) => all + of(one), 0));
   const number = (heading: Key, of: (glance: Glance) => number, path: string, isBad = true): ColumnOf<Glance> => ({
     heading: t(heading),
@@ -55,6 +81,7 @@ export async function overview(request: UserRequest) {
     title: t("overview"),
     children: glances.length === 0 ? <p>{t("noCustomers")}</p> : (
       <>
+        <Waiting request={request} asked={asked} />
         <FindForm request={request} />
         <ul class="cards">
           <li>

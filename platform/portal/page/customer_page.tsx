@@ -4,6 +4,7 @@ import { listSites } from "../../customers/customers.ts";
 import { type Permission, permittedSites } from "../../users/permissions.ts";
 import { pageOf } from "./layout.tsx";
 import type { CustomerRequest, VisibleCustomer } from "./route.ts";
+import { waitingForViewer } from "./waiting_approvals.ts";
 import type { Key } from "../words/words.ts";
 
 export function rootOf({ customerId }: VisibleCustomer): string {
@@ -30,7 +31,7 @@ export function may({ viewer, customer }: CustomerRequest, permission: Permissio
 }
 
 /** A page of a customer, with what else there is of it. */
-export function customerPage(
+export async function customerPage(
   request: CustomerRequest,
   { title, tab, children, ...parts }: {
     title: string;
@@ -41,9 +42,11 @@ export function customerPage(
     styles?: readonly string[];
     refreshSeconds?: number | undefined;
   },
-) {
-  const { t, customer } = request;
-  return pageOf(request, {
+): Promise<Response> {
+  const { t, formats, customer } = request;
+  const waiting = (await waitingForViewer(request)).get(customer.customerId);
+  const count = (path: string) => path === "approvals" && waiting !== undefined ? ` (${formats.number(waiting)})` : "";
+  return await pageOf(request, {
     title,
     ...parts,
     children: (
@@ -51,7 +54,10 @@ export function customerPage(
         <ul class="tabs" aria-label={customer.name}>
           {tabs.filter(({ permission }) => may(request, permission)).map(({ path, key }) => (
             <li>
-              <a href={`${rootOf(customer)}/${path}`} aria-current={path === tab ? "page" : undefined}>{t(key)}</a>
+              <a href={`${rootOf(customer)}/${path}`} aria-current={path === tab ? "page" : undefined}>
+                {t(key)}
+                {count(path)}
+              </a>
             </li>
           ))}
         </ul>

@@ -10,6 +10,7 @@ import { fieldList } from "../page/form.ts";
 import { Facts, pageNumber, Pager, pageSize, Table } from "../page/layout.tsx";
 import { Live, liveScripts } from "../page/live.tsx";
 import type { CustomerRequest } from "../page/route.ts";
+import { personOf } from "../page/person.ts";
 import { kindText, refreshSeconds } from "./task_texts.ts";
 import { tenantOf, visibleAgents } from "./visible_agents.ts";
 
@@ -40,7 +41,7 @@ export async function approvalsPage(request: CustomerRequest): Promise<Response>
               },
               { heading: t("address"), cell: ({ target }) => shown(target) },
               { heading: t("agent"), cell: ({ agent_id }) => agents.get(agent_id)?.hostname || agent_id },
-              { heading: t("askedBy"), cell: ({ asked_by }) => asked_by },
+              { heading: t("askedBy"), cell: ({ asked_by }) => personOf(asked_by) },
               { heading: t("time"), cell: ({ asked_at }) => formats.time(asked_at) },
               { heading: t("state"), cell: ({ state }) => t(`approval_${state}`) },
               { heading: t("action"), cell: (row) => <Decision request={request} row={row} /> },
@@ -142,10 +143,10 @@ export async function approvalPage(request: CustomerRequest): Promise<Response> 
           rows={[
             [t("state"), state],
             ...(row.target === "" ? [] : [[t("address"), shown(row.target)] as const]),
-            [t("askedBy"), row.asked_by],
+            [t("askedBy"), personOf(row.asked_by)],
             [t("time"), formats.time(row.asked_at)],
             ...(isWaiting ? [[t("until"), <SessionEnd request={request} session={ends} />] as const] : []),
-            ...(row.decided_by === null ? [] : [[t("decidedBy"), row.decided_by] as const]),
+            ...(row.decided_by === null ? [] : [[t("decidedBy"), personOf(row.decided_by)] as const]),
           ]}
         />
         {isWaiting && row.asked_by === `user:${request.viewer.email}` && <p class="message">{t("approvalWho")}</p>}

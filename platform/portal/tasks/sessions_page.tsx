@@ -18,6 +18,7 @@ import { field } from "../page/form.ts";
 import { Facts, pageNumber, pageOf, Pager, pageSize, Table } from "../page/layout.tsx";
 import { Live, liveScripts } from "../page/live.tsx";
 import type { CustomerRequest } from "../page/route.ts";
+import { personOf } from "../page/person.ts";
 import { refreshSeconds } from "./task_texts.ts";
 import { tenantOf, visibleAgents } from "./visible_agents.ts";
 
@@ -95,7 +96,7 @@ function SessionFacts({ request, session }: { request: CustomerRequest; session:
       rows={[
         [t("state"), sessionState(request, session)],
         [t("address"), device],
-        [t("who"), session.opened_by],
+        [t("who"), personOf(session.opened_by)],
         ...(session.approvedBy === undefined ? [] : [[t("approvedBy"), shown(session.approvedBy)] as const]),
         [
           t("until"),
@@ -201,7 +202,7 @@ export async function sessionsPage(request: CustomerRequest): Promise<Response> 
               ),
             },
             { heading: t("state"), cell: ({ state }) => t(`session_${state}`) },
-            { heading: t("who"), cell: ({ opened_by }) => opened_by },
+            { heading: t("who"), cell: ({ opened_by }) => personOf(opened_by) },
             { heading: t("time"), cell: ({ created_at }) => formats.time(created_at) },
           ]}
         />

@@ -14,6 +14,11 @@ export const approvalWords = {
     "{count, plural, =0 {Nichts wartet auf Zustimmung.} one {Eine Anfrage wartet auf Zustimmung.} other {# Anfragen warten auf Zustimmung.}}",
     "{count, plural, =0 {Niente in attesa di approvazione.} one {Una richiesta attende approvazione.} other {# richieste attendono approvazione.}}",
   ],
+  approvalsForYou: [
+    "{count, plural, one {One request waits for your approval.} other {# requests wait for your approval.}}",
+    "{count, plural, one {Eine Anfrage wartet auf Ihre Zustimmung.} other {# Anfragen warten auf Ihre Zustimmung.}}",
+    "{count, plural, one {Una richiesta attende la vostra approvazione.} other {# richieste attendono la vostra approvazione.}}",
+  ],
   approval_waiting: [
     "waiting for a second person's approval",
     "wartet auf die Zustimmung einer zweiten Person",
