@@ -19,7 +19,7 @@ import type { SshServeOptions } from "./edge/ssh/ssh_gateway.ts";
 import type { SshdGatewayOptions } from "./edge/ssh/sshd_gateway.ts";
 import type { Portal, PortalServeOptions } from "./portal/start_portal.ts";
 import { openDataDirectory } from "./keys/data_directory.ts";
-import { noteKeys } from "./billing/known_keys.ts";
+import { noteKeysAtStart } from "./billing/known_keys.ts";
 import { keptKeys, keptServerCertificate } from "./keys/kept_keys.ts";
 import { openSqliteStore } from "./store/sqlite/sqlite_store.ts";
 import type { openPostgresStore } from "./store/postgres/postgres_store.ts";
@@ -63,7 +63,7 @@ export async function openPlatform(options: OpenOptions): Promise<OpenPlatform> 
 /** Listens until disposed. The store outlives the server, so that calls can end. */
 export async function serve(platform: OpenPlatform, options: PlatformServeOptions): Promise<RunningPlatform> {
   const { directory, clock, guesses, log, serverAuthority: authority } = platform;
-  await platform.store.transaction((tx) => noteKeys(tx, platform, clock.now()));
+  await noteKeysAtStart(platform);
   const certificate = options.certificate ??
     await keptServerCertificate(directory, { authority, names: options.names, now: clock.now() });
   // Commands that send a task or show a list start without what listens.

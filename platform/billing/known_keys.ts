@@ -4,9 +4,10 @@
  */
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
+import type { Clock } from "../../common/core/clock.ts";
 import { keyIdOf, type SigningKey } from "../../common/protocol/signature.ts";
 import { type Base, type By, readPlatform } from "../audit/use_case.ts";
-import type { Transaction } from "../store/store.ts";
+import type { Store, Transaction } from "../store/store.ts";
 
 export interface PlatformKeys {
   signingKey: Pick<SigningKey, "keyId" | "publicKey">;
@@ -17,21 +18,36 @@ export interface PlatformKeys {
 /* Rows of `installation`. */
 const signing = "signingKey ", authority = "agentAuthority ";
 
+/** At a start: a store in which they are known is only read, as another process may be writing. */
+export async function noteKeysAtStart(
+  platform: PlatformKeys & { store: Store; clock: Pick<Clock, "now"> },
+): Promise<void> {
+  const { store, clock } = platform;
+  const unknown = await store.transaction((tx) => unknownKeys(tx, platform), { readOnly: true });
+  if (unknown.length > 0) await store.transaction((tx) => noteKeys(tx, platform, clock.now()));
+}
+
 /** Writes nothing if they are known. */
-export async function noteKeys(tx: Transaction, { signingKey, agentAuthority }: PlatformKeys, at: Date): Promise<void> {
-  const der = new Uint8Array(agentAuthority.certificate.rawData);
-  const keys = [
-    [`${signing}${signingKey.keyId}`, signingKey.publicKey],
-    [`${authority}${createHash("sha256").update(der).digest("hex")}`, der],
-  ] as const;
-  const known = await keysOf(tx);
-  for (const [what, bytes] of keys) {
-    if (known.some((row) => row.what === what)) continue;
+export async function noteKeys(tx: Transaction, keys: PlatformKeys, at: Date): Promise<void> {
+  for (const [what, bytes] of await unknownKeys(tx, keys)) {
     await tx.run(
       "INSERT INTO installation (what, value, since) VALUES (:what, :value, :since) ON CONFLICT DO NOTHING",
       { what, value: Buffer.from(bytes).toString("base64"), since: at.getTime() },
     );
   }
+}
+
+async function unknownKeys(
+  tx: Transaction,
+  { signingKey, agentAuthority }: PlatformKeys,
+): Promise<[what: string, bytes: Uint8Array][]> {
+  const der = new Uint8Array(agentAuthority.certificate.rawData);
+  const keys: [string, Uint8Array][] = [
+    [`${signing}${signingKey.keyId}`, signingKey.publicKey],
+    [`${authority}${createHash("sha256").update(der).digest("hex")}`, der],
+  ];
+  const known = await keysOf(tx);
+  return keys.filter(([what]) => !known.some((row) => row.what === what));
 }
 
 interface KeyRow {

@@ -41,7 +41,8 @@ const lists: Record<string, (ids: { agentId: string; deviceId: string }) => stri
 };
 
 /* Files, and lists of which there are few rows by nature. */
-const shownWhole = /^(agreement|billing|document|sign-in|token|webhook) list$|^(billing|data) export$/;
+const shownWhole =
+  /^(agreement|billing|document|feed|notification|sign-in|token|webhook) list$|^(billing|data) export$/;
 
 /* Of no single customer. */
 const isOfAll = (path: string) => /^(dealer|customer|release|role|user) /.test(path);
