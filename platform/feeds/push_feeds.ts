@@ -115,6 +115,8 @@ interface Round {
   signal: AbortSignal;
   endsAt: number;
   sent: number;
+  /** What the receiver has already. */
+  fresh: number;
   refused: number;
   refusal: string | undefined;
 }
@@ -122,7 +124,7 @@ interface Round {
 /** One round, and what came of it. Throws what the store does. */
 async function pushFeed(platform: FeedsPlatform, feed: FeedRow, options: RoundOptions): Promise<void> {
   const { clock, log } = platform, { signal } = options, began = clock.now().getTime();
-  let failure: string | undefined, isOver = true, sent = 0;
+  let failure: string | undefined, isOver = true, isTaking = false, sent = 0;
   try {
     await using pusher = await pusherOf(platform, feed, options);
     const round: Round = {
@@ -132,6 +134,7 @@ async function pushFeed(platform: FeedsPlatform, feed: FeedRow, options: RoundOp
       signal,
       endsAt: began + roundMs,
       sent: 0,
+      fresh: 0,
       refused: 0,
       refusal: undefined,
     };
@@ -140,6 +143,7 @@ async function pushFeed(platform: FeedsPlatform, feed: FeedRow, options: RoundOp
     } finally {
       sent = round.sent;
     }
+    isTaking = round.sent + round.fresh > 0;
     if (round.refused > 0) {
       failure = `${round.refused === 1 ? "one was" : `${round.refused} were`} refused: ${round.refusal}`;
     }
@@ -149,7 +153,7 @@ async function pushFeed(platform: FeedsPlatform, feed: FeedRow, options: RoundOp
     if (signal.aborted) return await giveBack(platform, feed);
     failure = failureText(error);
   }
-  await settle(platform, feed, { failure, isOver, sent });
+  await settle(platform, feed, { failure, isOver, isTaking, sent });
   if (failure !== undefined) log("feedFailed", { feed: feed.feed_id, message: failure });
 }
 
@@ -184,7 +188,12 @@ async function pusherOf(
 async function settle(
   { store, clock }: FeedsPlatform,
   feed: FeedRow,
-  { failure, isOver, sent }: { failure: string | undefined; isOver: boolean; sent: number },
+  { failure, isOver, isTaking, sent }: {
+    failure: string | undefined;
+    isOver: boolean;
+    isTaking: boolean;
+    sent: number;
+  },
 ): Promise<void> {
   const now = clock.now().getTime();
   await store.transaction(async (tx) => {
@@ -196,7 +205,9 @@ async function settle(
       return;
     }
     const failures = failure === undefined ? 0 : feed.failures + 1;
-    const waitMs = failures > 0 ? waitAfter(failures) : isOver ? feed.every_ms : 0;
+    // What it refuses of some devices does not hold up the others.
+    const longest = isTaking ? feed.every_ms : Infinity;
+    const waitMs = failures > 0 ? Math.min(waitAfter(failures), longest) : isOver ? feed.every_ms : 0;
     await tx.run(
       `UPDATE feeds SET claim = NULL, next_at = :next, failures = :failures, sent = :sent, failure = :failure,
          ${failure === undefined ? "succeeded_at" : "failed_at"} = :now
@@ -275,6 +286,7 @@ async function pushItems(round: Round, customerId: string, items: readonly FeedI
     const row = before.get(deviceId);
     return row === undefined || row.digest !== digestOf(text) || now - row.sent_at >= feed.refresh_ms;
   });
+  round.fresh += items.filter((item) => item.deviceId !== "" && !due.includes(item)).length;
   for (let i = 0; i < due.length; i += pusher.atOnce) {
     const part = due.slice(i, i + pusher.atOnce);
     const kept = part.map(({ deviceId }): string[] => JSON.parse(before.get(deviceId)?.kept ?? "[]"));
