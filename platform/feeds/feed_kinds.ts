@@ -1,5 +1,6 @@
 /** The kinds of feeds, and what each can be told. Pure. */
 import { UsageError } from "../../common/core/errors.ts";
+import { withoutPassword } from "../../common/core/without_password.ts";
 import type { SocketTarget } from "../../common/host/guarded_socket.ts";
 
 export interface FeedSetting {
@@ -85,7 +86,7 @@ export function settingOf(kind: FeedKindName, settings: Settings, name: string):
 export function feedTarget(kind: FeedKindName, text: string): SocketTarget & { url: URL } {
   const { protocols, example, title }: FeedKind = feedKinds[kind], url = URL.parse(text);
   const refuse = (why: string) =>
-    new UsageError(`Cannot send to "${text.slice(0, 200)}" as ${title}: ${why}`, `such as ${example}`);
+    new UsageError(`Cannot send to "${withoutPassword(text).slice(0, 200)}" as ${title}: ${why}`, `such as ${example}`);
   if (url === null || text.length > 2000) throw refuse("it is no address");
   if (!Object.hasOwn(protocols, url.protocol)) throw refuse(`it does not begin with ${Object.keys(protocols)[0]}//`);
   if (url.username !== "" || url.password !== "") {

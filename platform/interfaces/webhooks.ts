@@ -1,6 +1,7 @@
 /** Webhooks of a dealer or of one of its customers: who is told of what. */
 import { randomBytes } from "node:crypto";
 import { UsageError } from "../../common/core/errors.ts";
+import { withoutPassword } from "../../common/core/without_password.ts";
 import { targetFault } from "../../common/host/guarded_post.ts";
 import { type Base, type By, changePlatform, readPlatform } from "../audit/use_case.ts";
 import { customerOf } from "../customers/customers.ts";
@@ -129,7 +130,10 @@ function checkedUrl(text: string): string {
   const url = URL.parse(text), host = url?.hostname.replace(/^\[(.*)\]$/, "$1").toLowerCase() ?? "";
   const fault = text.length > 2000 ? "it is too long" : targetFault(text, [host]);
   if (fault === undefined) return url!.href;
-  throw new UsageError(`Cannot call "${text.slice(0, 200)}": ${fault}`, "such as https://hooks.example.com/opendca");
+  throw new UsageError(
+    `Cannot call "${withoutPassword(text).slice(0, 200)}": ${fault}`,
+    "such as https://hooks.example.com/opendca",
+  );
 }
 
 /** A webhook; of this dealer, or of this customer alone. */

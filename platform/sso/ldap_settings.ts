@@ -1,5 +1,6 @@
 /** Settings of a directory, and what `Windows authentication` needs beside it. Pure. */
 import { UsageError } from "../../common/core/errors.ts";
+import { withoutPassword } from "../../common/core/without_password.ts";
 import { certificates, lineOf, type Setting, wordsOf } from "./setting.ts";
 
 export interface DirectoryConfig {
@@ -28,7 +29,7 @@ export function parseServer(server: string): DirectoryServer {
     url.username === "" && url.password === "" && /^\/?$/.test(url.pathname) && url.search === "" && url.hash === "";
   if (!isRight) {
     throw new UsageError(
-      `Cannot use "${server}" as a server of a directory`,
+      `Cannot use "${withoutPassword(server)}" as a server of a directory`,
       "ldaps://dc1.example.com, or ldap://dc1.example.com with StartTLS",
     );
   }

@@ -1,6 +1,7 @@
 /** One setting of an identity provider, and checks that several kinds have. Pure. */
 import { X509Certificate } from "node:crypto";
 import { messageOf, UsageError } from "../../common/core/errors.ts";
+import { withoutPassword } from "../../common/core/without_password.ts";
 
 export interface Setting {
   /** As commands, the store and pages name it. */
@@ -35,7 +36,7 @@ export function httpsAddress(name: string, { mayHaveQuery = false } = {}): (text
       (mayHaveQuery || url.search === "");
     if (isPlain && url.protocol === "https:" && text.length <= 500) return text;
     throw new UsageError(
-      `Cannot use the setting "${name}" as an address: current value is "${text}"`,
+      `Cannot use the setting "${name}" as an address: current value is "${withoutPassword(text)}"`,
       "such as https://login.example.com/path",
     );
   };

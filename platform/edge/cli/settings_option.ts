@@ -8,7 +8,8 @@ export async function settingsFrom(host: PlatformHost, given: readonly string[])
   for (const text of given) {
     const [, name, value] = /^([a-z-]+)=(.*)$/s.exec(text) ?? [];
     if (name === undefined || value === undefined) {
-      throw new UsageError(`Cannot use --setting as NAME=VALUE: current value is "${text}"`);
+      // The value may be a secret.
+      throw new UsageError(`Cannot use --setting as NAME=VALUE: its name is "${text.split("=")[0]}"`);
     }
     settings[name] = value.startsWith("@") ? await fileText(host, value.slice(1)) : value;
   }
