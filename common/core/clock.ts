@@ -97,9 +97,13 @@ function endTicks(): void {
 
 const units = [["day", 86_400_000], ["hour", 3_600_000], ["minute", 60_000], ["second", 1000]] as const;
 
+export function spanParts(ms: number): { unit: (typeof units)[number][0]; count: number } {
+  const [unit, unitMs] = units.find(([, each]) => ms >= 2 * each) ?? units.at(-1)!;
+  return { unit, count: Math.round(ms / unitMs) };
+}
+
 /** "200 days", "90 minutes": in the largest unit with a value of at least two. */
 export function spanOf(ms: number): string {
-  const [unit, unitMs] = units.find(([, each]) => ms >= 2 * each) ?? units.at(-1)!;
-  const count = Math.round(ms / unitMs);
+  const { unit, count } = spanParts(ms);
   return `${count} ${unit}${count === 1 ? "" : "s"}`;
 }

@@ -16,22 +16,39 @@ const slackMs = 60_000;
 
 type Polled = Pick<AgentRow, "state" | "created_at" | "last_seen_at" | "poll_seconds" | "effective_config">;
 
-/** Why an agent that should report does not; null if it does. */
+export interface Silence {
+  /** `notYet`: it was activated just now; `never`: a while ago. */
+  kind: "notYet" | "never" | "silent";
+  /** Since it reported or was activated. */
+  ms: number;
+  /** That it missed. */
+  polls: number;
+}
+
+/** Of an agent that should report and does not; undefined if it does. */
+export function maybeSilence(row: Polled, now: number): Silence | undefined {
+  if (row.state !== "active") return undefined;
+  const everyMs = pollEveryMs(row), isNew = row.last_seen_at === null;
+  const ms = now - (row.last_seen_at ?? row.created_at), polls = Math.floor(ms / everyMs);
+  if (ms >= missedPolls * everyMs + slackMs) return { kind: isNew ? "never" : "silent", ms, polls };
+  return isNew ? { kind: "notYet", ms, polls } : undefined;
+}
+
+/** The same in a sentence; null if it reports. */
 export function maybeAgentNote(row: Polled, now: number): string | null {
-  if (row.state !== "active") return null;
-  const everyMs = pollEveryMs(row);
-  const silentMs = now - (row.last_seen_at ?? row.created_at);
-  if (silentMs < missedPolls * everyMs + slackMs) return row.last_seen_at === null ? "not reported yet" : null;
-  const next = "opendca status on its machine";
-  return row.last_seen_at === null
-    ? `never reported since its activation ${spanOf(silentMs)} ago: ${next}`
-    : `did not report for ${spanOf(silentMs)}, ${Math.floor(silentMs / everyMs)} polls: ${next}`;
+  const silence = maybeSilence(row, now), next = "opendca status on its machine";
+  if (silence === undefined) return null;
+  const { kind, ms, polls } = silence;
+  if (kind === "notYet") return "not reported yet";
+  return kind === "never"
+    ? `never reported since its activation ${spanOf(ms)} ago: ${next}`
+    : `did not report for ${spanOf(ms)}, ${polls} polls: ${next}`;
 }
 
 /** Whether it should have reported and did not. */
 export function isLate(row: Polled, now: number): boolean {
-  const note = maybeAgentNote(row, now);
-  return note !== null && note !== "not reported yet";
+  const silence = maybeSilence(row, now);
+  return silence !== undefined && silence.kind !== "notYet";
 }
 
 const seenSql = "coalesce(last_seen_at, created_at)";

@@ -386,6 +386,18 @@ Deno.test("the portal speaks the language that the browser asks for, then that o
   const user = await scene.signedIn(eva);
   await user.post("/account/language", { language: "it" });
   assert.match((await user.get("/", { "accept-language": "de" })).body, /<html lang="it">[\s\S]*Panoramica/);
+  await user.post("/account/language", { language: "de" });
+  assert.match((await user.get("/users")).body, /<div>Administrator<[\s\S]*>Nur ansehen</);
+  assert.match((await user.get("/identity-providers")).body, /LDAP-Verzeichnis hinzufügen/);
+  await scene.devices(scene.acme, scene.berlin, [readingOf()]);
+  const agents = async () => (await user.get(`/customers/${scene.acme}/agents`)).body;
+  assert.match(await agents(), />hat sich noch nicht gemeldet</);
+  const { queries, clock } = scene.platform, at = clock.now().getTime();
+  const ago = 3 * 3_600_000;
+  await queries.run("UPDATE agents SET created_at = :at", { at: at - ago });
+  assert.match(await agents(), />hat sich seit der Aktivierung nie gemeldet \(3 Stunden\): opendca status/);
+  await queries.run("UPDATE agents SET last_seen_at = :at", { at: at - ago });
+  assert.match(await agents(), />hat sich nicht gemeldet \(3 Stunden, 36 Abfragen\): opendca status/);
 });
 
 /** Without scripts, the page is loaded again. */

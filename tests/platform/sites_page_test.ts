@@ -22,7 +22,14 @@ eachDatabase("a dealer makes a customer with a site, renames them, and closes an
   assert.match((await user.get(`${root}/sites`)).body, /Roma[\s\S]*closed since/);
   assert.equal((await user.post(`${site}/reopen`)).location, `${root}/sites`);
   assert.equal((await user.post(`${root}/rename`, { name: "Newer" })).location, `${root}/sites`);
+  const reopen = new RegExp(`action="${root}/reopen"`), close = new RegExp(`action="${root}/close"`);
+  const ways = async () => {
+    const { body } = await user.get(`${root}/sites`);
+    return [close.test(body), reopen.test(body)];
+  };
+  assert.deepEqual(await ways(), [true, false]);
   assert.equal((await user.post(`${root}/close`, { reason: "ended" })).location, `${root}/sites`);
+  assert.deepEqual(await ways(), [false, true]);
   assert.match((await user.get("/customers")).body, /Newer[\s\S]*closed since/);
   assert.equal((await user.post(`${root}/sites`, { name: "Milan" })).status, 422);
   assert.equal((await user.post(`${root}/reopen`)).location, `${root}/sites`);

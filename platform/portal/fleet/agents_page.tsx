@@ -1,10 +1,11 @@
 /** Agents of a customer, and what can be done with them. */
-import { isLate, maybeAgentNote } from "../../agents/agent_health.ts";
+import { isLate } from "../../agents/agent_health.ts";
 import { maybeAgentReport } from "../../agents/agent_report.ts";
 import { listAgents } from "../../agents/manage_agents.ts";
 import { chosenSite, customerPage, rootOf, SiteSelect } from "../page/customer_page.tsx";
 import { Table } from "../page/layout.tsx";
 import type { CustomerRequest } from "../page/route.ts";
+import { maybeSilenceText } from "../page/silence_text.ts";
 
 export async function agents(request: CustomerRequest) {
   const { platform, by, customer, t, formats, c } = request;
@@ -63,7 +64,7 @@ export async function agents(request: CustomerRequest) {
               isNumber: true,
               cell: (row) => formats.number(maybeAgentReport(row)?.spooledRecords ?? 0),
             },
-            { heading: t("note"), cell: (row) => <span class="warn">{maybeAgentNote(row, now) ?? ""}</span> },
+            { heading: t("note"), cell: (row) => <span class="warn">{maybeSilenceText(request, row) ?? ""}</span> },
           ]}
         />
       </>

@@ -16,6 +16,7 @@ import { field } from "../page/form.ts";
 import { Facts, Field, Message, pageOf, Table } from "../page/layout.tsx";
 import type { Route, UserRequest } from "../page/route.ts";
 import type { Key } from "../words/words.ts";
+import { roleText } from "./role_text.ts";
 
 const root = "/identity-providers";
 
@@ -40,15 +41,15 @@ async function listPage(request: UserRequest): Promise<Response> {
           isTitled
           columns={[
             { heading: t("name"), cell: ({ providerId, name }) => <a href={`${root}/${providerId}`}>{name}</a> },
-            { heading: t("idpKind"), cell: ({ kind }) => kinds[kind].title },
+            { heading: t("idpKind"), cell: ({ kind }) => t(`idp_${kind}`) },
             { heading: t("state"), cell: ({ isActive }) => t(isActive ? "idpActive" : "idpNotActive") },
             { heading: t("idpDomains"), cell: ({ domains }) => domains.join(" ") },
             { heading: t("idpUsers"), cell: ({ users }) => users, isNumber: true },
           ]}
         />
-        {Object.entries(kinds).map(([kind, { title }]) => (
+        {(Object.keys(kinds) as KindName[]).map((kind) => (
           <p>
-            <a href={`${root}/new/${kind}`}>{t("idpAdd", { kind: title })}</a>
+            <a href={`${root}/new/${kind}`}>{t("idpAdd", { kind: t(`idp_${kind}`) })}</a>
           </p>
         ))}
       </>
@@ -65,7 +66,7 @@ interface Shown {
 async function newPage(request: UserRequest, { message, typed = {} }: Shown = {}): Promise<Response> {
   const { t } = request, kind = kindOf(request);
   return await pageOf(request, {
-    title: t("idpAdd", { kind: kinds[kind].title }),
+    title: t("idpAdd", { kind: t(`idp_${kind}`) }),
     narrow: true,
     ...(message === undefined ? {} : { status: 422 }),
     children: (
@@ -202,7 +203,7 @@ async function providerPage(
       <>
         {message !== undefined && <Message>{message}</Message>}
         <p>
-          {kinds[kind].title}, {t(provider.isActive ? "idpActive" : "idpNotActive")}
+          {t(`idp_${kind}`)}, {t(provider.isActive ? "idpActive" : "idpNotActive")}
         </p>
         <form method="post" action={`${path}/${provider.isActive ? "stop" : "start"}`}>
           <button class="plain" type="submit">{t(provider.isActive ? "deactivate" : "idpActive")}</button>
@@ -231,8 +232,10 @@ function GroupRoles({ request, provider }: { request: UserRequest; provider: Lis
   const { t, customers, viewer } = request, path = `${root}/${provider.providerId}`;
   const names = new Map(customers.map(({ customerId, name }) => [customerId, name]));
   const groups = [...Map.groupBy(provider.roles, ({ group }) => group)];
-  const text = ({ role, customerId }: Grant) =>
-    customerId === undefined ? role : `${role}: ${names.get(customerId) ?? customerId}`;
+  const text = ({ customerId, ...grant }: Grant) => {
+    const name = roleText(t, grant);
+    return customerId === undefined ? name : `${name}: ${names.get(customerId) ?? customerId}`;
+  };
   return (
     <>
       <h2>{t("idpGroups")}</h2>
@@ -262,7 +265,9 @@ function GroupRoles({ request, provider }: { request: UserRequest; provider: Lis
         <div class="field">
           <label for="role">{t("role")}</label>
           <select id="role" name="role">
-            {Object.keys(roles).map((role) => <option value={role} selected={role === "viewer"}>{role}</option>)}
+            {Object.keys(roles).map((role) => (
+              <option value={role} selected={role === "viewer"}>{roleText(t, { role })}</option>
+            ))}
           </select>
         </div>
         <div class="field">

@@ -6,6 +6,7 @@ import { field } from "../page/form.ts";
 import { Field, Message, pageOf, Table } from "../page/layout.tsx";
 import type { UserRequest } from "../page/route.ts";
 import { permissionWords } from "../words/role_words.ts";
+import { roleText } from "./role_text.ts";
 
 const allPermissions = Object.keys(permissions) as Permission[];
 
@@ -99,7 +100,7 @@ export async function rolePage(request: UserRequest, typed: Typed = {}): Promise
             <label for="replacement">{t("replacement")}</label>
             <select id="replacement" name="replacement">
               <option value="">{t("noReplacement")}</option>
-              {Object.keys(roles).map((name) => <option value={name}>{name}</option>)}
+              {Object.keys(roles).map((role) => <option value={role}>{roleText(t, { role })}</option>)}
               {rows.filter((other) => other !== role).map(({ roleId, name }) => <option value={roleId}>{name}</option>)}
             </select>
           </div>

@@ -4,6 +4,7 @@ import { closeCustomer, closeSite, reopenCustomer, reopenSite } from "../../cust
 import {
   createCustomer,
   createSite,
+  findCustomer,
   listCustomers,
   listSites,
   renameCustomer,
@@ -86,6 +87,7 @@ export async function makeCustomer(request: UserRequest): Promise<Response> {
 export async function sitesPage(request: CustomerRequest, said: { message?: string } = {}): Promise<Response> {
   const { t, customer, viewer } = request, root = `${rootOf(customer)}/sites`;
   const rows = await visibleSites(request);
+  const { closed_at } = await findCustomer(request.platform, request.by, { customer: customer.customerId });
   return await customerPage(request, {
     title: `${customer.name}: ${t("sites")}`,
     tab: "sites",
@@ -128,7 +130,7 @@ export async function sitesPage(request: CustomerRequest, said: { message?: stri
             <Changes
               request={request}
               action={rootOf(customer)}
-              of={{ id: customer.customerId, name: customer.name, isClosed: undefined }}
+              of={{ id: customer.customerId, name: customer.name, isClosed: closed_at !== null }}
             />
           </>
         )}
@@ -138,12 +140,11 @@ export async function sitesPage(request: CustomerRequest, said: { message?: stri
   });
 }
 
-/* Where it is not known whether it is closed, both ways are offered. */
 function Changes(
   { request: { t }, action, of: { id, name, isClosed } }: {
     request: CustomerRequest;
     action: string;
-    of: { id: string; name: string; isClosed: boolean | undefined };
+    of: { id: string; name: string; isClosed: boolean };
   },
 ) {
   return (
@@ -156,7 +157,7 @@ function Changes(
           <button class="plain" type="submit">{t("rename")}</button>
         </form>
       </details>
-      {isClosed !== true && (
+      {!isClosed && (
         <details>
           <summary aria-label={`${t("closeIt")}: ${name}`}>{t("closeIt")}</summary>
           <form method="post" action={`${action}/close`}>
@@ -169,7 +170,7 @@ function Changes(
           </form>
         </details>
       )}
-      {isClosed !== false && (
+      {isClosed && (
         <form method="post" action={`${action}/reopen`}>
           <button class="plain" type="submit" aria-label={`${t("reopenIt")}: ${name}`}>{t("reopenIt")}</button>
         </form>

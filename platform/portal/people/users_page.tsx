@@ -9,6 +9,7 @@ import { field } from "../page/form.ts";
 import { Field, Message, pageOf, Table } from "../page/layout.tsx";
 import type { UserRequest } from "../page/route.ts";
 import type { Key } from "../words/words.ts";
+import { roleText } from "./role_text.ts";
 
 const states: Record<ListedUser["state"], Key> = {
   invited: "stateInvited",
@@ -32,8 +33,8 @@ export async function usersPage(request: UserRequest, { message, link, typed }: 
   const { t, formats, viewer, customers } = request;
   const users = await visibleUsers(request);
   const names = new Map(customers.map(({ customerId, name }) => [customerId, name]));
-  const grantText = ({ role, ownRole, customerId }: Grant) => {
-    const name = ownRole?.name ?? role;
+  const grantText = ({ customerId, ...grant }: Grant) => {
+    const name = roleText(t, grant);
     return customerId === undefined ? name : `${name}: ${names.get(customerId) ?? customerId}`;
   };
   const providers = await listProviders(request.platform, request.by, {
@@ -87,7 +88,9 @@ export async function usersPage(request: UserRequest, { message, link, typed }: 
           <div class="field">
             <label for="role">{t("role")}</label>
             <select id="role" name="role">
-              {Object.keys(roles).map((role) => <option value={role} selected={role === "viewer"}>{role}</option>)}
+              {Object.keys(roles).map((role) => (
+                <option value={role} selected={role === "viewer"}>{roleText(t, { role })}</option>
+              ))}
               {ownRoles.map(({ roleId, name }) => <option value={roleId}>{name}</option>)}
             </select>
             {viewer.customerId === undefined && <a href="/roles">{t("ownRoles")}</a>}

@@ -1,6 +1,5 @@
 /** One agent: how it is, what can be done with it, and its revocation. */
 import { UsageError } from "../../../common/core/errors.ts";
-import { maybeAgentNote } from "../../agents/agent_health.ts";
 import { revokeAgent } from "../../agents/manage_agents.ts";
 import { listTasks } from "../../tasks/manage_tasks.ts";
 import type { TaskRow } from "../../tasks/tasks.ts";
@@ -9,6 +8,7 @@ import { field } from "../page/form.ts";
 import { Facts, Table } from "../page/layout.tsx";
 import { Live, liveScripts } from "../page/live.tsx";
 import type { CustomerRequest } from "../page/route.ts";
+import { maybeSilenceText } from "../page/silence_text.ts";
 import { agentReport } from "./agent_report.tsx";
 import { isOpen, kindText, refreshSeconds, stateText } from "./task_texts.ts";
 import { agentId, tenantOf, type VisibleAgent, visibleAgents } from "./visible_agents.ts";
@@ -24,7 +24,7 @@ export async function maybeVisibleAgent(request: CustomerRequest): Promise<Visib
 export async function agentPage(request: CustomerRequest): Promise<Response> {
   const { t, formats, platform, c } = request, agent = await maybeVisibleAgent(request);
   if (agent === undefined) return await c.notFound();
-  const { agent_id: agentId } = agent, now = platform.clock.now().getTime(), note = maybeAgentNote(agent, now);
+  const { agent_id: agentId } = agent, note = maybeSilenceText(request, agent);
   const tasks = await listTasks(platform, tenantOf(request), { agentId, limit: lastTasks, offset: 0 });
   return await customerPage(request, {
     title: agent.hostname || agentId,
@@ -38,7 +38,7 @@ export async function agentPage(request: CustomerRequest): Promise<Response> {
           <Facts
             rows={[
               [t("state"), agent.state === "active" ? t("agent_active") : t("agent_revoked")],
-              ...(note === null ? [] : [[t("note"), <span class="warn">{note}</span>] as const]),
+              ...(note === undefined ? [] : [[t("note"), <span class="warn">{note}</span>] as const]),
               [t("site"), agent.site_name],
               [t("version"), agent.version],
               [t("lastSeen"), agent.last_seen_at === null ? t("never") : formats.time(agent.last_seen_at)],

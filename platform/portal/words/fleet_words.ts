@@ -31,6 +31,17 @@ export const fleetWords = {
   host: ["Host", "Rechner", "Host"],
   version: ["Version", "Version", "Versione"],
   note: ["Note", "Hinweis", "Nota"],
+  silence_notYet: ["not reported yet", "hat sich noch nicht gemeldet", "non ha ancora comunicato"],
+  silence_never: [
+    "never reported since its activation {span} ago: opendca status on its machine",
+    "hat sich seit der Aktivierung nie gemeldet ({span}): opendca status auf seinem Rechner",
+    "non ha mai comunicato dall'attivazione ({span}): opendca status sul suo computer",
+  ],
+  silence_silent: [
+    "did not report for {span}, {polls} polls: opendca status on its machine",
+    "hat sich nicht gemeldet ({span}, {polls} Abfragen): opendca status auf seinem Rechner",
+    "non ha comunicato ({span}, {polls} interrogazioni): opendca status sul suo computer",
+  ],
   silent: ["Silent", "Stumm", "Silenziosi"],
   silentDevices: ["Silent devices", "Stumme Geräte", "Dispositivi silenziosi"],
   silentAgents: ["Silent agents", "Stumme Agenten", "Agenti silenziosi"],

@@ -3,6 +3,11 @@ import type { Permission } from "../../users/permissions.ts";
 import type { Texts } from "./texts.ts";
 
 export const roleWords = {
+  role_administrator: ["administrator", "Administrator", "amministratore"],
+  role_technician: ["technician", "Technik", "tecnico"],
+  role_billing: ["billing", "Abrechnung", "fatturazione"],
+  role_viewer: ["viewer", "Nur ansehen", "sola lettura"],
+  role_auditor: ["auditor", "Prüfung", "revisore"],
   ownRoles: ["Own roles", "Eigene Rollen", "Ruoli propri"],
   ownRolesHelp: [
     "A role is a set of permissions. It is given to users for all customers, one customer or one site.",

@@ -1,4 +1,5 @@
 /** The portal's texts, in each language. A key that one language lacks is a type error. Pure. */
+import { spanParts } from "../../../common/core/clock.ts";
 import { IntlMessageFormat } from "intl-messageformat";
 import type { Language } from "../../users/users.ts";
 import { approvalWords } from "./approval_words.ts";
@@ -75,7 +76,7 @@ export function languageOf(acceptLanguage: string | undefined): Language {
 /** Times and numbers as a language writes them; times in UTC, which is said. */
 export function formatsOf(
   language: Language,
-): { time(ms: number): string; day(ms: number): string; number(value: number): string } {
+): { time(ms: number): string; day(ms: number): string; number(value: number): string; span(ms: number): string } {
   const time = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short", timeZone: "UTC" });
   const day = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeZone: "UTC" });
   const number = new Intl.NumberFormat(language);
@@ -83,5 +84,9 @@ export function formatsOf(
     time: (ms) => `${time.format(ms)} UTC`,
     day: (ms) => day.format(ms),
     number: (value) => number.format(value),
+    span(ms) {
+      const { unit, count } = spanParts(ms);
+      return new Intl.NumberFormat(language, { style: "unit", unit, unitDisplay: "long" }).format(count);
+    },
   };
 }
