@@ -72,7 +72,7 @@ export async function sendDue(platform: NotificationPlatform): Promise<number> {
 }
 
 /* Then it is the store that fails, and would do so for all. */
-const mostFailures = 3;
+const mostFailures = 20;
 
 /** What fails for one holds up no other: it is thrown at the end. */
 export async function eachApart<T>(all: readonly T[], work: (one: T) => Promise<unknown>): Promise<void> {
