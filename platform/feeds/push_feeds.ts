@@ -24,6 +24,8 @@ const claimMs = 5 * minute;
 /** Then other feeds have their turn. */
 const roundMs = 10 * minute;
 const mostAtOnce = 8;
+/** Of one dealer, by all processes: receivers of one that take their time do not hold up those of others. */
+const mostOfDealer = 4;
 const removalMs = 24 * hour;
 
 /** After so many failures in a row. */
@@ -98,9 +100,10 @@ async function takeFeed({ store, clock }: FeedsPlatform): Promise<FeedRow | unde
   return await store.transaction((tx) =>
     tx.get<FeedRow>(
       `UPDATE feeds SET next_at = :until, claim = :claim WHERE feed_id IN
-         (SELECT feed_id FROM feeds WHERE ${due} ORDER BY next_at, feed_id LIMIT 1${
-        tx.engine === "postgres" ? " FOR UPDATE SKIP LOCKED" : ""
-      }) RETURNING *`,
+         (SELECT feed_id FROM feeds WHERE ${due} AND dealer_id NOT IN
+            (SELECT dealer_id FROM feeds WHERE claim IS NOT NULL AND next_at > :now
+             GROUP BY dealer_id HAVING count(*) >= ${mostOfDealer})
+          ORDER BY next_at, feed_id LIMIT 1${tx.engine === "postgres" ? " FOR UPDATE SKIP LOCKED" : ""}) RETURNING *`,
       { now, until: now + claimMs, claim: crypto.randomUUID() },
     )
   );
@@ -287,7 +290,7 @@ async function pushItems(round: Round, customerId: string, items: readonly FeedI
     return row === undefined || row.digest !== digestOf(text) || now - row.sent_at >= feed.refresh_ms;
   });
   round.fresh += items.filter((item) => item.deviceId !== "" && !due.includes(item)).length;
-  for (let i = 0; i < due.length; i += pusher.atOnce) {
+  for (let i = 0; i < due.length && clock.now().getTime() <= round.endsAt; i += pusher.atOnce) {
     const part = due.slice(i, i + pusher.atOnce);
     const kept = part.map(({ deviceId }): string[] => JSON.parse(before.get(deviceId)?.kept ?? "[]"));
     // What is sent is known before: a process that dies meanwhile must not forget what it left there.

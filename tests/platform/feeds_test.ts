@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { UsageError } from "../../common/core/errors.ts";
 import { listAudit } from "../../platform/audit/read_audit.ts";
+import { createDealer } from "../../platform/customers/dealers.ts";
 import { createFeed, listFeeds, pauseFeed, refreshFeed, removeFeed, resumeFeed } from "../../platform/feeds/feeds.ts";
 import { startFeeds, waitAfter } from "../../platform/feeds/push_feeds.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
@@ -180,6 +181,21 @@ Deno.test("a receiver that hangs or answers without end holds up no other feed",
   assert.equal((await settled(quick, since)).sent, 1);
   assert.match((await settled(slow, since)).failure!, /within 1 s/);
   assert.match((await settled(long, since)).failure!, /200 without JSON/);
+});
+
+eachDatabase("receivers of one dealer that hang do not hold up those of another", async () => {
+  await using hanging = await glpiServer();
+  hanging.answer.with = () => {};
+  const { test, platform, upload, feed } = await feedScene({ ...local, timeoutMs: 600_000 });
+  await using _ = test;
+  await upload(await test.customer("Acme"), [readingWith({ serial: "ACME01" })]);
+  for (let i = 0; i < 12; i++) await createFeed(platform, operator, { kind: "glpi", address: hanging.url });
+  await until("feeds hang", () => Promise.resolve(hanging.got.length >= 4));
+  await createDealer(platform, operator, { name: "Another" });
+  const address = "https://glpi.example.com/front/inventory.php";
+  const { feedId } = await createFeed(platform, operator, { kind: "glpi", address, dealer: "Another" });
+  await until("the other dealer's feed has its turn", async () => (await feed(feedId))!.succeededAt !== null);
+  assert.equal(hanging.got.length, 4);
 });
 
 Deno.test("addresses that are not of the Internet are not called unless an operator allows them", async () => {
