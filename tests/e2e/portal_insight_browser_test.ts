@@ -62,7 +62,7 @@ peerTest(
   async () => {
     await using scene = await portalScene();
     const [device] = await scene.devices(scene.acme, scene.berlin, weeks(scene.platform.clock.now().getTime()));
-    await scene.devices(scene.acme, scene.bonn, Array.from({ length: 6 }, (_, n) => jammed(n)));
+    const [fresh] = await scene.devices(scene.acme, scene.bonn, Array.from({ length: 6 }, (_, n) => jammed(n)));
     await watchAlerts(scene.platform.platform, { isSlow: true });
     const user = await scene.signedIn("eva@partner.example");
     const browser = await startChromium();
@@ -88,6 +88,16 @@ peerTest(
       const said = await page.$eval(".chart + p[role=status]", (element) => element.textContent!);
       assert.match(said, /UTC: total [\d,]+/);
       await lookAt(page, { name: "insight-year", url: `${customer}/devices/${device}?range=all&meter=print.color` });
+      // Known for a moment only: it is in the middle of its day.
+      await page.goto(`${customer}/devices/${fresh}`);
+      await page.waitForSelector(".chart canvas");
+      await page.focus(".chart");
+      await page.keyboard.press("ArrowLeft");
+      const [cursor, width] = await page.$eval(".chart .u-over", (over) => {
+        const { left, width } = over.getBoundingClientRect();
+        return [over.querySelector(".u-cursor-x")!.getBoundingClientRect().left - left, width] as const;
+      });
+      assert(Math.abs(cursor - width / 2) < 3, `${cursor} of ${width}`);
       await lookAt(page, { name: "insight-days", url: `${customer}/supplies?view=days&within=90` });
       await lookAt(page, { name: "insight-alerts", url: `${customer}/alerts` });
       await lookAt(page, { name: "insight-group", url: `${customer}/alerts?kind=deviceSilent&group=` });

@@ -21,8 +21,8 @@ export async function billingPage(request: CustomerRequest): Promise<Response> {
     tab: "billing",
     children: (
       <>
-        <p>
-          <a href={`${rootOf(customer)}/corrections`}>{t("corrections")}</a>{" "}
+        <p class="row">
+          <a href={`${rootOf(customer)}/corrections`}>{t("corrections")}</a>
           {may(request, "manageBilling") && customer.sites === "all" && (
             <a href={`${rootOf(customer)}/billing-settings`}>{t("billingSettings")}</a>
           )}

@@ -38,7 +38,7 @@ function Waiting({ request: { t, formats }, asked }: {
 }) {
   if (asked.length === 0) return null;
   return (
-    <div class="message">
+    <div class="message good">
       <p>{t("approvalsForYou", { count: asked.reduce((all, { count }) => all + count, 0) })}</p>
       <ul class="row plain">
         {asked.map(({ customer, count }) => (

@@ -48,6 +48,8 @@
     );
     const text = style("color") || (dark.matches ? "#e8eaed" : "#1a1d21"), line = dark.matches ? "#3b404a" : "#d3d7dd";
     const axis = { stroke: text, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } };
+    // One value is no line, and has a day around it (uPlot would show years).
+    const isSingle = data[0].length === 1;
     const value = (_, raw) => raw == null ? "–" : number.format(raw) + (isLevel ? " %" : "");
     const chart = new uPlot(
       {
@@ -55,7 +57,10 @@
         height: 260,
         tzDate: (seconds) => new Date(seconds * 1000),
         cursor: { drag: { x: true, y: false } },
-        scales: { x: { time: true }, y: isLevel ? { range: [0, 100] } : {} },
+        scales: {
+          x: { time: true, range: (_, min, max) => isSingle ? [data[0][0] - 43200, data[0][0] + 43200] : [min, max] },
+          y: isLevel ? { range: [0, 100] } : {},
+        },
         axes: [
           {
             ...axis,
@@ -72,7 +77,7 @@
             spanGaps: true,
             // Between two samples the value is that of the first.
             paths: uPlot.paths.stepped({ align: 1 }),
-            points: { show: false },
+            points: { show: isSingle },
             value,
           })),
         ],
