@@ -32,13 +32,14 @@ export async function pressEnter(page: Page): Promise<void> {
   await Promise.all([page.waitForNavigation(), page.keyboard.press("Enter")]);
 }
 
+/** Without `url`: at what is shown, such as the answer to a form. */
 export async function lookAt(
   page: Page,
-  { name, url, sizes = [wide, narrow] }: { name: string; url: string; sizes?: readonly typeof wide[] },
+  { name, url, sizes = [wide, narrow] }: { name: string; url?: string; sizes?: readonly typeof wide[] },
 ): Promise<void> {
   for (const { width, height } of sizes) {
     await page.setViewport({ width, height });
-    await page.goto(url);
+    if (url !== undefined) await page.goto(url);
     for (const scheme of schemes) {
       await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
       // What is not a matter of colours was looked at in the first one.

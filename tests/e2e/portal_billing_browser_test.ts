@@ -47,6 +47,7 @@ peerTest("a statement is made in the portal, looked at, taken as a file and corr
   await lookAt(page, { name: "billing-settings", url: page.url() });
   await Promise.all([page.waitForNavigation(), page.click("button[value=preview]")]);
   assert.match(await text(), /Nothing is mailed/);
+  await lookAt(page, { name: "billing-preview" });
   await page.click("input[name=mail]");
   await page.type("#recipients", "accounts@example.com");
   await Promise.all([page.waitForNavigation(), page.click("button[value=save]")]);

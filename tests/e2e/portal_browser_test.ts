@@ -8,7 +8,7 @@ import { peerTest } from "../fixtures/peers.ts";
 import { base32 } from "../platform/base32.ts";
 import { type PortalScene, portalScene } from "../platform/portal_scene.ts";
 import { password } from "../platform/users_fixture.ts";
-import { check, newPage, pressEnter, startChromium, untilIn } from "./chromium.ts";
+import { check, lookAt, newPage, pressEnter, startChromium, untilIn } from "./chromium.ts";
 import { printers } from "./portal_pages_scene.ts";
 
 peerTest("the portal in Chromium: first start, sign-in and a device low on toner by keyboard alone", [
@@ -35,7 +35,7 @@ peerTest("the portal in Chromium: first start, sign-in and a device low on toner
 async function firstStart(browser: Browser, scene: PortalScene): Promise<Page> {
   const page = await newPage(browser);
   await page.goto(scene.platform.portal!.firstUser!);
-  await check(page, "first-user");
+  await lookAt(page, { name: "first-user" });
   await untilIn(page, "email");
   await page.keyboard.type("eva@partner.example");
   await page.keyboard.press("Tab");
@@ -47,7 +47,7 @@ async function firstStart(browser: Browser, scene: PortalScene): Promise<Page> {
   await page.focus("#code");
   await page.keyboard.type(totpCode(base32(typed.replaceAll(" ", "")), scene.platform.clock.now()));
   await pressEnter(page);
-  await check(page, "recovery-codes");
+  await lookAt(page, { name: "recovery-codes" });
   assert.equal(await page.$$eval(".codes li", (items) => items.length), 10);
   await page.focus("main a.button");
   await pressEnter(page);

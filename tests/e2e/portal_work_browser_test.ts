@@ -95,7 +95,7 @@ peerTest("in Chromium: a code, an agent activated with it, a scan that is watche
   await page.goto(at("/codes"));
   await page.select("#site", scene.berlin);
   await press(page, 'form[action$="/codes"] button');
-  await check(page, "code-made");
+  await lookAt(page, { name: "code-made" });
   const code = await page.$eval(".made .message code", (element) => element.textContent!);
   const typed = await textOf(page, ".made details[open] pre");
   assert(typed.includes(`printf '%s\\n' ${code} | sudo -u opendca opendca activate`), typed);
@@ -198,7 +198,7 @@ peerTest("in Chromium: an agent that locked itself after five wrong codes is unl
   await page.focus('[name="sure"]');
   await page.keyboard.press("Space");
   await press(page, 'form[action$="/unlock"] button');
-  await check(page, "unlock-made");
+  await lookAt(page, { name: "unlock-made" });
   const [, token] = /opendca unlock (\S+)/.exec(await textOf(page, "pre"))!;
   const unlocked = await opendca("unlock", token!);
   assert.equal(unlocked.code, 0, unlocked.err);
