@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { exitCodeFor, messageOf } from "../../../common/core/errors.ts";
+import { eachDatabase } from "../../../tests/fixtures/each_database.ts";
 import { withPlatform } from "../../../tests/platform/commands.ts";
 import { writeParts } from "./write_parts.ts";
 
@@ -27,11 +28,14 @@ Deno.test("a file that cannot be where it was asked for is a sentence, and leave
   await Deno.remove(folder, { recursive: true });
 });
 
-Deno.test("meters for billing are not written into a folder that is not there", () =>
-  withPlatform(async (run, { folder }) => {
-    await run("customer", "create", "Acme");
-    const period = ["--from", "2026-02-01", "--to", "2026-02-28"];
-    const { code, stderr } = await run("billing", "readings", ...period, "--output", `${folder}/none/x.csv`);
-    assert.match(stderr, /^error: Cannot write ".*none\/x\.csv" as its folder is not there/);
-    assert.equal(code, 64);
-  }));
+eachDatabase(
+  "meters for billing are not written into a folder that is not there",
+  () =>
+    withPlatform(async (run, { folder }) => {
+      await run("customer", "create", "Acme");
+      const period = ["--from", "2026-02-01", "--to", "2026-02-28"];
+      const { code, stderr } = await run("billing", "readings", ...period, "--output", `${folder}/none/x.csv`);
+      assert.match(stderr, /^error: Cannot write ".*none\/x\.csv" as its folder is not there/);
+      assert.equal(code, 64);
+    }),
+);
