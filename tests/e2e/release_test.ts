@@ -40,7 +40,9 @@ async function withFolder(body: (folder: string) => Promise<void>): Promise<void
 async function copyOfProject(to: string): Promise<void> {
   const { success } = await new Deno.Command("git", { args: ["clone", "--quiet", "--shared", root, to] }).output();
   assert(success);
-  const tools = [...Deno.readDirSync(`${root}/tools/release`)].map(({ name }) => `tools/release/${name}`);
+  const listing = ["ls-files", "--cached", "--others", "--exclude-standard", "tools/release"];
+  const { stdout } = await new Deno.Command("git", { args: listing, cwd: root }).output();
+  const tools = new TextDecoder().decode(stdout).split("\n").filter((path) => path !== "");
   for (const path of [...await sourceFiles(root), ...tools]) {
     await Deno.mkdir(`${to}/${path}`.replace(/\/[^/]*$/, ""), { recursive: true });
     await Deno.copyFile(`${root}/${path}`, `${to}/${path}`);
