@@ -94,7 +94,10 @@ async function press(page: Page, form: string): Promise<void> {
 }
 
 async function newTab(browser: Browser, isWanted: (url: URL) => boolean): Promise<Page> {
-  const target = await browser.waitForTarget((target) => isWanted(URL.parse(target.url()) ?? new URL("about:blank")));
+  const target = await browser.waitForTarget(
+    (target) => isWanted(URL.parse(target.url()) ?? new URL("about:blank")),
+    { timeout: 60_000 },
+  );
   return (await target.page())!;
 }
 
