@@ -58,12 +58,23 @@ export function listEntities(
 ): Promise<ListPage> {
   const now = platform.clock.now().getTime();
   return readPlatform(platform, by, async (tx) => {
-    if ("customers" in wish.scope && wish.scope.customers.length === 0) {
+    const scope = await scopeNamed(tx, wish), named = { ...wish, scope };
+    if ("customers" in scope && scope.customers.length === 0) {
       return { rows: [], next: undefined, count: wish.withCount ? 0 : undefined };
     }
     const isStored = wish.entity !== "supplies" && wish.entity !== "meters";
-    return await (isStored ? storedPage(tx, wish, now) : decodedPage(tx, wish, now));
+    return await (isStored ? storedPage(tx, named, now) : decodedPage(tx, named, now));
   });
+}
+
+/* Those that the filter names, of the scope: every other customer would be asked for rows that the filter excludes. */
+async function scopeNamed(tx: Transaction, { scope, filter }: ListWish): Promise<Scope> {
+  const named = conjuncts(filter).flatMap((part) =>
+    part.kind === "compare" && part.property === "customerId" && part.operator === "eq" ? [part.value] : []
+  );
+  if (named.length === 0) return scope;
+  const customers = await customersOf(tx, scope, String(named[0]));
+  return { customers: customers.filter(({ customerId }) => named.every((value) => value === customerId)) };
 }
 
 /** Which tables have the rows, and what the key is in them. */

@@ -239,6 +239,49 @@ Deno.test("a token reads what is its own: no other dealer, customer, site or per
   assert.deepEqual(foreign.json.value, []);
 });
 
+eachDatabase("of a customer that a filter names, the rows of no other customer are looked for", async () => {
+  await using scene = await programsScene();
+  await fleet(scene);
+  const { acme, other, foreign } = scene, { store, clock } = scene.platform.platform;
+  const { dealer_id: dealerId } = (await scene.platform.queries.get<{ dealer_id: string }>(
+    "SELECT dealer_id FROM customers WHERE customer_id = :acme",
+    { acme },
+  ))!;
+  let asked: string[] = [];
+  const transaction: typeof store.transaction = (work, options) =>
+    store.transaction((tx) =>
+      work({
+        ...tx,
+        engine: tx.engine,
+        all: (sql, parameters) => tx.all(sql, parameters),
+        tenant(customer) {
+          asked.push(customer);
+          return tx.tenant(customer);
+        },
+      }), options);
+  const watched = { store: { ...store, transaction }, clock };
+  const named = (value: Value): Filter => ({ kind: "compare", property: "customerId", operator: "eq", value });
+  const low: Filter = { kind: "compare", property: "percent", operator: "lt", value: 10 };
+  for (
+    const scope of [{ dealerId }, { customers: [acme, other].map((c) => ({ customerId: c, sites: "all" as const })) }]
+  ) {
+    for (const entity of ["devices", "supplies"] as const) {
+      const find = async (...of: Filter[]) => {
+        asked = [];
+        const filter: Filter = { kind: "and", of };
+        const { rows } = await listEntities(watched, operator, { entity, scope, filter, limit: 100 });
+        return { rows: new Set(rows.map(({ serial }) => serial)).size, asked: [...new Set(asked)] };
+      };
+      assert.deepEqual(await find(), { rows: 5, asked: [acme, other].toSorted() });
+      assert.deepEqual(await find(named(other)), { rows: 1, asked: [other] });
+      assert.deepEqual(await find(named(other), named(acme)), { rows: 0, asked: [] });
+      assert.deepEqual(await find(named(foreign)), { rows: 0, asked: [] });
+      assert.deepEqual(await find(named(null)), { rows: 0, asked: [] });
+      if (entity === "supplies") assert.deepEqual(await find(named(acme), low), { rows: 3, asked: [acme] });
+    }
+  }
+});
+
 Deno.test("what is not supported or too much is refused in OData's own words", async () => {
   await using scene = await programsScene();
   const program = await scene.program();
