@@ -1,9 +1,9 @@
 /** Files that pages load: style, icon, scripts. All from this portal, as the content policy says. */
 import htmx from "htmx.org/dist/htmx.min.js" with { type: "text" };
-import htmxSse from "htmx.org/dist/ext/hx-sse.min.js" with { type: "text" };
 import uplotCss from "uplot/dist/uPlot.min.css" with { type: "text" };
 import uplot from "uplot/dist/uPlot.iife.min.js" with { type: "text" };
 import passkey from "./scripts/passkey.js" with { type: "text" };
+import live from "./scripts/live.js" with { type: "text" };
 import copy from "./scripts/copy.js" with { type: "text" };
 import leadOn from "./scripts/lead_on.js" with { type: "text" };
 import countdown from "./scripts/countdown.js" with { type: "text" };
@@ -21,7 +21,7 @@ export const assets: { path: string; type: string; body: string }[] = [
   { path: "/portal.css", type: style, body: css },
   { path: "/icon.svg", type: "image/svg+xml", body: icon },
   { path: "/htmx.js", type: script, body: htmx },
-  { path: "/htmx-sse.js", type: script, body: htmxSse },
+  { path: "/live.js", type: script, body: live },
   { path: "/passkey.js", type: script, body: passkey },
   { path: "/copy.js", type: script, body: copy },
   { path: "/lead_on.js", type: script, body: leadOn },

@@ -167,10 +167,10 @@ async function answer(
   const { c } = request;
   if (route.access === "public") return await route.handle(request);
   const secret = sessionSecret(c);
-  const isPassive = c.req.header(liveHeader) !== undefined;
+  const isPassive = route.isStream === true || c.req.header(liveHeader) !== undefined;
   const viewer = secret === undefined ? undefined : await maybeViewer(platform, secret, { isPassive });
   if (viewer === undefined) {
-    if (isPassive && route.isStream) return onceChanged();
+    if (route.isStream) return onceChanged();
     // The whole page is loaded again, and led to the sign-in.
     if (isPassive) return c.body(null, 200, { "hx-refresh": "true" });
     const next = c.req.method === "GET" ? c.req.path : "/";

@@ -16,6 +16,8 @@ import { deactivateUser, inviteUser } from "../../platform/users/manage_users.ts
 import { saveOwnRole } from "../../platform/users/own_roles.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
 import { readingOf } from "../fixtures/platform_uploads.ts";
+import { until } from "../fixtures/until.ts";
+import { openStream } from "./live_stream.ts";
 import { type PortalScene, portalScene, type Visitor } from "./portal_scene.ts";
 import { sessionOf } from "./tenant_scene.ts";
 import { operator, password } from "./users_fixture.ts";
@@ -212,7 +214,13 @@ Deno.test("without a session, nothing but the public pages is shown", async () =
       pathOf(route.path, { customer: scene.acme, device: "dev-1", agent: "agt-1" }),
     );
     if (route.access === "public") assert(status !== 500, route.path);
-    else assert.match(location, /^\/sign-in/, `${route.method} ${route.path}`);
+    // The page looks again, and is led to the sign-in.
+    else if (route.isStream) {
+      const path = pathOf(route.path, { customer: scene.acme, device: "dev-1", agent: "agt-1" });
+      const stream = await openStream({ port: scene.platform.portal!.port, path, cookies: new Map() });
+      await until("its end", stream.isOver);
+      assert.equal(stream.text(), "event: changed\ndata: 1\n\n", route.path);
+    } else assert.match(location, /^\/sign-in/, `${route.method} ${route.path}`);
   }
 });
 

@@ -38,8 +38,7 @@ export async function DeviceSessions({ request, deviceId }: { request: CustomerR
     <Live
       request={request}
       part="sessions"
-      // A page that was in the background may have missed what its stream said.
-      everySeconds={rows.length > 0 ? 5 : 30}
+      everySeconds={rows.length > 0 ? 5 : undefined}
       said={rows.map((row) => `${t("webAccess")}: ${sessionState(request, row)}`).join(". ")}
     >
       {rows.length > 0 && (

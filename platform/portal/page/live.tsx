@@ -6,7 +6,7 @@ import type { ShownPart } from "../../store/channels.ts";
 import { type Permission, permittedSites } from "../../users/permissions.ts";
 
 /** Given to a page with a live part, along with `refreshSeconds`. */
-export const liveScripts = ["/htmx.js", "/htmx-sse.js"];
+export const liveScripts = ["/htmx.js", "/live.js"];
 /** Of a request that a page makes by itself, which is no sign of a person. */
 export const liveHeader = "opendca-live";
 
@@ -28,11 +28,7 @@ export function Live(
 ) {
   const { pathname, search } = new URL(c.req.url);
   return (
-    <div
-      id="stream"
-      {...{ "hx-sse:connect": `/customers/${customer.customerId}/live/${part}`, "hx-sse:close": "replaced" }}
-      hx-headers={headers}
-    >
+    <div id="stream" data-stream={`/customers/${customer.customerId}/live/${part}`}>
       <div
         id="live"
         hx-get={`${pathname}${search}`}

@@ -43,12 +43,13 @@ export const liveTimes: LiveTimes = {
 
 /*
  * A browser has six connections to a host (HTTP/1.1) and needs some of them for pages. The oldest stream makes room: it
- * is of a window that was opened before. A stream that was told "later" asks again in half a minute.
+ * is of a window that was opened before, which takes one again when somebody comes back to it. A stream that was told
+ * "later" asks again in half a minute.
  */
 export const mostStreams = { ofSession: 4, ofUser: 12, all: 1000 };
 
 const changed = "event: changed\ndata: 1\n\n", heartbeat = ":\n\n";
-const full = "retry: 30000\nevent: later\ndata: 1\n\n", replaced = "event: replaced\ndata: 1\n\n";
+const full = "event: later\ndata: 1\n\n", replaced = "event: replaced\ndata: 1\n\n";
 /** Parts that wait for a reader that takes none. */
 const mostWaiting = 16;
 
