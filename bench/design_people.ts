@@ -4,7 +4,8 @@ import { inviteUser } from "../platform/users/manage_users.ts";
 import { totpCode } from "../platform/users/second_factor.ts";
 import { confirmEnrolment, enrolmentOf, usePasswordLink } from "../platform/users/sign_in.ts";
 import { base32 } from "../tests/platform/base32.ts";
-import { client, operator, password, quickHasher } from "../tests/platform/users_fixture.ts";
+import { quickHasher } from "../tests/fixtures/platform_fixture.ts";
+import { client, operator, password } from "../tests/platform/users_fixture.ts";
 
 /** Their cookies; administrators of the only dealer. Hashing passwords is no part of what is measured. */
 export async function signedInPeople(platform: OpenPlatform, count: number, run: number): Promise<string[]> {

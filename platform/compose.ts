@@ -140,7 +140,7 @@ function placeOf({ port, origin, firstUser, frontPort }: Portal & { firstUser: s
 /** With the link for its first user, while there is none. */
 async function openPortal(
   platform: OpenPlatform,
-  { portal: { host, port, origin, certificate, mail, liveTimes, front }, names, proxies }:
+  { portal: { host, port, origin, certificate, mail, liveTimes, passwords: given, front }, names, proxies }:
     & Pick<PlatformServeOptions, "names" | "proxies">
     & { portal: NonNullable<PortalServeOptions["portal"]> },
 ): Promise<Portal & { firstUser: string | undefined }> {
@@ -153,7 +153,7 @@ async function openPortal(
   const { setMail } = await import("./users/user_mails.ts");
   const { keepProviderSessions } = await import("./sso/recheck.ts");
   await using built = new AsyncDisposableStack();
-  const passwords = built.use(createPasswordHasher());
+  const passwords = given ?? built.use(createPasswordHasher());
   const ofUsers = { ...platform, passwords };
   const file = "portal.pem", name = names[0]!;
   const started = built.use(

@@ -18,6 +18,7 @@ import type { MailOptions } from "../mail/start_mailer.ts";
 import { headerValues } from "../sso/remote_user.ts";
 import { portalApp } from "./portal_app.tsx";
 import { type LiveStreams, type LiveTimes, liveTimes, mostStreams, startLiveStreams } from "./page/live_streams.ts";
+import type { PasswordHasher } from "../users/password_hasher.ts";
 import type { PortalPlatform } from "./page/route.ts";
 
 export interface PortalServeOptions {
@@ -32,6 +33,7 @@ export interface PortalServeOptions {
     mail?: MailOptions | undefined;
     /** For tests. */
     liveTimes?: LiveTimes | undefined;
+    passwords?: PasswordHasher | undefined;
     /** Where a proxy connects that signs people in by Windows authentication; undefined: nowhere. */
     front?: FrontOptions | undefined;
   } | undefined;

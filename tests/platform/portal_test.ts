@@ -13,6 +13,7 @@ import {
 } from "../../platform/users/permissions.ts";
 import { watchAlerts } from "../../platform/alerts/alert_watch.ts";
 import { deactivateUser, inviteUser } from "../../platform/users/manage_users.ts";
+import { createPasswordHasher } from "../../platform/users/password_hasher.ts";
 import { saveOwnRole } from "../../platform/users/own_roles.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
 import { readingOf } from "../fixtures/platform_uploads.ts";
@@ -73,7 +74,8 @@ eachDatabase("a user signs in by password and app, looks at the fleet, and signs
 });
 
 eachDatabase("the first start has a link, by which its holder becomes the first administrator", async () => {
-  await using scene = await portalScene();
+  using passwords = createPasswordHasher();
+  await using scene = await portalScene({ portal: { host: "127.0.0.1", port: 0, passwords } });
   const { firstUser } = scene.platform.portal!, path = new URL(firstUser!).pathname, browser = scene.visitor();
   assert.match((await browser.get(path)).body, /name="email"/);
   assert.equal((await browser.post(path, { email: "not an address", password })).status, 422);

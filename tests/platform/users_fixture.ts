@@ -2,7 +2,6 @@
 import { createCustomer, createSite } from "../../platform/customers/customers.ts";
 import { createDealer } from "../../platform/customers/dealers.ts";
 import { type Invitation, inviteUser } from "../../platform/users/manage_users.ts";
-import type { PasswordHasher } from "../../platform/users/password_hasher.ts";
 import { openSecret, totpCode } from "../../platform/users/second_factor.ts";
 import {
   confirmEnrolment,
@@ -15,18 +14,11 @@ import type { UsersPlatform } from "../../platform/users/users.ts";
 import { openTestStore } from "../fixtures/each_database.ts";
 import { looseQueries } from "../fixtures/loose_queries.ts";
 import { base32 } from "./base32.ts";
-import { type MovedClock, movedClock, start } from "../fixtures/platform_fixture.ts";
+import { type MovedClock, movedClock, quickHasher, start } from "../fixtures/platform_fixture.ts";
 
 export const operator = { actor: { kind: "operator", name: "test" } } as const;
 export const password = "lantern tulip gravel seven";
 export const client = { source: "192.0.2.7", browser: "Firefox" };
-
-/** At once: how long hashing takes, and its thread, have their own tests. */
-export const quickHasher: PasswordHasher = {
-  hash: (text) => Promise.resolve(`hash of ${text}`),
-  isRight: (text, hash) => Promise.resolve(hash === `hash of ${text}`),
-  [Symbol.dispose]() {},
-};
 
 export interface TestUser {
   userId: string;
