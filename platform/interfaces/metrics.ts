@@ -24,14 +24,7 @@ export function storedMetrics({ store, clock }: MetricsPlatform): Promise<Metric
 }
 
 async function metricsOf(tx: Transaction, now: number, store: Store): Promise<Metric[]> {
-  const states = async (sql: string, known: readonly string[]) => {
-    const rows = await tx.all<{ label: string; n: number }>(sql);
-    const found = new Map(rows.map(({ label, n }) => [label, n]));
-    // Every series is there from the start, so that a rate of it is right; a label that nobody knows is none of its own.
-    const other = rows.filter(({ label }) => !known.includes(label)).reduce((sum, { n }) => sum + n, 0);
-    const values = known.map((state) => ({ labels: { state }, value: found.get(state) ?? 0 }));
-    return other === 0 ? values : [...values, { labels: { state: "other" }, value: other }];
-  };
+  const states = (sql: string, known: readonly string[]) => valuesByState(tx, sql, known);
   const one = async (sql: string, parameters = {}) => (await tx.get<{ n: number }>(sql, parameters))!.n;
   const gauge = (name: string, help: string, values: Metric["values"]): Metric => ({
     name,
@@ -103,6 +96,15 @@ async function metricsOf(tx: Transaction, now: number, store: Store): Promise<Me
     ),
     gauge("opendca_store_bytes", "Size of the database.", [{ value: await storedBytes(tx, store) }]),
   ];
+}
+
+async function valuesByState(tx: Transaction, sql: string, known: readonly string[]) {
+  const rows = await tx.all<{ label: string; n: number }>(sql);
+  const found = new Map(rows.map(({ label, n }) => [label, n]));
+  // Every series is there from the start, so that a rate of it is right; a label that nobody knows is none of its own.
+  const other = rows.filter(({ label }) => !known.includes(label)).reduce((sum, { n }) => sum + n, 0);
+  const values = known.map((state) => ({ labels: { state }, value: found.get(state) ?? 0 }));
+  return other === 0 ? values : [...values, { labels: { state: "other" }, value: other }];
 }
 
 async function storedBytes(tx: Transaction, store: Store): Promise<number> {
