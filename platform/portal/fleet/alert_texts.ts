@@ -4,6 +4,7 @@ import type { AlertKind, Severity } from "../../alerts/alert_rules.ts";
 import type { AlertState } from "../../alerts/list_alerts.ts";
 import { words } from "../../devices/device_view.ts";
 import type { Key, Translate } from "../words/words.ts";
+import { supplyText } from "./supply_text.ts";
 
 export const kindKeys: Record<AlertKind, Key> = {
   printer: "kindPrinter",
@@ -40,5 +41,5 @@ export const eventKeys: Record<AlertEventKind, Key> = {
 export function alertText({ kind, description }: { kind: AlertKind; description: string }, t: Translate): string {
   const text = /^[a-z]+([A-Z][a-z]+)+$/.test(description) ? words(description) : description;
   if (kind === "printer") return text || t(kindKeys.printer);
-  return description === "" ? t(kindKeys[kind]) : `${t(kindKeys[kind])}: ${description}`;
+  return description === "" ? t(kindKeys[kind]) : `${t(kindKeys[kind])}: ${supplyText(description, t)}`;
 }

@@ -4,6 +4,7 @@ import type { Child } from "hono/jsx";
 import { rootOf } from "../page/customer_page.tsx";
 import { Table } from "../page/layout.tsx";
 import type { CustomerRequest } from "../page/route.ts";
+import { supplyText } from "./supply_text.ts";
 import type { Key } from "../words/words.ts";
 
 const ranges: { name: string; days: number; key: Key }[] = [
@@ -104,7 +105,7 @@ function Chart(
           isTitled
           columns={[
             { heading: t("whenAt"), cell: ({ at }) => formats.time(at) },
-            { heading: part === "meters" ? t("meter") : t("supply"), cell: ({ label }) => label },
+            { heading: part === "meters" ? t("meter") : t("supply"), cell: ({ label }) => supplyText(label, t) },
             { heading: t("value"), isNumber: true, cell: ({ value }) => formats.number(value) },
             { heading: t("unit"), cell: ({ unit }) => unit },
             {

@@ -5,6 +5,7 @@ import type { ListOrder } from "../../devices/listed_devices.ts";
 import { rootOf } from "../page/customer_page.tsx";
 import type { ListColumn } from "./list_table.tsx";
 import { modelOf, shownLevel } from "./shown.ts";
+import { supplyText } from "./supply_text.ts";
 
 const iso = (ms: number) => new Date(ms).toISOString();
 const fact = (name: "serial" | "address" | "hostname" | "location" | "network" | "firmware") => ({
@@ -45,7 +46,9 @@ export const deviceColumns = {
     heading: "lowSupplies",
     sort: "low",
     cell: ({ low }, { t }) =>
-      lowestFirst(low).map((supply) => <div class="warn">{supplyName(supply)} {shownLevel(supply.level, t)}</div>),
+      lowestFirst(low).map((supply) => (
+        <div class="warn">{supplyText(supplyName(supply), t)} {shownLevel(supply.level, t)}</div>
+      )),
     csv: { low_supplies: ({ low }) => low.map(supplyName).join("; ") },
   },
   firstSeen: {

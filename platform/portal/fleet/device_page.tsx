@@ -14,6 +14,7 @@ import { WhyNumber } from "./device_why.tsx";
 import { DeviceSessions } from "./device_sessions.tsx";
 import { DeviceEvents } from "./device_events.tsx";
 import { modelOf, shownLevel } from "./shown.ts";
+import { supplyText } from "./supply_text.ts";
 import { Table } from "../page/layout.tsx";
 import { liveScripts } from "../page/live.tsx";
 import type { CustomerRequest, Route } from "../page/route.ts";
@@ -123,6 +124,7 @@ async function devicePage(request: CustomerRequest): Promise<Response> {
         <WhyNumber
           request={request}
           meters={view.meters?.values ?? []}
+          supplies={view.supplies?.values ?? []}
           problems={newest?.reading.problems ?? []}
         />
         <DeviceEvents request={request} details={details} raised={raised} />
@@ -203,7 +205,8 @@ async function historyJson(request: CustomerRequest): Promise<Response> {
     meter: c.req.query("meter"),
     days: rangeOf(request).days,
   });
-  return c.json(history);
+  const supplies = history.supplies.map((series) => ({ ...series, label: supplyText(series.label, request.t) }));
+  return c.json({ ...history, supplies });
 }
 
 async function deviceJson(request: CustomerRequest): Promise<Response> {

@@ -9,6 +9,7 @@ import { Table } from "../page/layout.tsx";
 import type { CustomerRequest } from "../page/route.ts";
 import { forecastText } from "./forecast_text.ts";
 import { shownLevel } from "./shown.ts";
+import { supplyText } from "./supply_text.ts";
 
 const colours: Record<string, string> = { black: "#444", cyan: "#0aa5c2", magenta: "#c2279d", yellow: "#d6a700" };
 
@@ -39,7 +40,7 @@ export function SuppliesPicture(
 ) {
   const drawn: Drawn[] = [
     ...supplies.map((supply) => ({
-      label: supplyName(supply),
+      label: supplyText(supplyName(supply), t),
       colour: colours[supply.colorant] ?? "#6b7280",
       percent: percentOf(supply.level),
       text: shownLevel(supply.level, t),
@@ -116,7 +117,7 @@ export function SuppliesTable(
       empty={t("noneRead")}
       caption={caption}
       columns={[
-        { heading: t("supply"), cell: supplyName },
+        { heading: t("supply"), cell: (supply) => supplyText(supplyName(supply), t) },
         {
           heading: t("level"),
           cell: (supply) => <span class={isLow(supply) ? "warn" : undefined}>{shownLevel(supply.level, t)}</span>,

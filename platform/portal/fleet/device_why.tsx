@@ -1,13 +1,22 @@
-/** Why a meter has its value: the rule, the object and what it answered, and what else the device counts. */
-import type { Meter, Problem, RawValue, Source } from "../../../proto/gen/opendca/v1/reading.ts";
+/** Why a meter or a level has its value: the rule, the object, what it answered, and what else the device counts. */
+import { supplyName } from "../../devices/device_view.ts";
+import type { Meter, Problem, RawValue, Source, Supply } from "../../../proto/gen/opendca/v1/reading.ts";
 import { Table } from "../page/layout.tsx";
 import type { CustomerRequest } from "../page/route.ts";
+import type { Translate } from "../words/words.ts";
+import { shownLevel } from "./shown.ts";
+import { supplyText } from "./supply_text.ts";
 
 export function WhyNumber(
-  { request, meters, problems }: { request: CustomerRequest; meters: readonly Meter[]; problems: readonly Problem[] },
+  { request, meters, supplies, problems }: {
+    request: CustomerRequest;
+    meters: readonly Meter[];
+    supplies: readonly Supply[];
+    problems: readonly Problem[];
+  },
 ) {
   const { t, formats } = request;
-  if (meters.length === 0 && problems.length === 0) return null;
+  if (meters.length === 0 && supplies.length === 0 && problems.length === 0) return null;
   return (
     <section id="why">
       <h2>{t("whyNumber")}</h2>
@@ -25,6 +34,22 @@ export function WhyNumber(
           { heading: t("otherValues"), cell: (meter) => othersOf(meter, meters) },
         ]}
       />
+      {supplies.length > 0 && (
+        <Table
+          rows={supplies}
+          empty=""
+          caption={t("whyLevel")}
+          columns={[
+            { heading: t("supply"), cell: (supply) => supplyText(supplyName(supply), t) },
+            { heading: t("level"), isNumber: true, cell: ({ level }) => shownLevel(level, t) },
+            { heading: t("rule"), cell: ({ source }) => source?.rule ?? "" },
+            { heading: t("objectRead"), cell: ({ source }) => <code>{source?.oid ?? ""}</code> },
+            { heading: t("rawValue"), cell: ({ source }) => rawText(source) },
+            { heading: t("note"), cell: (supply) => levelNote(supply, t) },
+          ]}
+        />
+      )}
+      <p class="quiet">{t("whyFirst")}</p>
       {problems.length > 0 && (
         <>
           <h3>{t("readProblems")}</h3>
@@ -39,6 +64,23 @@ export function WhyNumber(
       )}
     </section>
   );
+}
+
+/** What a code instead of a level means (RFC 3805, prtMarkerSuppliesLevel and prtMarkerSuppliesMaxCapacity). */
+function levelNote({ source }: Supply, t: Translate): string {
+  const level = columnOf(source, "level"), capacity = columnOf(source, "capacity");
+  if (level === -1) return t("levelUnlimited");
+  if (level === -2) return t("levelUnknown");
+  if (level === -3) return t("levelSome");
+  if (level !== undefined && level < 0) return t("levelInvalid");
+  return level !== undefined && capacity !== undefined && capacity < 0 ? t("capacityUnknown") : "";
+}
+
+function columnOf(source: Source | undefined, wanted: string): number | undefined {
+  const { raw } = source ?? {};
+  if (raw?.value?.$case !== "columns") return undefined;
+  const value = raw.value.value.columns.find(({ name }) => name === wanted)?.value;
+  return value?.$case === "number" ? value.value : undefined;
 }
 
 function rawText(source: Source | undefined): string {

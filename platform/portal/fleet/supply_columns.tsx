@@ -8,6 +8,7 @@ import { rootOf } from "../page/customer_page.tsx";
 import { forecastText } from "./forecast_text.ts";
 import type { ListColumn } from "./list_table.tsx";
 import { modelOf, shownLevel } from "./shown.ts";
+import { supplyText } from "./supply_text.ts";
 
 /** `now`: of the list, for days that are left. */
 export type LowSupply = ListedSupply & { forecast: Forecast | undefined; now: number };
@@ -59,7 +60,7 @@ export const lowColumns = {
   supply: {
     heading: "supply",
     sort: "supply",
-    cell: ({ supply }) => supplyName(supply),
+    cell: ({ supply }, { t }) => supplyText(supplyName(supply), t),
     csv: { supply: ({ supply }) => supplyName(supply) },
   },
   level: {
@@ -118,7 +119,12 @@ export const emptyingColumns = {
   site: { heading: "site", sort: "site", cell: ({ site }) => site, csv: { site: ({ site }) => site } },
   address: fact("address"),
   serial: fact("serial"),
-  supply: { heading: "supply", sort: "supply", cell: ({ name }) => name, csv: { supply: ({ name }) => name } },
+  supply: {
+    heading: "supply",
+    sort: "supply",
+    cell: ({ name }, { t }) => supplyText(name, t),
+    csv: { supply: ({ name }) => name },
+  },
   daysLeft: {
     heading: "daysLeft",
     sort: "daysLeft",

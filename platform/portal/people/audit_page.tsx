@@ -6,6 +6,7 @@ import { listUserAudit } from "../../users/users.ts";
 import type { Page } from "../../store/page.ts";
 import { pageNumber, pageOf, Pager, pageSize, Table } from "../page/layout.tsx";
 import type { UserRequest } from "../page/route.ts";
+import { auditWords } from "../words/audit_words.ts";
 
 /** Whose log is shown: a customer's, or what concerns the users of the dealer. */
 interface AuditChoice {
@@ -26,6 +27,17 @@ function auditChoices({ t, platform, by, viewer, customers }: UserRequest): Audi
     entries: (page) => listAudit(platform, by, { customerId: id, ...page }),
   }));
   return viewer.customerId === undefined ? [ofDealer, ...ofCustomers] : ofCustomers;
+}
+
+/** In words, and as the log has it, which the search finds; alone if it has no words. */
+function actionText(action: string, t: UserRequest["t"]) {
+  const key = `audit_${action}`;
+  if (!(key in auditWords)) return action;
+  return (
+    <>
+      {t(key as keyof typeof auditWords)} <code class="quiet">{action}</code>
+    </>
+  );
 }
 
 /** Days are whole ones, in UTC; what is no day is left out. */
@@ -93,7 +105,7 @@ export async function auditPage(request: UserRequest): Promise<Response> {
           columns={[
             { heading: t("time"), cell: ({ at }) => formats.time(at) },
             { heading: t("who"), cell: ({ actor }) => actor },
-            { heading: t("action"), cell: ({ action }) => action },
+            { heading: t("action"), cell: ({ action }) => actionText(action, t) },
             { heading: t("subject"), cell: ({ subject }) => subject },
             { heading: t("detail"), cell: ({ detail }) => detail === "{}" ? "" : detail },
           ]}

@@ -3,6 +3,7 @@ import { spanParts } from "../../../common/core/clock.ts";
 import { IntlMessageFormat } from "intl-messageformat";
 import type { Language } from "../../users/users.ts";
 import { approvalWords } from "./approval_words.ts";
+import { auditWords } from "./audit_words.ts";
 import { billingWords } from "./billing_words.ts";
 import { commonWords } from "./common_words.ts";
 import { directoryWords } from "./directory_words.ts";
@@ -18,12 +19,14 @@ import { peopleWords } from "./people_words.ts";
 import { providerWords } from "./provider_words.ts";
 import { roleWords } from "./role_words.ts";
 import { signInWords } from "./sign_in_words.ts";
+import { supplyColourWords, supplyKindWords } from "./supply_words.ts";
 import { trustWords } from "./trust_words.ts";
 import { workWords } from "./work_words.ts";
 
 const texts = {
   ...commonWords,
   ...approvalWords,
+  ...auditWords,
   ...billingWords,
   ...signInWords,
   ...customerWords,
@@ -39,6 +42,8 @@ const texts = {
   ...providerWords,
   ...directoryWords,
   ...roleWords,
+  ...supplyColourWords,
+  ...supplyKindWords,
   ...trustWords,
 };
 

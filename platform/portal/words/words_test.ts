@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { auditWords } from "./audit_words.ts";
 import type { Texts } from "./texts.ts";
 import { translator } from "./words.ts";
 
@@ -33,4 +34,26 @@ Deno.test("values are put in as they are, quotes and angle brackets too", () => 
     translator("it")("bug", { id: "<b>'x'" }),
     "Il server ha commesso un errore, registrato con il codice <b>'x'.",
   );
+});
+
+Deno.test("every action that the platform writes into the audit log has words", () => {
+  const folder = new URL("../../", import.meta.url), found = new Set<string>();
+  const pending = [folder];
+  for (let at = pending.pop(); at !== undefined; at = pending.pop()) {
+    for (const { name, isDirectory } of Deno.readDirSync(at)) {
+      if (isDirectory) pending.push(new URL(`${name}/`, at));
+      else if (name.endsWith(".ts") && !name.endsWith("_test.ts")) {
+        const text = Deno.readTextFileSync(new URL(name, at));
+        // Of `action: "x"` and `action: isSo ? "x" : "y"`.
+        for (const [, actions] of text.matchAll(/\baction: ([^,}\n]*"[a-z][A-Za-z]+")/g)) {
+          for (const [, action] of actions!.matchAll(/(?:^|[?:] )"([a-z][A-Za-z]+)"/g)) found.add(action!);
+        }
+      }
+    }
+  }
+  // Of the inventory that GLPI takes.
+  found.delete("netinventory");
+  assert.ok(found.size > 100);
+  const known = new Set(Object.keys(auditWords));
+  assert.deepEqual([...found].filter((action) => !known.has(`audit_${action}`)).sort(), []);
 });
