@@ -67,7 +67,7 @@ export function WhyNumber(
 }
 
 /** What a code instead of a level means (RFC 3805, prtMarkerSuppliesLevel and prtMarkerSuppliesMaxCapacity). */
-function levelNote({ source }: Supply, t: Translate): string {
+export function levelNote({ source }: Supply, t: Translate): string {
   const level = columnOf(source, "level"), capacity = columnOf(source, "capacity");
   if (level === -1) return t("levelUnlimited");
   if (level === -2) return t("levelUnknown");
