@@ -403,6 +403,7 @@ export const allowed: Record<string, string[]> = {
     "platform/access",
     "platform/users",
     "platform/interfaces",
+    "platform/notifications",
     "platform/feeds",
     "platform/edge/connections",
   ],

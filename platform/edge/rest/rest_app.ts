@@ -18,11 +18,12 @@ import { historyRoutes } from "./history_routes.ts";
 import { listRoutes } from "./list_routes.ts";
 import { Problem, problemOf, type ProblemStatus, problemTitles } from "./problem.ts";
 import type { RestRequest, RestRoute, Streamed } from "./route.ts";
+import { ruleRoutes } from "./rule_routes.ts";
 import * as schemas from "./schemas.ts";
 import { type TokenGate, tokenOf } from "./token_gate.ts";
 import { workRoutes } from "./work_routes.ts";
 
-export const restRoutes: readonly RestRoute[] = [...workRoutes, ...historyRoutes, ...listRoutes];
+export const restRoutes: readonly RestRoute[] = [...workRoutes, ...historyRoutes, ...listRoutes, ...ruleRoutes];
 export const restRoot = "/api/v1";
 
 const maxBodyBytes = 64 * 1024;
@@ -86,7 +87,8 @@ function documentOf(app: OpenAPIHono): () => unknown {
       info: {
         title: "OpenDCA platform",
         version: project.version,
-        description: "Customers, agents, devices, supplies, meters, alerts, tasks and web access of a dealer.",
+        description:
+          "Customers, agents, devices, supplies, meters, alerts, tasks, web access and notifications of a dealer.",
         license: { name: "Apache-2.0" },
       },
       servers: [{ url: "/" }],

@@ -25,7 +25,7 @@ export interface Streamed {
 }
 
 export interface RestRoute {
-  method: "get" | "post" | "delete";
+  method: "get" | "post" | "put" | "delete";
   /** As OpenAPI has it; `{customer}` is the id of a customer. */
   path: string;
   tag: string;

@@ -1,0 +1,142 @@
+/** Rules of notifications by REST. Who may what, and whether answers are as described: rest_test.ts. */
+import assert from "node:assert/strict";
+import { restRoot } from "../../platform/edge/rest/rest_app.ts";
+import { createWebhook } from "../../platform/interfaces/webhooks.ts";
+import { listRules } from "../../platform/notifications/rules.ts";
+import { setMail } from "../../platform/users/user_mails.ts";
+import { eachDatabase } from "../fixtures/each_database.ts";
+import { owner, programsScene } from "./programs_scene.ts";
+import { operator } from "./users_fixture.ts";
+
+const root = `${restRoot}/notification-rules`;
+const desk = { name: "Service desk", emails: ["desk@partner.example"], users: [owner] };
+
+eachDatabase("a program makes, changes, pauses, tests and deletes a rule", async () => {
+  await using scene = await programsScene();
+  const program = await scene.program(), { platform } = scene.platform;
+  await platform.store.transaction((tx) => setMail(tx, "dca@partner.example"));
+  const { webhookId } = await createWebhook(platform, operator, {
+    url: "https://hooks.example.com/x",
+    events: ["device.new"],
+    description: "",
+    customer: "Acme",
+  });
+  const key = { "idempotency-key": "rule-1" }, wish = { ...desk, customerId: scene.acme, siteId: scene.berlin };
+  const made = await program.send("POST", root, wish, key), again = await program.send("POST", root, wish, key);
+  assert.equal(made.status, 201, made.body);
+  assert.equal(again.body, made.body);
+  assert.equal((await program.send("POST", root, desk, key)).status, 409);
+  const path = `${root}/${made.json.ruleId}`;
+  const rule = (await program.get(path)).json;
+  assert.deepEqual([rule.customerId, rule.siteId, rule.pausedAt], [scene.acme, scene.berlin, null]);
+  assert.deepEqual(rule.hours, { days: [1, 2, 3, 4, 5], from: "08:00", to: "17:00" });
+  assert.deepEqual(rule.recipients.map(({ email }: { email: string }) => email).sort(), [...desk.emails, owner].sort());
+  const listed = (await program.get(root)).json;
+  assert.deepEqual(listed, { items: [rule], next: null });
+  const changes = { hours: null, digest: "07:30", percent: 5, events: ["supply"], language: "it", webhookId };
+  const changed = await program.send("PUT", path, { name: "Desk", emails: desk.emails, ...changes });
+  const { digest, hours, percent, days, recipients, siteId, events, ...others } = changed.json;
+  assert.deepEqual([digest, hours, percent, days, siteId, events], ["07:30", null, 5, null, scene.berlin, ["supply"]]);
+  assert.deepEqual([others.name, others.language, others.webhookId], ["Desk", "it", webhookId]);
+  assert.equal(recipients.length, 1);
+  assert.equal((await program.send("POST", `${path}/pause`)).status, 204);
+  assert.notEqual((await program.get(path)).json.pausedAt, null);
+  assert.equal((await program.send("POST", `${path}/resume`)).status, 204);
+  assert.equal((await program.get(path)).json.pausedAt, null);
+  for (let i = 0; i < 2; i++) {
+    const { status, json } = await program.send("POST", `${path}/test`, undefined, { "idempotency-key": "test-1" });
+    assert.deepEqual([status, json], [200, { notifications: 2 }]);
+  }
+  assert.equal((await scene.platform.queries.all("SELECT 1 FROM notifications")).length, 2);
+  assert.equal((await program.send("DELETE", path)).status, 204);
+  for (const method of ["GET", "DELETE"]) assert.equal((await program.send(method, path)).status, 404);
+  const audited = await scene.platform.queries.all<{ action: string; actor: string }>(
+    "SELECT action, actor FROM audit_log WHERE action LIKE 'notification%' ORDER BY entry",
+  );
+  assert.deepEqual(
+    audited.map(({ action }) => action.replace("notificationRule", "")),
+    ["Created", "Changed", "Paused", "Resumed", "Tested", "Removed"],
+  );
+  assert(audited.every(({ actor }) => actor === `api-token:${program.tokenId}`));
+});
+
+eachDatabase(
+  "of a customer, a program sees and makes rules of this customer alone, and names nobody else",
+  async () => {
+    await using scene = await programsScene();
+    const { platform } = scene.platform, wide = await scene.program();
+    const narrow = await scene.program({ places: [{ customerId: scene.acme }] });
+    const own = `${restRoot}/customers/${scene.acme}/notification-rules`;
+    const ofAll = (await wide.send("POST", root, desk)).json.ruleId;
+    const ofOther = (await wide.send("POST", root, { ...desk, customerId: scene.other })).json.ruleId;
+    const made = await narrow.send("POST", own, { ...desk, users: [], siteId: scene.bonn });
+    assert.equal(made.status, 201, made.body);
+    const { items } = (await narrow.get(own)).json;
+    assert.deepEqual(items.map((rule: { ruleId: string }) => rule.ruleId), [made.json.ruleId]);
+    assert.deepEqual([items[0].customerId, items[0].siteId], [scene.acme, scene.bonn]);
+    assert.equal((await narrow.get(root)).status, 403);
+    assert.equal((await narrow.send("POST", root, { ...desk, customerId: scene.acme })).status, 403);
+    const { webhookId } = await createWebhook(platform, operator, {
+      url: "https://hooks.example.com/x",
+      events: ["device.new"],
+      description: "",
+      dealer: "Print Partner",
+    });
+    const before = await listRules(platform, operator);
+    for (const ruleId of [ofAll, ofOther, "rul-000000000000"]) {
+      for (const program of [narrow, wide]) {
+        for (
+          const [method, path] of [["GET", ""], ["PUT", ""], ["DELETE", ""], ["POST", "/pause"], ["POST", "/test"]]
+        ) {
+          const body = method === "PUT" ? { ...desk, users: [] } : undefined;
+          assert.equal((await program.send(method!, `${own}/${ruleId}${path}`, body)).status, 404, `${method} ${path}`);
+        }
+      }
+    }
+    // Whom and what only the dealer may name.
+    for (const more of [{ users: [owner] }, { users: [], webhookId }, { users: [], customerId: scene.other }]) {
+      assert.equal((await narrow.send("POST", own, { ...desk, ...more })).status, 422, JSON.stringify(more));
+    }
+    assert.deepEqual(await listRules(platform, operator), before);
+  },
+);
+
+Deno.test("a rule that cannot be is refused, and nothing is kept of it", async () => {
+  await using scene = await programsScene();
+  const program = await scene.program(),
+    wrong: Record<string, unknown>[] = [
+      { name: "" },
+      { name: "a\u0000b" },
+      { emails: ["nobody"] },
+      { emails: [], users: [] },
+      { users: ["usr-000000000000"] },
+      { users: Array.from({ length: 21 }, (_, i) => `u${i}@partner.example`) },
+      { events: [] },
+      { events: ["everything"] },
+      { severity: "unknown" },
+      { percent: -1 },
+      { percent: 5.5 },
+      { days: 0 },
+      { days: 61 },
+      { hours: { days: [], from: "08:00", to: "17:00" } },
+      { hours: { days: [1], from: "08:00", to: "08:00" } },
+      { hours: { days: [8], from: "08:00", to: "17:00" } },
+      { hours: { days: [1], from: "8 am", to: "17:00" } },
+      { zone: "Mars/Olympus" },
+      { digest: "25:00" },
+      { groupMinutes: 1441 },
+      { mostPerHour: 0 },
+      { language: "fr" },
+      { webhookId: "hok-000000000000" },
+      { customerId: scene.foreign },
+      { customerId: "Elsewhere" },
+      { siteId: scene.berlin },
+      { customerId: scene.other, siteId: scene.berlin },
+      { more: 1 },
+    ];
+  for (const parts of wrong) {
+    const { status, body } = await program.send("POST", root, { ...desk, ...parts });
+    assert.equal(status, 422, `${JSON.stringify(parts)}: ${body}`);
+  }
+  assert.deepEqual(await listRules(scene.platform.platform, operator), []);
+});
