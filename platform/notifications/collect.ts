@@ -4,7 +4,9 @@
  * looks holds a lock, so that of several processes one puts each in.
  */
 import { alertEventsAfter, type NumberedEvent } from "../alerts/alert_events.ts";
+import { limitsOf } from "../alerts/alert_limits.ts";
 import { isWorse, severities, type Severity } from "../alerts/alert_rules.ts";
+import { lowPercent } from "../../common/reading/low_supply.ts";
 import { suppliesOf } from "../devices/device_state.ts";
 import { supplyName } from "../devices/device_view.ts";
 import { emptyingIn } from "../devices/kept_forecasts.ts";
@@ -39,15 +41,20 @@ const margin = { percent: 5, days: 3 };
 /** Of one look, rule and customer: a wrong limit is one mail, not ten thousand. */
 const mostAtOnce = 2000;
 
-/** Rules that are not paused and count for the customer. */
+/** Rules that are not paused and count for the customer, with its limits where a rule has none of its own. */
 async function rulesOf(tenant: Tenant): Promise<ActiveRule[]> {
-  const rows = await tenant.transaction.all<RuleRow>(
-    `SELECT n.* FROM notification_rules n JOIN customers c ON c.dealer_id = n.dealer_id
+  const rows = await tenant.transaction.all<RuleRow & { customer_limits: string | null; dealer_limits: string | null }>(
+    `SELECT n.*, c.alert_limits AS customer_limits, d.alert_limits AS dealer_limits
+     FROM notification_rules n JOIN customers c ON c.dealer_id = n.dealer_id JOIN dealers d ON d.dealer_id = c.dealer_id
      WHERE c.customer_id = :id AND c.closed_at IS NULL AND n.paused_at IS NULL
        AND (n.of_customer IS NULL OR n.of_customer = c.customer_id) ORDER BY n.rule_id`,
     { id: tenant.customerId },
   );
-  return rows.map((row) => ({ ...row, settings: JSON.parse(row.settings) }));
+  return rows.map(({ customer_limits: customer, dealer_limits: dealer, ...row }) => {
+    const settings: RuleSettings = JSON.parse(row.settings), own = limitsOf({ dealer, customer });
+    const hasOwn = settings.percent !== undefined || settings.days !== undefined;
+    return { ...row, settings: hasOwn ? settings : { ...settings, percent: own.lowPercent, days: own.emptyDays } };
+  });
 }
 
 /** `isSlow`: also what needs no hurry. Returns how much there was for the rules. */
@@ -254,7 +261,10 @@ async function collectSupplies(tenant: Tenant, rules: readonly ActiveRule[], now
   const wanting = rules.filter(({ settings }) => settings.events.includes("supply"));
   if (wanting.length === 0) return 0;
   const mostDays = Math.max(...wanting.map(({ settings }) => settings.days ?? 0));
-  const supplies = await lowSupplies(tenant, mostDays === 0 ? undefined : now + (mostDays + margin.days) * dayMs);
+  const supplies = await lowSupplies(tenant, {
+    percent: Math.max(...wanting.map(({ settings }) => settings.percent ?? 0)),
+    until: mostDays === 0 ? undefined : now + (mostDays + margin.days) * dayMs,
+  });
   let count = 0;
   for (const rule of wanting) {
     const { settings: { percent, days }, of_site } = rule;
@@ -281,11 +291,12 @@ async function collectSupplies(tenant: Tenant, rules: readonly ActiveRule[], now
   return count;
 }
 
-/** Supplies of which one is low or nearly, or that will be empty by `until`; of parts of a device, the whole alone. */
-async function lowSupplies(tenant: Tenant, until: number | undefined): Promise<LowSupply[]> {
-  const low = await tenant.all<{ device_id: string; supplies: Uint8Array | null }>(
-    "SELECT device_id, supplies FROM device_state WHERE customer_id = :customer AND low > 0",
-  );
+/** Supplies that may be at `percent` or nearly, or be empty by `until`; of parts of a device, the whole alone. */
+async function lowSupplies(
+  tenant: Tenant,
+  { percent, until }: { percent: number; until: number | undefined },
+): Promise<LowSupply[]> {
+  const low = await statesAtMost(tenant, percent);
   // A supply just above what counts as low is still the one that was told.
   const known = new Set(low.map(({ device_id }) => device_id));
   const told = await tenant.all<{ subject: string }>(
@@ -294,7 +305,7 @@ async function lowSupplies(tenant: Tenant, until: number | undefined): Promise<L
   const others = new Set(told.map(({ subject }) => subject.split(" ")[1]!).filter((id) => !known.has(id)));
   const rows = [
     ...low,
-    ...await tenant.allOf<typeof low[number]>(
+    ...await tenant.allOf<SuppliesRow>(
       "SELECT device_id, supplies FROM device_state WHERE customer_id = :customer AND device_id = :device_id",
       [...others].map((device_id) => ({ device_id })),
     ),
@@ -334,6 +345,31 @@ async function lowSupplies(tenant: Tenant, until: number | undefined): Promise<L
     });
   }
   return [...found.values()];
+}
+
+interface SuppliesRow {
+  device_id: string;
+  supplies: Uint8Array | null;
+}
+
+/** Of devices of which a supply is at `percent`, or nearly. */
+async function statesAtMost(tenant: Tenant, percent: number): Promise<SuppliesRow[]> {
+  if (percent <= lowPercent) {
+    return await tenant.all("SELECT device_id, supplies FROM device_state WHERE customer_id = :customer AND low > 0");
+  }
+  // Above what every list calls low, no index knows them.
+  const found: SuppliesRow[] = [];
+  for (let from = "";;) {
+    const rows = await tenant.all<SuppliesRow>(
+      `SELECT device_id, supplies FROM device_state WHERE customer_id = :customer AND device_id > :from
+       ORDER BY device_id LIMIT ${lot}`,
+      { from },
+    );
+    const isNearly = (supply: Supply) => (percentOf(supply) ?? 100) <= percent + margin.percent;
+    found.push(...rows.filter((row) => suppliesOf(row).some(isNearly)));
+    if (rows.length < lot) return found;
+    from = rows.at(-1)!.device_id;
+  }
 }
 
 function percentOf({ level }: Supply): number | undefined {

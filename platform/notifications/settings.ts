@@ -1,14 +1,14 @@
 /** What a rule of notifications says: which events, when, and together with what. Pure. */
 import { UsageError } from "../../common/core/errors.ts";
 import { checkedZone } from "../../common/core/time_zone.ts";
-import { lowPercent } from "../../common/reading/low_supply.ts";
+import { limitRanges } from "../alerts/alert_limits.ts";
 import { type Language, languages } from "../users/users.ts";
 import { maybeMinutes, type WorkingHours } from "./working_hours.ts";
 
 /** What a rule can be for. */
 export const ruleEvents = {
   printer: "what printers report, from the severity given",
-  supply: "supplies that are low, or soon empty, by the limits given",
+  supply: "supplies that are low, or soon empty, by the limits given or those of the customer",
   deviceSilent: "devices that do not answer",
   agentSilent: "agents that do not report",
   meterFell: "meters that are lower than before",
@@ -24,9 +24,12 @@ export interface RuleSettings {
   events: readonly RuleEvent[];
   /** Of what printers report: this one and more severe ones. */
   severity: LeastSeverity;
-  /** Of supplies: told at this many per cent or less; undefined: not by per cent. */
+  /**
+   * Of supplies: told at this many per cent or less. Undefined: not by per cent; without `days` as well, by the limits of
+   * each customer.
+   */
   percent?: number | undefined;
-  /** Of supplies: told when it will be empty within this many days; undefined: not by days. */
+  /** Of supplies: told when it will be empty within this many days; undefined: as for `percent`. */
   days?: number | undefined;
   /** Also told when an alert that was told has ended. */
   ends: boolean;
@@ -51,8 +54,6 @@ export interface RuleSettings {
 export const defaultRule: RuleSettings = {
   events: ["printer", "supply", "deviceSilent", "agentSilent", "updateFailed"],
   severity: "warning",
-  percent: 10,
-  days: 7,
   ends: false,
   hours: { days: [1, 2, 3, 4, 5], from: "08:00", to: "17:00" },
   zone: "UTC",
@@ -62,7 +63,13 @@ export const defaultRule: RuleSettings = {
   language: "en",
 };
 
-export const limits = { percent: lowPercent, days: 60, groupMinutes: 1440, mostPerHour: 60, recipients: 20 } as const;
+export const limits = {
+  percent: limitRanges.lowPercent.max,
+  days: limitRanges.emptyDays.max,
+  groupMinutes: 1440,
+  mostPerHour: 60,
+  recipients: 20,
+} as const;
 
 /** Throws UsageError for what cannot be. */
 export function checkedSettings(wish: RuleSettings): RuleSettings {
@@ -82,9 +89,6 @@ export function checkedSettings(wish: RuleSettings): RuleSettings {
   }
   if (percent !== undefined) whole("a limit in per cent", percent, [0, limits.percent]);
   if (days !== undefined) whole("a limit in days", days, [1, limits.days]);
-  if (events.includes("supply") && percent === undefined && days === undefined) {
-    throw new UsageError("Cannot tell of supplies without a limit", "give one in per cent or in days");
-  }
   whole("the minutes to wait for more", wish.groupMinutes, [0, limits.groupMinutes]);
   whole("the most notifications per hour", wish.mostPerHour, [1, limits.mostPerHour]);
   if (digest !== undefined) timeOfDay(digest, 24 * 60 - 1);

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { UpdatePhase } from "../../proto/gen/opendca/v1/update.ts";
 import { LevelKind, Reading, Supply } from "../../proto/gen/opendca/v1/reading.ts";
+import { setAlertLimits } from "../../platform/alerts/alert_limits.ts";
 import { closeCustomer } from "../../platform/customers/close.ts";
 import { createWebhook, listDeliveries } from "../../platform/interfaces/webhooks.ts";
 import {
@@ -20,7 +21,7 @@ import { maybeStopLink, stopMails } from "../../platform/notifications/stop_link
 import { UsageError } from "../../common/core/errors.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
 import { until } from "../fixtures/until.ts";
-import { notificationScene } from "./notification_scene.ts";
+import { notificationScene, type Place } from "./notification_scene.ts";
 import { operator } from "./users_fixture.ts";
 
 const minute = 60_000, hour = 60 * minute;
@@ -28,29 +29,35 @@ const berlin = { zone: "Europe/Berlin" } as const;
 /** A Wednesday, in working hours. */
 const wednesday = "2026-03-04T10:00:00Z";
 
+/** The level that was read of the one supply of a device. */
+async function setSupply(
+  { tenant, deviceId, agentId }: Place,
+  { percent, now }: { percent: number; now: number },
+): Promise<void> {
+  const level = { kind: percent === 0 ? LevelKind.EMPTY : LevelKind.EXACT, percent, level: percent, capacity: 100 };
+  const supply = Supply.fromPartial({ index: "1.1", kind: "toner", colorant: "black", partNumber: "TN-1", level });
+  await tenant.run(
+    `INSERT INTO device_state (customer_id, device_id, agent_id, observed_at, received_at, time_basis, scope, record, supplies,
+       supplies_at, low)
+     VALUES (:customer, :deviceId, :agentId, :now, :now, '', '', :supplies, :supplies, :now, :low)
+     ON CONFLICT (customer_id, device_id) DO UPDATE SET supplies = excluded.supplies, low = excluded.low`,
+    {
+      deviceId,
+      agentId,
+      now,
+      supplies: Reading.encode(Reading.fromPartial({ supplies: [supply] })).finish(),
+      low: percent <= 20 ? 1 : 0,
+    },
+  );
+}
+
 eachDatabase(
   "supplies are told by the limits of the rule, once until they are well above; those replaced before are not",
   async () => {
     await using scene = await notificationScene();
     scene.goTo(wednesday);
-    const { tenant, deviceId, agentId } = scene.berlinPlace;
-    const setLevel = async (percent: number) => {
-      const level = { kind: percent === 0 ? LevelKind.EMPTY : LevelKind.EXACT, percent, level: percent, capacity: 100 };
-      const supply = Supply.fromPartial({ index: "1.1", kind: "toner", colorant: "black", partNumber: "TN-1", level });
-      await tenant.run(
-        `INSERT INTO device_state (customer_id, device_id, agent_id, observed_at, received_at, time_basis, scope, record, supplies,
-         supplies_at, low)
-       VALUES (:customer, :deviceId, :agentId, :now, :now, '', '', :supplies, :supplies, :now, :low)
-       ON CONFLICT (customer_id, device_id) DO UPDATE SET supplies = excluded.supplies, low = excluded.low`,
-        {
-          deviceId,
-          agentId,
-          now: scene.clock.now().getTime(),
-          supplies: Reading.encode(Reading.fromPartial({ supplies: [supply] })).finish(),
-          low: percent <= 20 ? 1 : 0,
-        },
-      );
-    };
+    const { tenant, deviceId } = scene.berlinPlace;
+    const setLevel = (percent: number) => setSupply(scene.berlinPlace, { percent, now: scene.clock.now().getTime() });
     const ruleId = await scene.rule({}, { ...berlin, events: ["supply"], percent: 20, days: 5, groupMinutes: 0 });
     await scene.rule({ emails: ["ten@partner.example"] }, {
       ...berlin,
@@ -92,6 +99,43 @@ eachDatabase(
     assert.equal((await listSent(scene.platform, operator, { ruleId })).length, 3);
   },
 );
+
+eachDatabase("a rule without limits tells by those of each customer, before those of its dealer", async () => {
+  await using scene = await notificationScene();
+  scene.goTo(wednesday);
+  const { platform } = scene, days = (count: number) => scene.clock.now().getTime() + count * 24 * hour;
+  await scene.rule({}, { ...berlin, events: ["supply"], groupMinutes: 0 });
+  await scene.rule({ emails: ["own@partner.example"] }, {
+    ...berlin,
+    events: ["supply"],
+    percent: 50,
+    groupMinutes: 0,
+  });
+  const look = async () => {
+    await scene.look(true);
+    const lines = (await scene.mails()).flatMap(({ recipient, text }) =>
+      [...text.matchAll(/10\.1\.0\.\d|\d+ %|empty about/g)].map(([part]) => `${recipient.split("@")[0]} ${part}`)
+    );
+    return lines.sort();
+  };
+  const { berlinPlace: acme, otherPlace: other } = scene;
+  await setSupply(acme, { percent: 35, now: 0 });
+  await setSupply(other, { percent: 21, now: 0 });
+  assert.deepEqual(await look(), ["own 10.1.0.1", "own 10.1.0.3", "own 21 %", "own 35 %"]);
+  await setAlertLimits(platform, operator, { dealer: "Print Partner", changes: { lowPercent: 25 } });
+  assert.deepEqual(await look(), ["desk 10.1.0.3", "desk 21 %"]);
+  await setAlertLimits(platform, operator, { customer: scene.acme, changes: { lowPercent: 40, emptyDays: 30 } });
+  assert.deepEqual(await look(), ["desk 10.1.0.1", "desk 35 %"]);
+  // By days as well, and only where the customer says so; the rule with a limit of its own does not look at days.
+  for (const { tenant, deviceId } of [acme, other]) {
+    await tenant.run(
+      `INSERT INTO supply_forecasts (customer_id, device_id, supply, name, part_number, made_at, forecast, empties_at)
+       VALUES (:customer, :deviceId, '1.2', 'cyan toner', 'TN-2', 0, '{}', :at)`,
+      { deviceId, at: days(29) },
+    );
+  }
+  assert.deepEqual(await look(), ["desk 10.1.0.1", "desk empty about"]);
+});
 
 eachDatabase("an update that failed is told once for each version", async () => {
   await using scene = await notificationScene();

@@ -29,8 +29,8 @@ interface RuleFlags {
   name?: string;
   event?: RuleEvent[];
   severity?: LeastSeverity;
-  percent?: number;
-  days?: number;
+  percent?: number | "-";
+  days?: number | "-";
   ends?: boolean;
   mail?: string[];
   user?: string[];
@@ -102,6 +102,11 @@ export function addNotificationCommands(program: Command, context: CommandContex
 
 const stateOf = ({ pausedAt }: ListedRule) => pausedAt === null ? "active" : `paused ${minuteText(pausedAt)}`;
 
+function limitOr(name: string, range: { min: number; max: number }): (text: string) => number | "-" {
+  const parse = wholeNumber(name, range);
+  return (text) => text === "-" ? text : parse(text);
+}
+
 function withRuleOptions(command: Command): Command {
   const { percent, days, groupMinutes, mostPerHour } = limits;
   return command
@@ -109,13 +114,13 @@ function withRuleOptions(command: Command): Command {
     .addOption(new Option("--severity <severity>", "of what printers report, from this one").choices(leastSeverities))
     .option(
       "--percent <number>",
-      "supplies at this many per cent or less",
-      wholeNumber("--percent", { min: 0, max: percent }),
+      "supplies at this many per cent or less; without --percent and --days by the customer's limits; - for none",
+      limitOr("--percent", { min: 0, max: percent }),
     )
     .option(
       "--days <number>",
-      "supplies that are empty within this many days",
-      wholeNumber("--days", { min: 1, max: days }),
+      "supplies that are empty within this many days; - for none",
+      limitOr("--days", { min: 1, max: days }),
     )
     .option("--ends", "also tell when an alert has ended")
     .option("--no-ends", "only tell when an alert is raised")
@@ -143,8 +148,8 @@ function settingsOf(flags: RuleFlags, before: RuleSettings): RuleSettings {
     ...before,
     ...(event && { events: event }),
     ...(severity && { severity }),
-    ...(percent === undefined ? {} : { percent }),
-    ...(days === undefined ? {} : { days }),
+    ...(percent === undefined ? {} : { percent: percent === "-" ? undefined : percent }),
+    ...(days === undefined ? {} : { days: days === "-" ? undefined : days }),
     ...(ends === undefined ? {} : { ends }),
     ...(hours === undefined ? {} : { hours: parseHours(hours) }),
     ...(zone && { zone }),
@@ -213,8 +218,9 @@ function addShow(notification: Command, context: CommandContext): void {
           ...(rule.site === null ? [] : [["site", rule.site]]),
           ["events", settings.events.join(" ")],
           ["severity", settings.severity],
-          ["percent", String(settings.percent ?? "-")],
-          ["days", String(settings.days ?? "-")],
+          ...settings.percent === undefined && settings.days === undefined
+            ? [["supplies", "by the limits of the customer"]]
+            : [["percent", String(settings.percent ?? "-")], ["days", String(settings.days ?? "-")]],
           ["ends", settings.ends ? "yes" : "no"],
           ["told", [...told, ...settings.webhookId === undefined ? [] : [settings.webhookId]].join(" ")],
           ["hours", `${hoursText(settings.hours)} ${settings.zone}`],

@@ -52,6 +52,11 @@ eachDatabase(
       assert.match(shown, /^told +desk@example\.com$/m);
       assert.match(shown, /^hours +sat 9:00-12:00 Europe\/Berlin$/m);
       assert.match(shown, /^urgent +yes$/m);
+      assert.match(shown, /^supplies +by the limits of the customer$/m);
+      await run("notification", "change", rule, "--percent", "50");
+      assert.match((await run("notification", "show", rule)).stdout, /^percent +50\ndays +-$/m);
+      await run("notification", "change", rule, "--percent", "-");
+      assert.match((await run("notification", "show", rule)).stdout, /^supplies +by the limits of the customer$/m);
       await run(
         "notification",
         "change",
@@ -85,7 +90,8 @@ eachDatabase(
         const wrong of [
           ["--mail", "nobody"],
           ["--mail", "a@example.com", "--hours", "soon"],
-          ["--mail", "a@example.com", "--percent", "30"],
+          ["--mail", "a@example.com", "--percent", "51"],
+          ["--mail", "a@example.com", "--days", "0"],
           ["--mail", "a@example.com", "--site", "Berlin"],
           ["--mail", "a@example.com", "--customer", "Nobody"],
           ["--webhook", "hok-000000000000"],

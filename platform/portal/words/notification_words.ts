@@ -34,6 +34,11 @@ export const notificationWords = {
   removeIt: ["Remove", "Entfernen", "Rimuovi"],
   sendTest: ["Send a test", "Test senden", "Invia una prova"],
   testSent: ["A test is on its way.", "Ein Test ist unterwegs.", "Una prova è in arrivo."],
+  ruleSite: [
+    "Only this site of the customer, by its name (empty: all sites)",
+    "Nur dieser Standort des Kunden, mit seinem Namen (leer: alle Standorte)",
+    "Solo questa sede del cliente, con il suo nome (vuoto: tutte le sedi)",
+  ],
   onEvents: ["Of what", "Wovon", "Di che cosa"],
   onPrinter: ["What printers report", "Was Drucker melden", "Ciò che segnalano le stampanti"],
   onSupply: ["Low supplies", "Niedriges Material", "Materiali bassi"],
@@ -44,14 +49,19 @@ export const notificationWords = {
   onUpdateFailed: ["Failed updates of agents", "Fehlgeschlagene Agenten-Updates", "Aggiornamenti di agenti falliti"],
   leastSeverity: ["What printers report, from", "Was Drucker melden, ab", "Ciò che segnalano le stampanti, da"],
   percentLimit: [
-    "Supplies at this many per cent or less (0 to 20; empty: not by per cent)",
-    "Material bei höchstens so viel Prozent (0 bis 20; leer: nicht nach Prozent)",
-    "Materiali a questa percentuale o meno (da 0 a 20; vuoto: non per percentuale)",
+    "Supplies at this many per cent or less (0 to 50; empty: not by per cent)",
+    "Material bei höchstens so viel Prozent (0 bis 50; leer: nicht nach Prozent)",
+    "Materiali a questa percentuale o meno (da 0 a 50; vuoto: non per percentuale)",
   ],
   daysLimit: [
     "Supplies that are empty within this many days (1 to 60; empty: not by days)",
     "Material, das in so vielen Tagen leer ist (1 bis 60; leer: nicht nach Tagen)",
     "Materiali vuoti entro questi giorni (da 1 a 60; vuoto: non per giorni)",
+  ],
+  bothLimitsHelp: [
+    "If both are empty, what counts is “When alerts are raised” of each customer.",
+    "Sind beide leer, gilt „Ab wann gemeldet wird“ des jeweiligen Kunden.",
+    "Se sono entrambi vuoti, vale «Quando si segnala» di ciascun cliente.",
   ],
   tellEnds: [
     "Also when an alert has ended",
