@@ -64,6 +64,29 @@ eachDatabase("a rule is made, changed, tested, paused, resumed and removed by pa
   assert(actions.every(({ actor }) => actor === `user:${eva}`));
 });
 
+eachDatabase("a rule can be of one site, and supplies have limits of their own or those of the customer", async () => {
+  await using scene = await portalScene();
+  const user = await scene.signedIn(eva), { platform } = scene.platform;
+  const made = await user.post("/notifications", { ...rule, event: "supply", place: scene.acme, site: "berlin" });
+  assert.match((await user.get(made.location)).body, /Acme: Berlin/);
+  const [listed] = await listRules(platform, operator);
+  assert.deepEqual([listed!.siteId, listed!.settings.percent, listed!.settings.days], [
+    scene.berlin,
+    undefined,
+    undefined,
+  ]);
+  const wish = { ...rule, event: "supply", site: "Bonn", percent: "50" };
+  assert.match((await user.post(made.location, wish)).body, /The rule is saved/);
+  const [changed] = await listRules(platform, operator);
+  // What it is for stays.
+  assert.deepEqual([changed!.siteId, changed!.settings.percent], [scene.berlin, 50]);
+  const theirs = await scene.signedIn("acme@acme.example", { customer: "Acme", grants: [{ role: "administrator" }] });
+  assert.match(
+    (await theirs.get((await theirs.post("/notifications", { ...rule, site: "Bonn" })).location)).body,
+    /Acme: Bonn/,
+  );
+});
+
 Deno.test("a rule that makes no sense is refused with what was typed", async () => {
   await using scene = await portalScene();
   const user = await scene.signedIn(eva);
@@ -76,6 +99,9 @@ Deno.test("a rule that makes no sense is refused with what was typed", async () 
     [{ group: "99999" }, /from 0 to 1440/],
     [{ from: "17:00" }, /begin and end/],
     [{ place: scene.foreign }, /Cannot find this customer/],
+    [{ site: "Berlin" }, /one site without its customer/],
+    [{ place: scene.other, site: "Berlin" }, /Cannot find the site[\s\S]*value="Berlin"/],
+    [{ percent: "51" }, /from 0 to 50/],
     [{ user: "usr-000000000000" }, /Cannot find the user/],
     [{ webhook: "hok-000000000000" }, /Cannot find the webhook/],
     [{ name: "" }, /Cannot use the name/],

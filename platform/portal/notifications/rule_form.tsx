@@ -18,8 +18,10 @@ import type { Key } from "../words/words.ts";
 export interface TypedRule extends Omit<RuleWish, "users"> {
   /** Ids. */
   users: readonly string[];
-  /** Of a customer and, after a slash, one of its sites; empty: all. */
+  /** Id of a customer; empty: all. */
   place: string;
+  /** Name of a site of the customer; empty: all. */
+  site: string;
 }
 
 export const eventKeys: Record<RuleEvent, Key> = {
@@ -45,6 +47,7 @@ export function newRule({ viewer, language }: UserRequest): TypedRule {
     users: [viewer.userId],
     emails: [],
     place: viewer.customerId ?? "",
+    site: "",
     settings: { ...defaultRule, zone, language },
   };
 }
@@ -84,6 +87,7 @@ export async function typedRule({ c }: UserRequest): Promise<TypedRule> {
     users: await fieldList(c, "user"),
     emails: (await text("emails")).split(/\s*[\n\r]\s*/).map((line) => line.trim()).filter((line) => line !== ""),
     place: await text("place"),
+    site: (await text("site")).trim(),
     settings,
   };
 }
@@ -107,15 +111,18 @@ export async function RuleFields(
     <>
       <Field name="name" label={t("name")} value={typed.name} autocomplete="off" />
       {isNew && (
-        <div class="field">
-          <label for="place">{t("customer")}</label>
-          <select id="place" name="place">
-            {viewer.customerId === undefined && <option value="">{t("wholeDealer")}</option>}
-            {customers.map(({ customerId, name }) => (
-              <option value={customerId} selected={typed.place === customerId}>{name}</option>
-            ))}
-          </select>
-        </div>
+        <>
+          <div class="field">
+            <label for="place">{t("customer")}</label>
+            <select id="place" name="place">
+              {viewer.customerId === undefined && <option value="">{t("wholeDealer")}</option>}
+              {customers.map(({ customerId, name }) => (
+                <option value={customerId} selected={typed.place === customerId}>{name}</option>
+              ))}
+            </select>
+          </div>
+          <Short name="site" label={t("ruleSite")} value={typed.site} maxLength={100} />
+        </>
       )}
       <fieldset>
         <legend>{t("onEvents")}</legend>
@@ -132,6 +139,7 @@ export async function RuleFields(
         </div>
         <Short name="percent" label={t("percentLimit")} value={settings.percent} />
         <Short name="days" label={t("daysLimit")} value={settings.days} />
+        <p class="help">{t("bothLimitsHelp")}</p>
         <Check name="ends" value="1" checked={settings.ends} label={t("tellEnds")} />
       </fieldset>
       <fieldset>
@@ -210,11 +218,12 @@ function Check(
 }
 
 function Short(
-  { name, label, value, isRequired }: {
+  { name, label, value, isRequired, maxLength = 60 }: {
     name: string;
     label: string;
     value: string | number | undefined;
     isRequired?: boolean;
+    maxLength?: number;
   },
 ) {
   return (
@@ -225,7 +234,7 @@ function Short(
         name={name}
         type="text"
         value={value === undefined || Number.isNaN(value) ? "" : String(value)}
-        maxlength={60}
+        maxlength={maxLength}
         autocomplete="off"
         required={isRequired ?? false}
       />

@@ -130,7 +130,7 @@ export async function makeRule(request: UserRequest): Promise<Response> {
   let typed: TypedRule | undefined;
   try {
     typed = await typedRule(request);
-    const { place, ...wish } = typed, customer = viewer.customerId ?? (place || undefined);
+    const { place, site, ...wish } = typed, customer = viewer.customerId ?? (place || undefined);
     // Those of the dealer where the viewer may make rules.
     if (customer !== undefined && !customers.some(({ customerId }) => customerId === customer)) {
       throw new UsageError("Cannot find this customer");
@@ -139,6 +139,7 @@ export async function makeRule(request: UserRequest): Promise<Response> {
       ...wish,
       dealer: viewer.dealerId,
       customer,
+      site: site || undefined,
       whose: whoseOf(request),
     });
     return c.redirect(`${path}/${ruleId}`, 303);
@@ -160,6 +161,7 @@ export async function rulePage(request: UserRequest, { message, typed, good }: S
     users: rule.recipients.flatMap(({ userId }) => userId ?? []),
     emails: rule.recipients.flatMap(({ userId, email }) => userId === null ? [email] : []),
     place: rule.customerId ?? "",
+    site: rule.site ?? "",
   };
   return await pageOf(request, {
     title: rule.name,
