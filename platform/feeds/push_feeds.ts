@@ -4,11 +4,11 @@
  * the next. A feed that fails is tried again later and later, each hour at last, and holds up no other.
  */
 import { createHash } from "node:crypto";
-import { messageOf } from "../../common/core/errors.ts";
 import type { GuardedOptions } from "../../common/host/guarded_post.ts";
 import type { Platform } from "../agents/platform.ts";
 import { exportDevices } from "../devices/list_devices.ts";
 import type { Tenant } from "../store/store.ts";
+import { startQueue } from "../store/work_queue.ts";
 import { failureText } from "./failure_text.ts";
 import { fedDevice } from "./fed_device.ts";
 import { feedChannel, type FeedRow, secretsOf } from "./feeds.ts";
@@ -48,47 +48,13 @@ class ClaimLostError extends Error {}
 
 /** Until disposed of, which ends what is under way. */
 export function startFeeds(platform: FeedsPlatform, options: FeedOptions = {}): AsyncDisposable {
-  const { store, log } = platform;
-  const stop = new AbortController(), working = new Set<Promise<void>>();
-  let looking: Promise<void> | undefined, isAsked = false;
-
-  async function takeAll(): Promise<void> {
-    do {
-      isAsked = false;
-      while (!stop.signal.aborted && working.size < mostAtOnce) {
-        const feed = await takeFeed(platform);
-        if (feed === undefined) break;
-        const work = pushFeed(platform, feed, { ...options, signal: stop.signal })
-          .catch((error) => log("storeBusy", { message: messageOf(error) }))
-          .finally(() => {
-            working.delete(work);
-            look();
-          });
-        working.add(work);
-      }
-    } while (isAsked && !stop.signal.aborted && working.size < mostAtOnce);
-  }
-
-  function look(): void {
-    if (stop.signal.aborted) return;
-    isAsked = true;
-    looking ??= takeAll().catch((error) => log("storeBusy", { message: messageOf(error) })).finally(() => {
-      looking = undefined;
-    });
-  }
-
-  const stopListening = store.listen(feedChannel, look);
-  const timer = setInterval(look, lookMs);
-  look();
-  return {
-    async [Symbol.asyncDispose]() {
-      stop.abort();
-      clearInterval(timer);
-      stopListening();
-      await looking;
-      await Promise.all(working);
-    },
-  };
+  return startQueue(platform, {
+    most: mostAtOnce,
+    channel: feedChannel,
+    lookMs,
+    take: () => takeFeed(platform),
+    work: (feed, signal) => pushFeed(platform, feed, { ...options, signal }),
+  });
 }
 
 async function takeFeed({ store, clock }: FeedsPlatform): Promise<FeedRow | undefined> {

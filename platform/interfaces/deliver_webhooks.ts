@@ -8,6 +8,7 @@ import { messageOf } from "../../common/core/errors.ts";
 import { ForbiddenTargetError, type GuardedOptions, guardedPost } from "../../common/host/guarded_post.ts";
 import { webhookChannel } from "../events/queue_events.ts";
 import type { Store } from "../store/store.ts";
+import { startQueue } from "../store/work_queue.ts";
 import { secretsOf, type WebhookRow } from "./webhooks.ts";
 
 const second = 1000, minute = 60 * second, hour = 60 * minute;
@@ -57,60 +58,34 @@ interface Taken {
 
 /** Until disposed of, which waits for what is under way. */
 export function startWebhooks(platform: DeliveryPlatform, options: DeliveryOptions = {}): AsyncDisposable {
-  const { store, clock, log } = platform;
-  const stop = new AbortController(), under = new Map<string, number>(), working = new Set<Promise<void>>();
-  let looking: Promise<void> | undefined, isAsked = false, forgotAt = -Infinity;
-
-  function start(taken: Taken): void {
-    under.set(taken.webhook_id, (under.get(taken.webhook_id) ?? 0) + 1);
-    const work = deliver(platform, taken, { ...options, signal: stop.signal }).catch((error) =>
-      log("storeBusy", { message: messageOf(error) })
-    ).finally(() => {
-      const left = under.get(taken.webhook_id)! - 1;
-      if (left === 0) under.delete(taken.webhook_id);
-      else under.set(taken.webhook_id, left);
-      working.delete(work);
-      look();
-    });
-    working.add(work);
-  }
-
-  async function takeAll(): Promise<void> {
-    do {
-      isAsked = false;
-      while (!stop.signal.aborted && working.size < most) {
-        const busy = [...under].filter(([, count]) => count >= mostOfOne).map(([id]) => id);
-        const taken = await takeDelivery(store, { now: clock.now(), busy });
-        if (taken === undefined) break;
-        start(taken);
-      }
-    } while (isAsked && !stop.signal.aborted && working.size < most);
-    const now = clock.now().getTime();
-    if (now - forgotAt < hour || stop.signal.aborted) return;
-    forgotAt = now;
-    await forget(store, now);
-  }
-
-  function look(): void {
-    if (stop.signal.aborted) return;
-    isAsked = true;
-    looking ??= takeAll().catch((error) => log("storeBusy", { message: messageOf(error) })).finally(() => {
-      looking = undefined;
-    });
-  }
-
-  const stopListening = store.listen(webhookChannel, look);
-  const timer = setInterval(look, lookMs);
-  look();
-  return {
-    async [Symbol.asyncDispose]() {
-      stop.abort();
-      clearInterval(timer);
-      stopListening();
-      await looking;
-      await Promise.all(working);
+  const { store, clock } = platform, under = new Map<string, number>();
+  let forgotAt = -Infinity;
+  return startQueue(platform, {
+    most,
+    channel: webhookChannel,
+    lookMs,
+    async take() {
+      const busy = [...under].filter(([, count]) => count >= mostOfOne).map(([id]) => id);
+      const taken = await takeDelivery(store, { now: clock.now(), busy });
+      if (taken !== undefined) under.set(taken.webhook_id, (under.get(taken.webhook_id) ?? 0) + 1);
+      return taken;
     },
-  };
+    async work(taken, signal) {
+      try {
+        await deliver(platform, taken, { ...options, signal });
+      } finally {
+        const left = under.get(taken.webhook_id)! - 1;
+        if (left === 0) under.delete(taken.webhook_id);
+        else under.set(taken.webhook_id, left);
+      }
+    },
+    async afterLook() {
+      const now = clock.now().getTime();
+      if (now - forgotAt < hour) return;
+      forgotAt = now;
+      await forget(store, now);
+    },
+  });
 }
 
 async function takeDelivery(
