@@ -73,11 +73,16 @@ async function ofRule(request: RestRequest): Promise<{ ruleId: string; whose: Wh
   return { ruleId: (await ruleNamed(request)).ruleId, whose: whoseOf(request) };
 }
 
-function routesOf(
-  { root, access, newRule }: { root: string; access: "dealer" | "whole"; newRule: RestRoute["body"] & object },
-): RestRoute[] {
-  const common = { tag: "Notifications", access, permission: "manageNotifications" } as const;
-  const one = `${root}/{rule}`;
+interface Place {
+  root: string;
+  access: "dealer" | "whole";
+  newRule: RestRoute["body"] & object;
+}
+
+const ofAll = { tag: "Notifications", permission: "manageNotifications" } as const;
+
+function routesOf({ root, access, newRule }: Place): RestRoute[] {
+  const common = { ...ofAll, access };
   return [
     {
       ...common,
@@ -112,6 +117,13 @@ function routesOf(
         });
       },
     },
+    ...routesOfOne({ access, one: `${root}/{rule}` }),
+  ];
+}
+
+function routesOfOne({ access, one }: { access: Place["access"]; one: string }): RestRoute[] {
+  const common = { ...ofAll, access };
+  return [
     {
       ...common,
       method: "get",
