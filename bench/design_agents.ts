@@ -1,16 +1,20 @@
 /**
  * Agents of bench/design_load.ts, as a program: each connects at its time by mutual TLS, polls, uploads what is due and
- * leaves. What fails is tried again, with the same batch, until it is acknowledged. A line of JSON on standard input says
- * who they are; a second line ends it: nothing new begins, and once all is acknowledged or given up, what was sent is
- * written to a file. Each session, and each task that a poll brings, is a line of JSON on standard output.
+ * leaves; a real one stays connected. Deadlines, pauses and connections are those of src/link: what fails is tried again,
+ * with the same batch, until it is acknowledged. A line of JSON on standard input says who they are; a second line ends
+ * it: nothing new begins, and once all is acknowledged or given up, what was sent is written to a file. Each session, and
+ * each task that a poll brings, is a line of JSON on standard output.
  */
-import { PollResponse } from "../proto/gen/opendca/v1/agent_service.ts";
+import { Buffer } from "node:buffer";
+import { Batch } from "../proto/gen/opendca/v1/batch.ts";
 import { Task } from "../proto/gen/opendca/v1/task.ts";
 import type { Reading } from "../common/reading/reading.ts";
 import { batchOf } from "../tests/fixtures/platform_uploads.ts";
-import { call, pollOf } from "../tests/fixtures/platform_fixture.ts";
+import { pollOf } from "../tests/fixtures/platform_fixture.ts";
+import { apiOf, pollPause, untilDone, uploadPause } from "./bench_session.ts";
 import type { SentReading } from "./compare_store.ts";
-import { type BenchAgent, clientOf, nextRecords } from "./platform_agents.ts";
+import { type OwnState, watchSelf } from "./own_limits.ts";
+import { type BenchAgent, nextRecords } from "./platform_agents.ts";
 import type { Session } from "./who_noticed.ts";
 
 export interface AgentsInput {
@@ -29,10 +33,12 @@ export interface AgentsInput {
   file: string;
 }
 
-export type AgentLine = { session: Session } | { trying: string } | { task: string; agentId: string };
+export type AgentLine =
+  | { session: Session }
+  | { trying: string }
+  | { task: string; agentId: string }
+  | { own: OwnState };
 
-/* As the agent waits for an answer, and before it tries again; an agent's first pause is five seconds. */
-const callMs = 30_000, againMs = { first: 1000, most: 5000 };
 /** Neighbours in the list are of one customer; those of one second are not. */
 const stride = 7919;
 
@@ -59,7 +65,8 @@ const sent: SentReading[] = [];
 async function session(agent: BenchAgent, address: string, dueAt: number): Promise<void> {
   const { authorityPem, port, readings, printersOfAgent, readingsOfPoll: count } = input;
   const records = nextRecords(agent, { readings, printers: printersOfAgent, count });
-  const request = batchOf(agent, { sequence: agent.sequence, records, epoch: agent.epoch });
+  const message = batchOf(agent, { sequence: agent.sequence, records, epoch: agent.epoch });
+  const bytes = Buffer.from(Batch.encode(message).finish());
   const kept = records.map(({ recordId, observedAt, content }): SentReading => {
     const { serial = "", meters } = (content as Extract<typeof content, { $case: "reading" }>).value;
     const total = meters.find(({ name }) => name === "total")?.value ?? NaN;
@@ -67,35 +74,40 @@ async function session(agent: BenchAgent, address: string, dueAt: number): Promi
   });
   sent.push(...kept);
   const { agentId } = agent, failures: Session["failures"] = [];
-  for (let waitMs = againMs.first;; waitMs = Math.min(againMs.most, waitMs * 2)) {
-    try {
-      using client = clientOf({ target: `${address}:${port}`, authorityPem, port }, agent.identity);
-      const begin = performance.now();
-      const poll = pollOf(agent, {}, { agentEpoch: agent.epoch });
-      const answer: PollResponse = await call(client, { method: client.poll, request: poll, withinMs: callMs });
-      for (const { task } of answer.tasks) say({ task: Task.decode(task).taskId, agentId: agent.agentId });
-      const polled = performance.now();
-      const { highestContiguousSequence, rejections } = await call(client, {
-        method: client.upload,
-        request,
-        withinMs: callMs,
-      });
-      if (rejections.length > 0) throw new Error(`rejected: ${rejections[0]!.message}`);
-      if (highestContiguousSequence < request.sequence) throw new Error("not acknowledged");
-      for (const reading of kept) reading.acknowledged = true;
-      const pollMs = polled - begin, uploadMs = performance.now() - polled;
-      say({ session: { agentId, dueAt, acknowledgedAt: Date.now(), failures, pollMs, uploadMs } });
-      return;
-    } catch (error) {
-      failures.push({ at: Date.now(), why: error instanceof Error ? error.message : String(error) });
-      if (failures.length === 1) say({ trying: agent.agentId });
-    }
-    if (Date.now() > giveUpAt) break;
-    await sleep(waitMs * (0.5 + Math.random()));
+  using api = apiOf(agent, { address, port, authorityPem });
+  const onFailure = (error: unknown) => {
+    failures.push({ at: Date.now(), why: error instanceof Error ? error.message : String(error) });
+    if (failures.length === 1) say({ trying: agentId });
+  };
+  const mayGoOn = () => Date.now() < giveUpAt;
+  let pollMs = NaN, uploadMs = NaN;
+
+  async function poll(): Promise<void> {
+    const begin = performance.now();
+    const { tasks } = await api.poll(pollOf(agent, {}, { agentEpoch: agent.epoch }));
+    pollMs = performance.now() - begin;
+    for (const { task } of tasks) say({ task: Task.decode(task).taskId, agentId });
   }
-  say({ session: { agentId, dueAt, acknowledgedAt: undefined, failures, pollMs: NaN, uploadMs: NaN } });
+
+  async function upload(): Promise<void> {
+    const begin = performance.now();
+    const { highestContiguousSequence, rejections } = await api.upload({ message, bytes });
+    if (rejections.length > 0) throw new Error(`rejected: ${rejections[0]!.message}`);
+    if (highestContiguousSequence < message.sequence) throw new Error("not acknowledged");
+    for (const reading of kept) reading.acknowledged = true;
+    uploadMs = performance.now() - begin;
+  }
+
+  // The first poll comes first; one that fails is tried again beside the uploads, with pauses of its own.
+  const first = Promise.withResolvers<void>();
+  const polls = untilDone(() => poll().finally(first.resolve), { pause: pollPause, mayGoOn, onFailure });
+  await first.promise;
+  const uploads = untilDone(upload, { pause: uploadPause, mayGoOn, onFailure });
+  const isDone = (await Promise.allSettled([polls, uploads])).every(({ status }) => status === "fulfilled");
+  say({ session: { agentId, dueAt, acknowledgedAt: isDone ? Date.now() : undefined, failures, pollMs, uploadMs } });
 }
 
+using _own = watchSelf((own) => say({ own }));
 const { agents, addresses, perSecond } = input;
 const step = agents.length % stride === 0 ? stride + 1 : stride;
 const busy = new Set<BenchAgent>(), running = new Set<Promise<void>>();

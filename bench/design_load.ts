@@ -11,25 +11,22 @@ import { setPriority } from "node:os";
 import { parseArgs } from "node:util";
 import { systemClock } from "../common/core/clock.ts";
 import { messageOf } from "../common/core/errors.ts";
-import { Task, TaskResult, TaskState } from "../proto/gen/opendca/v1/task.ts";
 import type { OpenPlatform } from "../platform/agents/platform.ts";
 import { openPlatform } from "../platform/compose.ts";
 import { pemOf } from "../platform/keys/authority.ts";
 import { parseDatabaseUrl } from "../platform/store/postgres/database_url.ts";
-import { createTask } from "../platform/tasks/manage_tasks.ts";
-import { call, pollOf } from "../tests/fixtures/platform_fixture.ts";
 import { migrateDatabase, type PostgresServer } from "../tests/fixtures/postgres_server.ts";
 import { until } from "../tests/fixtures/until.ts";
-import { operator } from "../tests/platform/users_fixture.ts";
 import type { AgentLine, AgentsInput } from "./design_agents.ts";
 import { type Fleet, fleetIn, startDurable } from "./design_fleet.ts";
 import { backendPart, type Part, type Parts, serverPart, startParts } from "./design_parts.ts";
 import { signedInPeople } from "./design_people.ts";
 import { type Calm, type Kill, printRun, type Run } from "./design_report.ts";
-import type { UsersInput } from "./design_users.ts";
+import { type PushedTasks, pushTasks } from "./design_tasks.ts";
+import type { UserLine, UsersInput } from "./design_users.ts";
 import { compareStore, type SentReading, storedReadings } from "./compare_store.ts";
 import { postgresCpuSeconds, usageOf } from "./measure.ts";
-import { type BenchAgent, clientOf } from "./platform_agents.ts";
+import { descriptorLimit, type OwnState, raiseDescriptorLimit, watchSelf } from "./own_limits.ts";
 import { compareTasks, noticed, type Session, type Visit } from "./who_noticed.ts";
 
 const { values } = parseArgs({
@@ -45,7 +42,10 @@ const { values } = parseArgs({
     prepare: { type: "boolean" },
     /** Kills the parts whose name has this in it. */
     kill: { type: "string", default: "" },
-    /** Of agents and people, as in nice(1): they have machines of their own, and the platform goes first. */
+    /**
+     * Of agents, as in nice(1): they have machines of their own, and the platform goes first. People have the platform's,
+     * as their times are what is measured.
+     */
     priority: { type: "string", default: "5" },
     "inside-own-namespace": { type: "boolean" },
   },
@@ -66,14 +66,17 @@ const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, Math.
 const root = new URL("./", import.meta.url).pathname;
 
 /** A program of this folder with JSON as its input; each line that it prints goes to `told`. */
-function begin(file: string, input: unknown, told: (line: string) => void) {
+function begin(
+  file: string,
+  { input, priority, told }: { input: unknown; priority: number; told: (line: string) => void },
+) {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "--no-prompt", "--no-check", "--allow-all", root + file],
     stdin: "piped",
     stdout: "piped",
     stderr: "inherit",
   }).spawn();
-  setPriority(child.pid, Number(values.priority));
+  if (priority !== 0) setPriority(child.pid, priority);
   const writer = child.stdin.getWriter(), encoder = new TextEncoder();
   const written = writer.write(encoder.encode(`${JSON.stringify(input)}\n`));
   const done = (async () => {
@@ -109,77 +112,6 @@ interface Scene {
   addresses: string[];
 }
 
-/** Tasks for one agent a second, and what comes of them. */
-function pushTasks({ fleet, platform, parts, addresses }: Scene) {
-  const came = new Map<string, number>();
-  const authorityPem = pemOf(platform.serverAuthority.certificate), port = parts.ports.agents;
-  const byId = new Map(fleet.agents.map((agent) => [agent.agentId, agent]));
-  let refused = 0, isOver = false;
-
-  /* The result goes by gRPC, until it is taken. */
-  async function report(taskId: string, agent: BenchAgent): Promise<void> {
-    const result = TaskResult.create({ taskId, state: TaskState.SUCCEEDED, at: new Date() });
-    for (const end = Date.now() + drainMs * 2; Date.now() < end; await sleep(1000)) {
-      try {
-        using client = clientOf({ target: `${addresses[0]}:${port}`, port, authorityPem }, agent.identity);
-        const request = pollOf(agent, { taskResults: [result] }, { agentEpoch: agent.epoch });
-        const { acknowledgedTaskIds } = await call(client, { method: client.poll, request, withinMs: 30_000 });
-        if (acknowledgedTaskIds.includes(taskId)) return;
-      } catch {
-        // Again.
-      }
-    }
-  }
-
-  const made = (async () => {
-    for (let i = 0; !isOver; i++) {
-      const { agentId, customerId } = fleet.agents[Math.floor(Math.random() * fleet.agents.length)]!;
-      try {
-        await createTask(platform, { ...operator, tenant: customerId }, {
-          agentId,
-          payload: { $case: "ping", value: { target: "10.1.0.7", count: 1 } },
-          validMs: 3_600_000,
-        });
-      } catch {
-        // The database is away; a task of it may have been made all the same, and is one of those that are compared.
-        refused++;
-      }
-      await sleep(1000);
-    }
-  })();
-  /* What an answer that was lost had brought comes again with the agent's next poll. */
-  async function pollOnce(agentId: string): Promise<void> {
-    const agent = byId.get(agentId)!;
-    try {
-      using client = clientOf({ target: `${addresses[0]}:${port}`, port, authorityPem }, agent.identity);
-      const request = pollOf(agent, {}, { agentEpoch: agent.epoch });
-      const answer = await call(client, { method: client.poll, request, withinMs: 30_000 });
-      for (const { task } of answer.tasks) arrived(Task.decode(task).taskId, agentId);
-    } catch {
-      // Again, with the next look.
-    }
-  }
-
-  /** A task has come to its agent; a second time, the agent's memory refuses it. */
-  function arrived(taskId: string, agentId: string): void {
-    came.set(taskId, (came.get(taskId) ?? 0) + 1);
-    const agent = byId.get(agentId);
-    if (came.get(taskId) !== 1 || agent === undefined) return;
-    void report(taskId, agent);
-  }
-
-  return {
-    came,
-    arrived,
-    pollOnce,
-    refused: () => refused,
-    async end(): Promise<void> {
-      isOver = true;
-      await made;
-    },
-  };
-}
-
 /** Seen by agents, people and MQTT clients so far. */
 interface Seen {
   sessions: Session[];
@@ -189,12 +121,27 @@ interface Seen {
   waiting: Set<number>;
   /** Connected by MQTT now. */
   open: number;
+  /** How this program, and those of agents and people, were. */
+  own: Map<string, OwnState[]>;
+}
+
+const ofAgents = Number(values.priority);
+
+/** Notes how a program was. */
+function noteOwn({ own }: Seen, program: string, state: OwnState): void {
+  own.set(program, [...own.get(program) ?? [], state]);
 }
 
 /** Processor time and memory of each part while all are there. */
-async function calmly({ parts, server, fleet }: Scene, seen: Seen): Promise<Calm> {
+async function calmly(
+  { parts, server, fleet }: Scene,
+  { seen, pids: clients }: { seen: Seen; pids: Record<string, number> },
+): Promise<Calm> {
   const url = server.url(fleet.database);
-  const pids = [...parts.processes, parts.haproxy, parts.mosquitto].map(({ name, pid }) => ({ name, pid: pid() }));
+  const pids = [
+    ...[...parts.processes, parts.haproxy, parts.mosquitto].map(({ name, pid }) => ({ name, pid: pid() })),
+    ...Object.entries(clients).map(([name, pid]) => ({ name, pid })),
+  ];
   const memory = (pid: number) =>
     Number(/VmRSS:\s+(\d+)/.exec(Deno.readTextFileSync(`/proc/${pid}/status`))![1]) / 1024;
   const cpuNow = () => [...pids.map(({ pid }) => usageOf(pid).cpuSeconds), postgresCpuSeconds(url)];
@@ -212,6 +159,8 @@ async function calmly({ parts, server, fleet }: Scene, seen: Seen): Promise<Calm
   const sessions = seen.sessions.filter(({ dueAt }) => isIn(dueAt));
   return {
     seconds: (until - from) / 1000,
+    fromMs: from,
+    untilMs: until,
     cpu,
     bytesPerReading: bytes / (sessions.length * readingsOfPoll),
     sessions,
@@ -240,7 +189,7 @@ async function killed(part: Part, seen: Seen): Promise<Kill> {
 interface Begun {
   scene: Scene;
   seen: Seen;
-  tasks: ReturnType<typeof pushTasks>;
+  tasks: PushedTasks;
   /** Of HAProxy's servers. */
   authorityPem: string;
 }
@@ -255,11 +204,13 @@ async function beginMqtt({ scene: { fleet, parts }, seen, tasks }: Begun) {
     stays: true,
   };
   console.log("connecting agents by MQTT …");
-  const clients = begin("mqtt_clients.ts", input, (line) => {
+  const told = (line: string) => {
     const [what, first, second] = line.split(" ");
     if (what === "open") seen.open = Number(first);
     else if (what === "task") tasks.arrived(second!, first!);
-  });
+    else if (what === "own") noteOwn(seen, "agents by MQTT", JSON.parse(first!));
+  };
+  const clients = begin("mqtt_clients.ts", { input, priority: ofAgents, told });
   await clients.closeInput();
   // What does not come to it is a missed goal, and the rest is measured.
   await until("all are connected", () => seen.open >= size.agents, 30_000 + size.agents * 20).catch(() => {});
@@ -281,15 +232,17 @@ function beginAgents({ scene: { fleet, parts, addresses, folder }, seen, tasks, 
     drainMs,
     file: sentFile(folder),
   };
-  return begin("design_agents.ts", input, (text) => {
+  const told = (text: string) => {
     const line: AgentLine = JSON.parse(text);
     if ("task" in line) tasks.arrived(line.task, line.agentId);
+    else if ("own" in line) noteOwn(seen, "agents", line.own);
     else if ("trying" in line) seen.trying.add(line.trying);
     else {
       seen.sessions.push(line.session);
       seen.trying.delete(line.session.agentId);
     }
-  });
+  };
+  return begin("design_agents.ts", { input, priority: ofAgents, told });
 }
 
 async function beginPeople({ scene: { fleet, parts, addresses }, seen, authorityPem }: Begun, cookies: string[]) {
@@ -302,12 +255,14 @@ async function beginPeople({ scene: { fleet, parts, addresses }, seen, authority
     model: (fleet.readings[0]!.model ?? "").split(" ").at(-1)!,
     everySeconds,
   };
-  const clients = begin("design_users.ts", input, (line) => {
-    const visit: Visit = JSON.parse(line);
-    seen.visits.push(visit);
-    if (visit.status === 200) seen.waiting.delete(visit.user);
-    else seen.waiting.add(visit.user);
-  });
+  const told = (text: string) => {
+    const line: UserLine = JSON.parse(text);
+    if ("own" in line) return noteOwn(seen, "people", line.own);
+    seen.visits.push(line.visit);
+    if (line.visit.status === 200) seen.waiting.delete(line.visit.user);
+    else seen.waiting.add(line.visit.user);
+  };
+  const clients = begin("design_users.ts", { input, priority: 0, told });
   await clients.closeInput();
   return clients;
 }
@@ -339,15 +294,19 @@ async function compared({ scene: { platform, folder }, tasks }: Begun, since: nu
 /** The load, all of its kills, and what came of it. */
 async function measured(scene: Scene, cookies: string[]): Promise<Run> {
   const { fleet, platform, server, parts } = scene;
-  const seen: Seen = { sessions: [], visits: [], trying: new Set(), waiting: new Set(), open: 0 };
-  const tasks = pushTasks(scene), beganAt = Date.now();
-  const begun = { scene, seen, tasks, authorityPem: pemOf(platform.serverAuthority.certificate) };
-  await using _mqtt = await beginMqtt(begun);
+  const authorityPem = pemOf(platform.serverAuthority.certificate), beganAt = Date.now();
+  const seen: Seen = { sessions: [], visits: [], trying: new Set(), waiting: new Set(), open: 0, own: new Map() };
+  using _own = watchSelf((own) => noteOwn(seen, "this program", own));
+  const at = { address: scene.addresses[0]!, port: parts.ports.agents, authorityPem };
+  const tasks = pushTasks({ agents: fleet.agents, platform, at, reportMs: drainMs * 2 });
+  const begun = { scene, seen, tasks, authorityPem };
+  await using mqtt = await beginMqtt(begun);
   await using agents = beginAgents(begun);
   await using users = await beginPeople(begun, cookies);
   await sleep(warmMs);
+  const pids = { "agents": agents.pid, "agents by MQTT": mqtt.pid, "people": users.pid, "this program": Deno.pid };
   console.log(`${perSecond.toFixed(1)} agents a second and ${people} people for ${seconds} s …`);
-  const calm = await calmly(scene, seen);
+  const calm = await calmly(scene, { seen, pids });
   const kills: Kill[] = [];
   const all = [
     ...parts.processes,
@@ -374,6 +333,8 @@ async function measured(scene: Scene, cookies: string[]): Promise<Run> {
     failures: seen.sessions.flatMap(({ failures }) => failures.map(({ why }) => why)),
     bad: seen.visits.filter(({ status }) => status !== 200),
     said: parts.processes.map(({ said }) => said()),
+    own: seen.own,
+    descriptors: descriptorLimit(),
   };
 }
 
@@ -431,6 +392,7 @@ async function inFolder(addresses: string[]): Promise<void> {
 }
 
 try {
+  await raiseDescriptorLimit();
   await inOwnNetwork();
 } catch (error) {
   const why = error instanceof SuppressedError ? error.suppressed : error;

@@ -3,10 +3,13 @@ import type { Comparison } from "./compare_store.ts";
 import type { Fleet } from "./design_fleet.ts";
 import { createGoals, type Goals } from "./goals.ts";
 import { alignColumns } from "./measure.ts";
+import { ownIn, ownLimits, type OwnStates } from "./own_limits.ts";
 import type { compareTasks, Noticed, Session, Visit } from "./who_noticed.ts";
 
 export interface Calm {
   seconds: number;
+  fromMs: number;
+  untilMs: number;
   /** Share of one core; memory is of the process. */
   cpu: { name: string; share: number; megabytes: number }[];
   bytesPerReading: number;
@@ -40,7 +43,13 @@ export interface Run {
   bad: Visit[];
   /** Of each platform process, what it logged. */
   said: string[];
+  /** How the programs of the benchmark were, and how many descriptors each may have. */
+  own: OwnStates;
+  descriptors: number;
 }
+
+/* Later than this, the program's own wait is a good part of what it measures: while all is there, and after a kill. */
+const mostLateMs = { calm: 500, killed: 2000 };
 
 const quantile = (values: readonly number[], share: number) =>
   values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))] ?? NaN;
@@ -52,9 +61,24 @@ export function printRun(run: Run): void {
   printKills(run, goals);
   printComparison(run, goals);
   goals.print();
+  printOwnLimits(run);
 }
 
-function printCalm({ calm: { cpu, sessions, visits, seconds, bytesPerReading }, fleet, perSecond }: Run, goals: Goals) {
+/** What of all this is the benchmark's own fault. */
+function printOwnLimits({ own, calm, kills, failures, descriptors }: Run): void {
+  const times = [
+    { ...calm, name: "while all was there", mostLateMs: mostLateMs.calm },
+    ...kills.map((kill) => ({ ...kill, name: `after the end of ${kill.name}`, mostLateMs: mostLateMs.killed })),
+  ];
+  const said = ownLimits(own, times, descriptors);
+  const used = failures.filter((why) => /EMFILE|too many open files/i.test(why)).length;
+  if (used > 0) said.push(`agents: ${used} attempts failed as the program had no descriptors left`);
+  console.log(said.length === 0 ? "\nthe benchmark itself was no limit" : "\nthe benchmark itself was a limit:");
+  for (const sentence of said) console.log(`- ${sentence}`);
+}
+
+function printCalm({ calm, own, fleet, perSecond }: Run, goals: Goals) {
+  const { cpu, sessions, visits, seconds, bytesPerReading } = calm;
   console.log(`\nall parts there, ${seconds.toFixed(0)} s:`);
   const done = sessions.filter(({ acknowledgedAt }) => acknowledgedAt !== undefined);
   const calls = done.flatMap(({ pollMs, uploadMs }) => [pollMs, uploadMs]);
@@ -84,6 +108,13 @@ function printCalm({ calm: { cpu, sessions, visits, seconds, bytesPerReading }, 
     Number.isNaN(megabytes) ? "" : megabytes.toFixed(0),
   ]);
   console.log(`${alignColumns([["", "of a core", "MB"], ...parts])}\n`);
+  const programs = ownIn(own, calm).map(({ program, lateMs, descriptors }) => [
+    program,
+    ...[0.5, 0.95, 0.99, 1].map((share) => quantile(lateMs, share).toFixed(0)),
+    String(descriptors),
+  ]);
+  const late = ["own event loop late by", "p50 ms", "p95 ms", "p99 ms", "most", "descriptors"];
+  console.log(`${alignColumns([late, ...programs])}\n`);
   console.log(
     `stored: ${bytesPerReading.toFixed(0)} bytes a reading, ${fleet.bytesPerDevice.toFixed(0)} a new device\n`,
   );

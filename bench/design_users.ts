@@ -6,7 +6,10 @@
 import { Buffer } from "node:buffer";
 import { Agent, request as httpsRequest } from "node:https";
 import { gunzipSync, gzipSync } from "node:zlib";
+import { type OwnState, watchSelf } from "./own_limits.ts";
 import type { Visit } from "./who_noticed.ts";
+
+export type UserLine = { visit: Visit } | { own: OwnState };
 
 export interface UsersInput {
   addresses: string[];
@@ -20,6 +23,7 @@ export interface UsersInput {
 
 const againMs = 2000, longestMs = 30_000;
 const input: UsersInput = JSON.parse(await new Response(Deno.stdin.readable).text());
+const tell = (line: UserLine) => console.log(JSON.stringify(line));
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, Math.max(0, ms)));
 
 interface Answer {
@@ -71,7 +75,7 @@ async function visit(user: number, page: string, path: string, of: Parameters<ty
   for (;;) {
     const dueAt = Date.now();
     const told: Visit = { dueAt, page, user, endedAt: 0, status: 0, says: false, why: "", compressed: 0 };
-    const say = (more: Partial<Visit>) => console.log(JSON.stringify({ ...told, endedAt: Date.now(), ...more }));
+    const say = (more: Partial<Visit>) => tell({ visit: { ...told, endedAt: Date.now(), ...more } });
     try {
       const { status, body, compressed } = await opened(path, of);
       const isWhole = body.trimEnd().endsWith("</html>");
@@ -112,4 +116,5 @@ async function person(user: number): Promise<void> {
   }
 }
 
+using _own = watchSelf((own) => tell({ own }));
 await Promise.all(input.users.map((_, user) => person(user)));

@@ -2,12 +2,14 @@
  * Agents of bench/mqtt.ts and bench/design_load.ts, which speak as much MQTT as they must: a line of JSON on standard input
  * says who they are and where to. It prints `connected N MS`, and then `got AGENT MS` for each message, by the machine's
  * monotonic time. Those that stay (`stays`) say that they are there, connect again after a loss, and print
- * `task AGENT TASK` instead, and `open N` with each change of how many are connected, once a second at most.
+ * `task AGENT TASK` instead, `open N` with each change of how many are connected, once a second at most, and `own JSON`.
  */
 import { Buffer } from "node:buffer";
 import tls, { type TLSSocket } from "node:tls";
 import { mqttTopic } from "../common/protocol/mqtt.ts";
 import { SignedTask, Task } from "../proto/gen/opendca/v1/task.ts";
+import { mqttPause } from "./bench_session.ts";
+import { watchSelf } from "./own_limits.ts";
 
 interface Input {
   port: number;
@@ -17,9 +19,10 @@ interface Input {
   stays?: boolean;
 }
 
+/* Of all agents here: so many would otherwise begin at once that none comes to an end. */
 const atOnce = 24;
-/** A broker that does not answer. */
-const patienceMs = 20_000;
+/** A broker that does not answer to one of the steps, and a connection after which pauses are short again, as agents have it. */
+const patienceMs = 15_000, steadyMs = 60_000, keepAliveSeconds = 45;
 const now = () => performance.timeOrigin + performance.now();
 const input: Input = JSON.parse(new TextDecoder().decode(await readAll()));
 
@@ -42,15 +45,21 @@ function begin({ agentId, certificatePem }: Input["agents"][number]): Promise<TL
   const { port, ca, keyPem, stays = false } = input;
   return new Promise((resolve, reject) => {
     const socket = tls.connect({ host: "localhost", port, ca, key: keyPem, cert: certificatePem });
-    socket.on("error", reject);
-    const timer = setTimeout(() => socket.destroy(new Error(`${agentId} got no answer`)), patienceMs);
+    socket.on("error", (error) => {
+      reject(error);
+      socket.destroy();
+    });
+    const late = () => socket.destroy(new Error(`${agentId} got no answer`));
+    let timer = setTimeout(late, patienceMs);
     socket.on("close", () => clearTimeout(timer)).on("close", () => reject(new Error(`${agentId} was closed`)));
     socket.on("secureConnect", () => {
+      clearTimeout(timer);
+      timer = setTimeout(late, patienceMs);
       socket.setNoDelay(true);
       if (!stays) return void socket.write(packet(0x10, text("MQTT"), Buffer.from([4, 0, 0, 250]), text(agentId)));
       // With a will, of QoS 1.
       const will = [text(mqttTopic(agentId, "presence")), text("offline")];
-      socket.write(packet(0x10, text("MQTT"), Buffer.from([4, 0x0c, 0, 250]), text(agentId), ...will));
+      socket.write(packet(0x10, text("MQTT"), Buffer.from([4, 0x0c, 0, keepAliveSeconds]), text(agentId), ...will));
     });
     const topics = (["wake", "task"] as const).flatMap((kind) => [text(mqttTopic(agentId, kind)), Buffer.from([1])]);
     socket.on("data", (bytes: Buffer) => {
@@ -99,30 +108,37 @@ await Promise.all([...Array(atOnce)].map(async () => {
 }));
 console.log(`connected ${connected} ${performance.now() - beganMs}`);
 
-/* Some at once; each loss, and each try that fails, waits for its turn again. */
+/* Some at once; each loss, and each try that fails, waits as an agent does, and then for its turn. */
 async function stay(): Promise<void> {
   let open = 0, said = -1;
   setInterval(() => {
     if (open !== said) console.log(`open ${said = open}`);
   }, 1000);
-  // An agent waits four seconds or so.
-  const again = (agent: Input["agents"][number]) => setTimeout(() => waiting.push(agent), 2000 + Math.random() * 4000);
+  const inTurn = input.agents.map((agent) => ({ agent, failures: 0, sinceMs: performance.now() }));
+  let hasAllBegun = false;
+  // The first time, all stand in line at once.
+  const turnMs = () => hasAllBegun && inTurn.length > 0 ? Math.round(performance.now() - inTurn[0]!.sinceMs) : 0;
+  watchSelf((own) => console.log(`own ${JSON.stringify(own)}`), turnMs);
+  const again = (agent: Input["agents"][number], failures: number) =>
+    setTimeout(() => inTurn.push({ agent, failures, sinceMs: performance.now() }), mqttPause(failures));
   await Promise.all(Array.from({ length: atOnce }, async () => {
     for (;;) {
-      const agent = waiting.shift();
-      if (agent === undefined) await new Promise((resolve) => setTimeout(resolve, 100));
+      const next = inTurn.shift();
+      hasAllBegun ||= inTurn.length === 0;
+      if (next === undefined) await new Promise((resolve) => setTimeout(resolve, 100));
       else {
+        const { agent, failures } = next, beganMs = performance.now();
         try {
           const socket = await begin(agent);
           open++;
-          const keepAlive = setInterval(() => socket.write(packet(0xc0)), 120_000);
+          const keepAlive = setInterval(() => socket.write(packet(0xc0)), keepAliveSeconds * 1000);
           socket.on("close", () => {
             open--;
             clearInterval(keepAlive);
-            again(agent);
+            again(agent, performance.now() - beganMs >= steadyMs ? 1 : failures + 1);
           });
         } catch {
-          again(agent);
+          again(agent, failures + 1);
         }
       }
     }

@@ -25,6 +25,8 @@ import type { ClientCertificate, TrustConfig } from "../../common/host/trust.ts"
 
 export interface GrpcOptions {
   endpoints: readonly { readonly host: string; readonly port: number }[];
+  /** Where to connect to, whatever the endpoints' names stand for: for tests that need several sources. */
+  address?: string;
   trust: TrustConfig;
   proxy: Proxy | null;
   clock: Clock;

@@ -39,6 +39,8 @@ export interface GrpcClient {
 export function openGrpcClient(
   endpoint: Endpoint,
   options: {
+    /** Default: what the endpoint's name stands for. */
+    address?: string;
     trust: TrustConfig;
     proxy: Proxy | null;
     client: ClientCertificate | undefined;
@@ -51,7 +53,7 @@ export function openGrpcClient(
   const proxy = proxyFor(endpoint, options.proxy);
   const { host, port } = proxy ?? endpoint;
   const credentials = new EndpointCredentials({ endpoint, trust, proxy, client });
-  const stub = new AgentServiceClient(`dns:${formatEndpoint(host, port)}`, credentials, {
+  const stub = new AgentServiceClient(`dns:${formatEndpoint(options.address ?? host, port)}`, credentials, {
     // The proxy comes from the configuration only, which also reads the environment.
     "grpc.enable_http_proxy": 0,
     "grpc.default_authority": formatEndpoint(endpoint.host, endpoint.port),

@@ -1,6 +1,7 @@
 /** The end of `deno task bench:platform --portal`: what is lost, twice or changed in a store is found, and who noticed a kill. */
 import assert from "node:assert/strict";
 import { compareStore, type SentReading, storedReadings } from "../../bench/compare_store.ts";
+import { descriptorLimit, ownIn, ownLimits, type OwnState, watchSelf } from "../../bench/own_limits.ts";
 import { compareTasks, noticed, type Session, type Visit } from "../../bench/who_noticed.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
 import { batchOf, readingOf, recordOf, startBench } from "../fixtures/platform_uploads.ts";
@@ -124,4 +125,40 @@ Deno.test("a task that never came, one without a result, and one that came twice
     unreported: ["b: waiting"],
     cameAgain: 1,
   });
+});
+
+Deno.test("the benchmark says when it was itself the limit: a late event loop, descriptors, a turn, and silence", () => {
+  const state = (at: number, more: Partial<OwnState> = {}): OwnState => ({
+    at,
+    lateMs: [1, 3, 2],
+    descriptors: 20,
+    turnMs: 0,
+    ...more,
+  });
+  const time = { name: "while all was there", fromMs: 1000, untilMs: 3000, mostLateMs: 500 };
+  const said = (...states: OwnState[]) => ownLimits(new Map([["agents", states]]), [time], 100);
+  assert.deepEqual(said(state(1000), state(2000, { lateMs: [500], descriptors: 90, turnMs: 500 })), []);
+  assert.deepEqual(said(state(999, { lateMs: [9000] }), state(1500), state(3000, { descriptors: 100 })), []);
+  assert.deepEqual(said(state(1000, { lateMs: [2, 1500, 1] })), [
+    "agents: its event loop was up to 1.5 s late (while all was there)",
+  ]);
+  assert.deepEqual(said(state(1000, { descriptors: 91, turnMs: 2000 })), [
+    "agents had 91 of 100 descriptors (while all was there)",
+    "agents: some waited 2.0 s for their turn in it (while all was there)",
+  ]);
+  assert.deepEqual(said(state(500)), ["agents did not say how it was (while all was there)"]);
+  assert.deepEqual(ownIn(new Map([["agents", [state(1000), state(2000, { lateMs: [0] })]]]), time), [
+    { program: "agents", lateMs: [0, 1, 2, 3], descriptors: 20, turnMs: 0 },
+  ]);
+});
+
+Deno.test("a program of the benchmark tells of each second how late its event loop was", async () => {
+  const told = Promise.withResolvers<OwnState>();
+  using _ = watchSelf(told.resolve, () => 7);
+  const blockedUntil = performance.now() + 300;
+  while (performance.now() < blockedUntil);
+  const { lateMs, descriptors, turnMs } = await told.promise;
+  assert.ok(Math.max(...lateMs) >= 150, `late by ${lateMs}`);
+  assert.ok(descriptors > 2 && descriptors < descriptorLimit());
+  assert.equal(turnMs, 7);
 });
