@@ -60,6 +60,9 @@ export const mayBeLateSql = `${seenSql} <= CAST(:now AS BIGINT) - ${missedPolls 
   AND ${seenSql} <= CAST(:now AS BIGINT) - ${slackMs} - ${missedPolls} * CASE WHEN poll_seconds > 0 THEN poll_seconds * 1000
     WHEN effective_config LIKE '%interval:%' THEN ${leastPollMs} ELSE ${usualPollMs} END`;
 
+/** 1 for rows that are late if `mayBeLateSql` holds: what they are judged by is not in a configuration of their own. */
+export const isSureSql = `CASE WHEN poll_seconds > 0 THEN 1 WHEN effective_config LIKE '%interval:%' THEN 0 ELSE 1 END`;
+
 export function agentCounts(rows: readonly Polled[], now: number): string {
   const late = rows.filter((row) => isLate(row, now)).length;
   const revoked = rows.filter(({ state }) => state === "revoked").length;

@@ -3,7 +3,7 @@
  * store keeps with each change (store/count_tables.ts), so that no device is looked at unless it is merged, or fell
  * silent within the hour.
  */
-import { isLate, mayBeLateSql } from "../agents/agent_health.ts";
+import { isLate, isSureSql, mayBeLateSql } from "../agents/agent_health.ts";
 import type { AgentRow } from "../agents/agents.ts";
 import type { Platform } from "../agents/platform.ts";
 import { type By, readPlatform } from "../audit/use_case.ts";
@@ -22,7 +22,10 @@ export interface FleetCounts {
 
 /** Of a customer, without its closed sites. */
 export interface CustomerCounts extends FleetCounts {
-  /** By the site's id; of all sites. A merged device counts at each site that a part of it is at. */
+  /**
+   * By the site's id; of all sites, and empty without `bySite`. A merged device counts at each site that a part of it is
+   * at.
+   */
   sites: Map<string, FleetCounts>;
 }
 
@@ -33,11 +36,15 @@ const hourMs = 3_600_000;
 export function fleetCounts(
   platform: Platform,
   by: By,
-  { dealerId }: { dealerId: string },
+  { dealerId, bySite }: {
+    dealerId: string;
+    /** Whether sites are counted one by one: there may be a hundred times as many as customers. */
+    bySite: boolean;
+  },
 ): Promise<Map<string, CustomerCounts>> {
   const now = platform.clock.now().getTime();
   return readPlatform(platform, by, async (tx) => {
-    const sums = new Sums();
+    const sums = new Sums(bySite);
     await addDevices(tx, sums, { dealerId, since: now - silentAfterMs });
     await addMerged(tx, sums, { dealerId, since: now - silentAfterMs });
     await addAgents(tx, sums, { dealerId, now });
@@ -54,6 +61,11 @@ interface SiteKey {
 
 class Sums {
   readonly customers = new Map<string, CustomerCounts>();
+  readonly bySite: boolean;
+
+  constructor(bySite: boolean) {
+    this.bySite = bySite;
+  }
 
   of(customerId: string): CustomerCounts {
     const known = this.customers.get(customerId) ?? { ...noCounts, sites: new Map() };
@@ -68,6 +80,7 @@ class Sums {
   }
 
   addToSite(customerId: string, siteId: string, more: Partial<FleetCounts>): void {
+    if (!this.bySite) return;
     const { sites } = this.of(customerId), site = sites.get(siteId) ?? { ...noCounts };
     sites.set(siteId, site);
     addTo(site, more);
@@ -81,7 +94,27 @@ function addTo(sum: FleetCounts, more: Partial<FleetCounts>): void {
 const ofDealer = "customer_id IN (SELECT customer_id FROM customers WHERE dealer_id = :dealer)";
 const siteOfAgent = `JOIN agents a ON a.customer_id = c.customer_id AND a.agent_id = c.agent_id
      JOIN sites l ON l.customer_id = a.customer_id AND l.site_id = a.site_id`;
-const siteKey = `c.customer_id, a.site_id, CASE WHEN l.closed_at IS NULL THEN 0 ELSE 1 END`;
+const isClosed = "CASE WHEN l.closed_at IS NULL THEN 0 ELSE 1 END";
+const siteKey = `c.customer_id, a.site_id, ${isClosed}`;
+
+/* What counts `c` are summed up by. */
+interface SumsBy {
+  key: string;
+  join: string;
+  groups: string;
+}
+
+async function sumsBy(tx: Transaction, { bySite }: Sums, dealer: string): Promise<SumsBy> {
+  if (bySite) return { key: `${siteKey} AS is_closed`, join: siteOfAgent, groups: siteKey };
+  const closed = await tx.get(`SELECT 1 FROM sites WHERE closed_at IS NOT NULL AND ${ofDealer} LIMIT 1`, { dealer });
+  return closed === undefined
+    ? { key: "c.customer_id, '' AS site_id, 0 AS is_closed", join: "", groups: "c.customer_id" }
+    : {
+      key: `c.customer_id, '' AS site_id, ${isClosed} AS is_closed`,
+      join: siteOfAgent,
+      groups: `c.customer_id, ${isClosed}`,
+    };
+}
 
 /* Rows of devices, whether they are parts of merged ones or not. */
 async function addDevices(
@@ -90,28 +123,29 @@ async function addDevices(
   { dealerId: dealer, since }: { dealerId: string; since: number },
 ): Promise<void> {
   const hour = Math.floor(since / hourMs);
+  const { key, join, groups } = await sumsBy(tx, sums, dealer);
   const rows = await tx.all<SiteKey & { devices: number; silent: number; unsure: number }>(
-    `SELECT ${siteKey} AS is_closed, sum(c.devices) AS devices,
+    `SELECT ${key}, sum(c.devices) AS devices,
        sum(CASE WHEN c.seen_hour < :hour THEN c.devices ELSE c.offline END) AS silent,
        sum(CASE WHEN c.seen_hour = :hour THEN c.devices - c.offline ELSE 0 END) AS unsure
-     FROM device_counts c ${siteOfAgent} WHERE c.${ofDealer} GROUP BY ${siteKey}`,
+     FROM device_counts c ${join} WHERE c.${ofDealer} GROUP BY ${groups}`,
     { dealer, hour },
   );
   for (const row of rows) sums.add(row, { devices: row.devices, silent: row.silent });
   if (rows.some(({ unsure }) => unsure > 0)) {
     const silent = await tx.all<SiteKey & { silent: number }>(
-      `SELECT ${siteKey} AS is_closed, count(*) AS silent
-       FROM device_counts c ${siteOfAgent}
+      `SELECT ${key}, count(*) AS silent
+       FROM device_counts c ${join}
        JOIN devices d ON d.customer_id = c.customer_id AND d.agent_id = c.agent_id
        WHERE c.${ofDealer} AND c.seen_hour = :hour AND c.devices > c.offline
-         AND d.last_seen_at >= :from AND d.last_seen_at <= :since AND d.state <> 'offline' GROUP BY ${siteKey}`,
+         AND d.last_seen_at >= :from AND d.last_seen_at <= :since AND d.state <> 'offline' GROUP BY ${groups}`,
       { dealer, hour, from: hour * hourMs, since },
     );
     for (const row of silent) sums.add(row, { silent: row.silent });
   }
   const low = await tx.all<SiteKey & { low: number }>(
-    `SELECT ${siteKey} AS is_closed, sum(c.low) AS low FROM low_counts c ${siteOfAgent}
-     WHERE c.${ofDealer} GROUP BY ${siteKey}`,
+    `SELECT ${key}, sum(c.low) AS low FROM low_counts c ${join}
+     WHERE c.${ofDealer} GROUP BY ${groups}`,
     { dealer },
   );
   for (const row of low) sums.add(row, { low: row.low });
@@ -161,16 +195,19 @@ async function addAgents(
   sums: Sums,
   { dealerId: dealer, now }: { dealerId: string; now: number },
 ): Promise<void> {
+  const of = sums.bySite ? "customer_id, site_id" : "customer_id";
+  const key = sums.bySite ? "customer_id, site_id, 0 AS is_closed" : "customer_id, '' AS site_id, 0 AS is_closed";
   const active = `FROM agents WHERE ${ofDealer} AND state = 'active'`;
-  const rows = await tx.all<SiteKey & { agents: number }>(
-    `SELECT customer_id, site_id, 0 AS is_closed, count(*) AS agents ${active} GROUP BY customer_id, site_id`,
-    { dealer },
+  const lateIf = (isSure: 0 | 1) => `sum(CASE WHEN ${mayBeLateSql} AND ${isSureSql} = ${isSure} THEN 1 ELSE 0 END)`;
+  const rows = await tx.all<SiteKey & { agents: number; late: number; unsure: number }>(
+    `SELECT ${key}, count(*) AS agents, ${lateIf(1)} AS late, ${lateIf(0)} AS unsure ${active} GROUP BY ${of}`,
+    { dealer, now },
   );
-  for (const row of rows) sums.add(row, { agents: row.agents });
+  for (const row of rows) sums.add(row, { agents: row.agents, silentAgents: row.late });
+  if (!rows.some(({ unsure }) => unsure > 0)) return;
   const late = await tx.all<JudgedAgent>(
-    `SELECT customer_id, site_id, 0 AS is_closed, state, created_at, last_seen_at, poll_seconds,
-       CASE WHEN poll_seconds > 0 THEN NULL ELSE effective_config END AS effective_config
-     ${active} AND ${mayBeLateSql}`,
+    `SELECT customer_id, site_id, 0 AS is_closed, state, created_at, last_seen_at, poll_seconds, effective_config
+     ${active} AND ${mayBeLateSql} AND ${isSureSql} = 0`,
     { dealer, now },
   );
   for (const row of late) if (isLate(row, now)) sums.add(row, { silentAgents: 1 });

@@ -198,6 +198,14 @@ export class KnownDevices {
 
   /** Writes all changes. */
   async flush(): Promise<void> {
+    const written: Promise<unknown>[] = [];
+    /* None waits for the one before, whose rows are there first all the same. */
+    const write = (rows: PromiseLike<void>) => {
+      const each = rows.then(() => {});
+      // It is waited for below.
+      each.catch(() => {});
+      written.push(each);
+    };
     // A table is written before those that refer to it.
     for (const rows of [this.#devices, this.#evidence, this.#places, this.#states]) {
       const { added, changed } = rows.takeChanges();
@@ -206,27 +214,28 @@ export class KnownDevices {
           this.addEvent({ type: "device.new", deviceId: device_id, at: new Date(first_seen_at), data: {} });
         }
       }
-      if (added.length > 0) await this.#tenant.insertMany(rows.table, added);
-      if (changed.length > 0) await this.#tenant.updateMany(rows.table, changed);
+      if (added.length > 0) write(this.#tenant.insertMany(rows.table, added));
+      if (changed.length > 0) write(this.#tenant.updateMany(rows.table, changed));
     }
     const { added, changed } = this.#alerts.takeChanges();
-    if (added.length > 0) await this.#tenant.insertMany(alertTable, added, shownAgain);
-    if (changed.length > 0) await this.#tenant.updateMany(alertTable, changed);
+    if (added.length > 0) write(this.#tenant.insertMany(alertTable, added, shownAgain));
+    if (changed.length > 0) write(this.#tenant.updateMany(alertTable, changed));
     for (const alert of [...added, ...changed]) {
       if (added.includes(alert)) this.#noteAlert("alert.raised", alert, alert.first_seen_at);
       if (alert.ended_at !== null) this.#noteAlert("alert.ended", alert, alert.ended_at);
     }
     const [history, samples, records] = [this.#history, this.#samples, this.#records];
     [this.#history, this.#samples, this.#records] = [[], [], []];
-    if (history.length > 0) await this.#tenant.insertMany(historyTable, history);
+    if (history.length > 0) write(this.#tenant.insertMany(historyTable, history));
     for (const { kind, at, before, after, device_id: deviceId } of history) {
       if (kind === "meterFell") {
         this.addEvent({ type: "meter.reset", deviceId, at: new Date(at), data: { before, after } });
       }
     }
-    await this.#queueEvents();
-    await addSamples(this.#tenant, samples);
-    await addRecords(this.#tenant, records);
+    write(this.#queueEvents());
+    write(addSamples(this.#tenant, samples));
+    write(addRecords(this.#tenant, records));
+    await Promise.all(written);
   }
 
   #noteAlert(type: "alert.raised" | "alert.ended", alert: KnownAlert, at: number): void {
@@ -267,22 +276,28 @@ export class KnownDevices {
     for (const each of spots) this.#asked.places.add(placeKey(each));
     const holding =
       "SELECT device_id FROM device_evidence WHERE customer_id = :customer AND kind = :kind AND value = :value";
-    const holders: { device_id: string }[] = [
+    const [holdersOfEvidence, holdersOfPlaces] = await Promise.all([
       // What else is known of it is read with its device.
-      ...(values.length === 0 ? [] : await this.#tenant.allOf<{ device_id: string }>(holding, values)),
+      values.length === 0 ? [] : this.#tenant.allOf<{ device_id: string }>(holding, values),
+      all(this.#places, "scope = :scope AND place = :place", spots),
+    ]);
+    const holders: { device_id: string }[] = [
+      ...holdersOfEvidence,
       // An address of a DHCP pool has had many devices, and only the present one may be what was read.
-      ...(await all(this.#places, "scope = :scope AND place = :place", spots)).filter(({ until }) => until === null),
+      ...holdersOfPlaces.filter(({ until }) => until === null),
       ...deviceIds.map((device_id) => ({ device_id })),
     ];
     const devices = distinct(holders, byDevice).filter(({ device_id }) => !this.#asked.devices.has(device_id))
       .map(({ device_id }) => ({ device_id }));
     for (const { device_id } of devices) this.#asked.devices.add(device_id);
     const isDevice = "device_id = :device_id";
-    const known = await all(this.#devices, isDevice, devices);
-    await all(this.#evidence, isDevice, devices, "device_evidence_by_device");
-    await all(this.#places, `${isDevice} AND until IS NULL`, devices, "device_places_by_device");
-    await all(this.#states, isDevice, devices);
-    await all(this.#alerts, `${isDevice} AND ended_at IS NULL`, devices);
+    const [known] = await Promise.all([
+      all(this.#devices, isDevice, devices),
+      all(this.#evidence, isDevice, devices, "device_evidence_by_device"),
+      all(this.#places, `${isDevice} AND until IS NULL`, devices, "device_places_by_device"),
+      all(this.#states, isDevice, devices),
+      all(this.#alerts, `${isDevice} AND ended_at IS NULL`, devices),
+    ]);
     if (this.splits.length > 0 || !known.some(({ split }) => split === 1)) return;
     this.splits = await splitsOf(this.#tenant);
     await this.#load({ deviceIds: this.splits.flatMap(({ from, into }) => [from, into]) });

@@ -69,8 +69,10 @@ export async function upload(platform: Platform, calling: Caller, batch: Batch):
       await reportClone(platform, caller, "a sequence number came with two contents");
     }
     if (known?.rejection) own = Rejection.decode(known.rejection);
-    const contiguous = await advanceContiguous(tenant, key);
-    const rejections = await listRejections(tenant, key, own);
+    const [contiguous, rejections] = await Promise.all([
+      advanceContiguous(tenant, key),
+      listRejections(tenant, key, own),
+    ]);
     return {
       highestContiguousSequence: BigInt(contiguous),
       rejections: fork === undefined ? rejections : [...rejections.filter((r) => r.sequence !== fork.sequence), fork],
@@ -168,10 +170,9 @@ async function storeDecoded(
   { records, at }: { records: DecodedRecord[]; at: Date },
 ): Promise<void> {
   const { tenant, agentId } = caller;
-  const { since, siteId } = (await maybeOrigin(tenant, agentId))!;
-  const arrived = (await newRecords(caller, records)).map((each) =>
-    arrivedRecord(caller, { ...each, at, since, siteId })
-  );
+  const [origin, news] = await Promise.all([maybeOrigin(tenant, agentId), newRecords(caller, records)]);
+  const { since, siteId } = origin!;
+  const arrived = news.map((each) => arrivedRecord(caller, { ...each, at, since, siteId }));
   const devices = await KnownDevices.load(tenant, wantedBy(arrived.flatMap(({ observations }) => observations)));
   for (const record of arrived) await storeRecord(platform, caller, devices, record);
   await devices.flush();

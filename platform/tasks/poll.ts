@@ -26,12 +26,15 @@ export async function poll(platform: Platform, calling: Caller, request: PollReq
   const at = clock.now();
   return await countedTransaction(platform, calling, async (caller) => {
     const { tenant, agentId } = caller;
-    await watchForClone(platform, caller, {
-      runId: status.runId,
-      epoch: status.agentEpoch,
-      installationId: status.installationId,
-    });
-    const config = await maybeAgentConfig(tenant, agentId);
+    // What does not need the answers of one another is asked together.
+    const [config] = await Promise.all([
+      maybeAgentConfig(tenant, agentId),
+      watchForClone(platform, caller, {
+        runId: status.runId,
+        epoch: status.agentEpoch,
+        installationId: status.installationId,
+      }),
+    ]);
     const nextPollSeconds = paceOf(config) ?? pollSeconds ?? 0;
     const polled = (await notePoll(tenant, {
       agentId,
@@ -51,21 +54,26 @@ export async function poll(platform: Platform, calling: Caller, request: PollReq
     }
     if (status.ledgerHead !== undefined) await watchLedger(platform, caller, status.ledgerHead);
     for (const result of request.taskResults) await takeTaskResult(platform, caller, result);
-    return {
-      config: config?.hash === request.configHash ? undefined : config,
-      tasks: await takeTasks(tenant, { agentId, at }),
-      nextPollSeconds,
-      serverTime: at,
-      highestContiguousSequence: BigInt(await contiguousOf(tenant, { agentId, epoch: status.agentEpoch })),
-      // Including unknown ones: these will not become known later.
-      acknowledgedTaskIds: request.taskResults.map(({ taskId }) => taskId),
-      sendEffectiveConfig: polled.wants_config === 1,
-      update: await offerUpdate(platform, caller, {
+    const [tasks, contiguous, update] = await Promise.all([
+      takeTasks(tenant, { agentId, at }),
+      contiguousOf(tenant, { agentId, epoch: status.agentEpoch }),
+      offerUpdate(platform, caller, {
         facts: polled,
         version: status.agentVersion,
         target: status.updateTarget,
         told: status.update,
       }),
+    ]);
+    return {
+      config: config?.hash === request.configHash ? undefined : config,
+      tasks,
+      nextPollSeconds,
+      serverTime: at,
+      highestContiguousSequence: BigInt(contiguous),
+      // Including unknown ones: these will not become known later.
+      acknowledgedTaskIds: request.taskResults.map(({ taskId }) => taskId),
+      sendEffectiveConfig: polled.wants_config === 1,
+      update,
     };
   });
 }

@@ -145,7 +145,12 @@ async function checkTold({ platform, by, tenant }: DeviceScene): Promise<void> {
   const { dealer_id: dealerId } = (await tenant.get<{ dealer_id: string }>(
     "SELECT dealer_id FROM customers WHERE customer_id = :customer",
   ))!;
-  const told = (await fleetCounts(platform, by, { dealerId })).get(by.tenant) ?? { ...noCounts, sites: [] };
+  const told = (await fleetCounts(platform, by, { dealerId, bySite: true })).get(by.tenant) ??
+    { ...noCounts, sites: [] };
+  const { sites: _, ...whole } = (await fleetCounts(platform, by, { dealerId, bySite: false })).get(by.tenant) ??
+    { ...noCounts, sites: [] };
+  const { sites: _sites, ...sums } = told;
+  assert.deepEqual(whole, sums);
   const listed = async (filters: { site?: string }) => {
     const { counts: { found, silent, low } } = await listDevices(platform, by, { ...filters, limit: 1 });
     return [found, silent, low];

@@ -25,7 +25,12 @@ eachDatabase(
     await queries.run("UPDATE devices SET last_seen_at = last_seen_at - 172800000");
     await scene.devices(acme, bonn, readings(21));
     const same = async () => {
-      const counted = await fleetCounts(platform, operator, { dealerId });
+      const counted = await fleetCounts(platform, operator, { dealerId, bySite: true });
+      const whole = await fleetCounts(platform, operator, { dealerId, bySite: false });
+      const totals = (all: typeof counted) => [...all].map(([id, { sites: _, ...sums }]) => [id, sums]);
+      assert.deepEqual(totals(whole), totals(counted));
+      assert.equal(whole.get(acme)!.sites.size, 0);
+      assert.notEqual(counted.get(acme)!.sites.size, 0);
       const { counts } = await listDevices(platform, { ...operator, tenant: acme }, { limit: 1 });
       const { devices, silent, low } = counted.get(acme)!;
       assert.deepEqual([devices, silent, low], [counts.found, counts.silent, counts.low]);
@@ -38,6 +43,24 @@ eachDatabase(
     assert.deepEqual(await same(), [8, 5]);
     await closeSite(platform, { ...operator, tenant: acme }, { site: "Bonn", reason: "moved", revokeAgents: true });
     assert.deepEqual(await same(), [2, 2]);
-    assert.equal((await fleetCounts(platform, operator, { dealerId })).get(acme)!.agents, 1);
+    assert.equal((await fleetCounts(platform, operator, { dealerId, bySite: false })).get(acme)!.agents, 1);
+
+    // Late by what the platform set, by the usual interval, and by one of its own configuration.
+    const late = async (minutes: number, poll: number | null, config: string | null) => {
+      await queries.run(
+        `UPDATE agents SET last_seen_at = :at, poll_seconds = :poll, effective_config = :config
+         WHERE customer_id = :acme AND state = 'active'`,
+        { at: platform.clock.now().getTime() - minutes * 60_000, poll, config, acme },
+      );
+      const told = await Promise.all(
+        [true, false].map(async (bySite) => (await fleetCounts(platform, operator, { dealerId, bySite })).get(acme)!),
+      );
+      assert.equal(told[0]!.silentAgents, told[1]!.silentAgents);
+      return told[0]!.silentAgents;
+    };
+    assert.deepEqual([await late(3, 60, null), await late(5, 60, null)], [0, 1]);
+    assert.deepEqual([await late(15, null, null), await late(17, 0, "site: x")], [0, 1]);
+    const hourly = "poll:\n  interval: 1h";
+    assert.deepEqual([await late(170, null, hourly), await late(190, 0, hourly)], [0, 1]);
   },
 );

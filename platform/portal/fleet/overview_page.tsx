@@ -53,8 +53,8 @@ function Waiting({ request: { t, formats }, asked }: {
 
 export async function overview(request: UserRequest) {
   const { t, formats, customers, platform, by, viewer } = request;
-  const counts = await fleetCounts(platform, by, { dealerId: viewer.dealerId });
   const sites = new Map(customers.flatMap(({ customerId, sites }) => sites === "all" ? [] : [[customerId, sites]]));
+  const counts = await fleetCounts(platform, by, { dealerId: viewer.dealerId, bySite: sites.size > 0 });
   const emptying = await emptyingCounts(platform, by, { dealerId: viewer.dealerId, withinDays: 7, sites });
   const glances = customers.map((customer) =>
     glanceOf(customer, counts.get(customer.customerId), emptying.get(customer.customerId))

@@ -68,6 +68,8 @@ export function createPool(address: DatabaseAddress, options: PostgresOptions = 
     ...clientConfig(address, options),
     max: options.connections ?? 10,
     idleTimeoutMillis: 60_000,
+    // Statements are sent without waiting for the answer to the one before.
+    pipeline: true,
     Client: ClosingClient,
   });
   // An idle connection was lost; the pool has dropped it, and the next transaction opens another.

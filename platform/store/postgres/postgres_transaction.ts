@@ -5,6 +5,8 @@
  * SQLite has only one writer; here, a transaction that may write takes the customer's lock before it reads, so that two
  * uploads never create two devices from one. Customers do not wait for each other.
  */
+import { nextTick } from "node:process";
+import type { Duplex } from "node:stream";
 // @ts-types="@types/pg"
 import pg from "pg";
 import { UnavailableError } from "../../../common/core/errors.ts";
@@ -78,7 +80,10 @@ export class PostgresTransaction implements Transaction {
   #hasFailed = false;
   #isConflict = false;
   #waiting = 0;
+  /* Until the statement before is on its way, and until its answer is there. */
+  #sending: Promise<unknown> = Promise.resolve();
   #last: Promise<unknown> = Promise.resolve();
+  #typing: Promise<unknown> = Promise.resolve();
 
   #endTurn = () => {};
 
@@ -162,25 +167,33 @@ export class PostgresTransaction implements Transaction {
     }
   }
 
-  /* The variables go with BEGIN, and again only when they change. */
-  async #enter(customerId: string | undefined): Promise<pg.PoolClient> {
-    if (this.#client !== undefined && this.#scope === (customerId ?? "")) return this.#client;
+  /*
+   * Sends the statement, behind what it needs: the variables go with BEGIN, and again only when they change. Resolves when
+   * it is on its way; without a transaction yet, when that has begun, and nothing of the statement is done if it has not.
+   */
+  async #send(customerId: string | undefined, statement: pg.QueryConfig): Promise<{ answer: Promise<pg.QueryResult> }> {
+    if (this.#isLost) throw new Error("Connection terminated");
+    const client = this.#client;
+    if (client !== undefined && this.#scope === (customerId ?? "")) return { answer: sentOn(client, statement) };
     const id = pg.escapeLiteral(customerId ?? "");
     const kind = customerId === undefined ? "platform" : "customer";
     const steps = [`SELECT set_config('opendca.customer', ${id}, true), set_config('opendca.scope', '${kind}', true)`];
     if (customerId !== undefined && !this.#isReadOnly && !this.#locked.has(customerId)) {
       // Without a connection yet, it waits for its turn without one.
-      if (this.#client === undefined) await this.#takeTurn(customerId);
+      if (client === undefined) await this.#takeTurn(customerId);
       steps.push(`SELECT pg_advisory_xact_lock(hashtextextended(${id}, 0))`);
       this.#locked.add(customerId);
     }
-    if (this.#client === undefined) {
-      const begin = this.#isReadOnly ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" : "BEGIN";
-      this.#client = await beginOn(this.#pool, [begin, ...steps]);
-      this.#client.on("error", this.#noteLost);
-    } else await this.#client.query(steps.join("; "));
     this.#scope = customerId ?? "";
-    return this.#client;
+    if (client !== undefined) {
+      const entered = sentOn(client, { text: steps.join("; ") }), answer = sentOn(client, statement);
+      return { answer: Promise.all([entered, answer]).then(([, result]) => result) };
+    }
+    const begin = this.#isReadOnly ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" : "BEGIN";
+    const begun = await beginOn(this.#pool, [begin, ...steps], statement);
+    this.#client = begun.client;
+    this.#client.on("error", this.#noteLost);
+    return begun;
   }
 
   async #takeTurn(customerId: string): Promise<void> {
@@ -193,17 +206,14 @@ export class PostgresTransaction implements Transaction {
     this.#endTurn = end;
   }
 
-  /* One after another, as the scope belongs to the connection. */
+  /* One after another, as the scope belongs to the connection; none waits for the answer to the one before. */
   #query(customerId: string | undefined, sql: string, parameters: Values): Promise<pg.QueryResult> {
     if (this.#isOver) throw new Error(`Cannot run a query after its transaction: ${sql}`);
     const statement = statementOf(sql, parameters);
     this.#waiting++;
-    const result = this.#last.catch(() => {}).then(() =>
-      this.#guarded(sql, async () => {
-        if (this.#isLost) throw new Error("Connection terminated");
-        return await (await this.#enter(customerId)).query(statement);
-      })
-    ).finally(() => this.#waiting--);
+    const sent = this.#sending.then(() => this.#send(customerId, statement));
+    this.#sending = sent.catch(() => {});
+    const result = this.#guarded(sql, async () => await (await sent).answer).finally(() => this.#waiting--);
     this.#last = result;
     return result;
   }
@@ -235,19 +245,28 @@ export class PostgresTransaction implements Transaction {
       },
       insertMany: async (of, rows, onConflict = "") => {
         if (rows.length === 0) return;
-        const types = await this.#typesOf(customerId, of.table);
-        for (const some of lots(rows)) {
-          const { rowCount } = await ask(insertMany(of, some, { types, onConflict }));
-          const bytes = some.reduce((sum: number, row) => sum + sizeOf(row, of.columns), 0);
-          this.writtenBytes += (rowCount ?? 0) * rowBytes + bytes;
-        }
+        const types = await this.#typesInTurn(customerId, of.table);
+        await Promise.all(
+          lots(rows).map(async (some) => {
+            const { rowCount } = await ask(insertMany(of, some, { types, onConflict }));
+            const bytes = some.reduce((sum: number, row) => sum + sizeOf(row, of.columns), 0);
+            this.writtenBytes += (rowCount ?? 0) * rowBytes + bytes;
+          }),
+        );
       },
       updateMany: async (of, rows) => {
         if (rows.length === 0) return;
-        const types = await this.#typesOf(customerId, of.table);
-        for (const some of lots(rows)) await ask(updateMany(of, some, types));
+        const types = await this.#typesInTurn(customerId, of.table);
+        await Promise.all(lots(rows).map((some) => ask(updateMany(of, some, types))));
       },
     };
+  }
+
+  /* In the order that was asked in, so that rows are written in the order that they were given in. */
+  #typesInTurn(customerId: string, table: string): Promise<ColumnTypes> {
+    const types = this.#typing.then(() => this.#typesOf(customerId, table));
+    this.#typing = types.catch(() => {});
+    return types;
   }
 
   async #typesOf(customerId: string, table: string): Promise<ColumnTypes> {
@@ -265,13 +284,36 @@ export class PostgresTransaction implements Transaction {
   }
 }
 
+const corked = new WeakSet<object>();
+
+/* What is sent without waiting in between is one write, and for the server one wake-up. */
+function sentOn(client: pg.PoolClient, statement: pg.QueryConfig): Promise<pg.QueryResult> {
+  const { stream } = (client as unknown as { connection: { stream: Duplex } }).connection;
+  if (!corked.has(stream)) {
+    corked.add(stream);
+    stream.cork();
+    nextTick(() => {
+      corked.delete(stream);
+      stream.uncork();
+    });
+  }
+  return client.query(statement);
+}
+
 /* A connection that lay in the pool while the server restarted fails with its first statement: the next one is tried. */
-async function beginOn(pool: pg.Pool, steps: string[]): Promise<pg.PoolClient> {
+async function beginOn(
+  pool: pg.Pool,
+  steps: string[],
+  statement: pg.QueryConfig,
+): Promise<{ client: pg.PoolClient; answer: Promise<pg.QueryResult> }> {
   for (let tries = 0;; tries++) {
     const client = await pool.connect();
+    const begun = sentOn(client, { text: steps.join("; ") }), answer = sentOn(client, statement);
+    // Where the transaction has not begun, its error says why.
+    answer.catch(() => {});
     try {
-      await client.query(steps.join("; "));
-      return client;
+      await begun;
+      return { client, answer };
     } catch (error) {
       client.release(true);
       if (!isStaleConnection(error) || tries === pool.options.max) throw error;

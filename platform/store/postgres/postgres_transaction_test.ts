@@ -3,7 +3,11 @@ import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { UnavailableError } from "../../../common/core/errors.ts";
+import { peerTest, postgresServer } from "../../../tests/fixtures/peers.ts";
+import { sharedPostgres } from "../../../tests/fixtures/postgres_server.ts";
+import type { Store } from "../store.ts";
 import { parseDatabaseUrl } from "./database_url.ts";
+import { openPostgresStore } from "./postgres_store.ts";
 import { createPool } from "./postgres_pool.ts";
 import { PostgresTransaction } from "./postgres_transaction.ts";
 import { Turns } from "./turns.ts";
@@ -51,3 +55,63 @@ for (const { name, bytes, says } of answers) {
     await once(server, "close");
   });
 }
+
+async function withStore(body: (store: Store) => Promise<void>): Promise<void> {
+  await using database = await (await sharedPostgres()).database();
+  await using store = await openPostgresStore(parseDatabaseUrl(database.url), { connections: 1 });
+  await body(store);
+}
+
+const added = (name: string) =>
+  `INSERT INTO customers (customer_id, name, created_at, quota_bytes) VALUES ('${name}', '${name}', 1, 0)`;
+
+peerTest("of statements that are sent together, the first that fails is told, and nothing is stored", [
+  postgresServer,
+], () =>
+  withStore(async (store) => {
+    const failing = store.transaction(async (tx) => {
+      await Promise.all([tx.run(added("a")), tx.run(added("b")), tx.run(added("a")), tx.run(added("c")), tx.get("x")]);
+    });
+    await assert.rejects(failing, /duplicate key/);
+    // The only connection goes on, also with the statement that was not even prepared.
+    const names = await store.transaction(async (tx) => {
+      const [, rows] = await Promise.all([
+        tx.run(added("c")),
+        tx.all<{ name: string }>("SELECT name FROM customers ORDER BY name"),
+      ]);
+      return rows.map(({ name }) => name);
+    });
+    assert.deepEqual(names, ["c"]);
+  }));
+
+peerTest("a statement that is sent with the beginning of its transaction is not run if that fails", [
+  postgresServer,
+], () =>
+  withStore(async (store) => {
+    // The name of its customer has a zero byte, which no text of PostgreSQL has.
+    const failing = store.transaction((tx) =>
+      tx.tenant("a\0b").run("DELETE FROM agents WHERE customer_id = :customer")
+    );
+    await assert.rejects(failing);
+    assert.deepEqual(await store.transaction((tx) => tx.all("SELECT 1 AS n")), [{ n: 1 }]);
+  }));
+
+peerTest("rows are written in the order that they were given in, whatever is known of their tables", [
+  postgresServer,
+], () =>
+  withStore((store) =>
+    store.transaction(async (tx) => {
+      const tenant = tx.tenant("a"), columns = ["n"], key = ["n"];
+      await tx.run("CREATE TEMP TABLE parents (customer_id text, n bigint PRIMARY KEY) ON COMMIT DROP");
+      await tx.run("CREATE TEMP TABLE children (customer_id text, n bigint REFERENCES parents) ON COMMIT DROP");
+      await tenant.run("INSERT INTO parents (customer_id, n) VALUES (:customer, 0)");
+      // From now on, the columns of one of them are known.
+      await tenant.insertMany({ table: "children", key, columns }, [{ n: 0 }]);
+      const many = Array.from({ length: 2500 }, (_, i) => ({ n: i + 1 }));
+      await Promise.all([
+        tenant.insertMany({ table: "parents", key, columns }, many),
+        tenant.insertMany({ table: "children", key, columns }, many),
+      ]);
+      assert.deepEqual(await tx.all("SELECT count(*) AS n FROM children"), [{ n: 2501 }]);
+    })
+  ));
