@@ -303,6 +303,7 @@ async function measured(scene: Scene, cookies: string[]): Promise<Run> {
   await using mqtt = await beginMqtt(begun);
   await using agents = beginAgents(begun);
   await using users = await beginPeople(begun, cookies);
+  await until("all programs have begun", () => seen.own.size === 4, 60_000);
   await sleep(warmMs);
   const pids = { "agents": agents.pid, "agents by MQTT": mqtt.pid, "people": users.pid, "this program": Deno.pid };
   console.log(`${perSecond.toFixed(1)} agents a second and ${people} people for ${seconds} s …`);
