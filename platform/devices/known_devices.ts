@@ -200,7 +200,7 @@ export class KnownDevices {
   async flush(): Promise<void> {
     const written: Promise<unknown>[] = [];
     /* None waits for the one before, whose rows are there first all the same. */
-    const write = (rows: PromiseLike<void>) => {
+    const write = (rows: Promise<void>) => {
       const each = rows.then(() => {});
       // It is waited for below.
       each.catch(() => {});
