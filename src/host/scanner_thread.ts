@@ -4,14 +4,14 @@ import { systemClock } from "../../common/core/clock.ts";
 import { messageOf } from "../../common/core/errors.ts";
 import { createSendGate } from "../scan/send_gate.ts";
 import { type Scanner, startScanner } from "../scan/scanner.ts";
-import type { FromScanner, ScannerConfig, ToScanner } from "../scan/worker_messages.ts";
+import { encodeForPost, type PostedByScanner, type ScannerConfig, type ToScanner } from "../scan/worker_messages.ts";
 import { type DatagramHub, type DatagramPort, startDatagramHub } from "../snmp/datagram_hub.ts";
 import { maxProbeSockets } from "../snmp/probe_sockets.ts";
 import type { AddressSpace } from "../targets/address_space.ts";
 import { maybeUdpPort, openUdpPort } from "./udp_port.ts";
 
 /** The worker's own global scope; the library types of the main thread do not know its `postMessage`. */
-const scope = globalThis as unknown as { postMessage(message: FromScanner): void };
+const scope = globalThis as unknown as { postMessage(message: PostedByScanner): void };
 
 let ports: ScannerPorts | undefined;
 let hub: DatagramHub | undefined;
@@ -33,7 +33,7 @@ function start(config: ScannerConfig, furtherSockets?: number): void {
     hub,
     gate,
     clock: systemClock,
-    post: (message) => scope.postMessage(message),
+    post: (message) => scope.postMessage(encodeForPost(message)),
     sessionSockets: 1 + Math.max(moreSessions[4].length, moreSessions[6].length),
   });
   scope.postMessage({ type: "ready" });

@@ -1,6 +1,6 @@
 import { UnavailableError } from "../../common/core/errors.ts";
 import { descriptorShortage } from "../../common/core/shortage.ts";
-import type { FromScanner } from "../scan/worker_messages.ts";
+import { decodePosted, type PostedByScanner } from "../scan/worker_messages.ts";
 import type { ScannerWorker } from "../scan/supervise_scan.ts";
 import { perThread, threadPermissions, type ThreadRoom, threadRoom } from "./thread_room.ts";
 import { countFreeDescriptors } from "./udp_port.ts";
@@ -42,9 +42,9 @@ export function startScannerWorker(net: string[], ofThese = 1, entry: URL = scan
       worker.terminate();
     },
   };
-  worker.onmessage = ({ data }: MessageEvent<FromScanner>) => {
+  worker.onmessage = ({ data }: MessageEvent<PostedByScanner>) => {
     started();
-    scannerWorker.onMessage(data);
+    scannerWorker.onMessage(decodePosted(data));
   };
   worker.onerror = (event) => {
     started();

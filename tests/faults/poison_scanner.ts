@@ -3,11 +3,11 @@ import { systemClock } from "../../common/core/clock.ts";
 import { openUdpPort } from "../../src/host/udp_port.ts";
 import { createSendGate } from "../../src/scan/send_gate.ts";
 import { type Scanner, startScanner } from "../../src/scan/scanner.ts";
-import type { FromScanner, ToScanner } from "../../src/scan/worker_messages.ts";
+import { encodeForPost, type PostedByScanner, type ToScanner } from "../../src/scan/worker_messages.ts";
 import { startDatagramHub } from "../../src/snmp/datagram_hub.ts";
 
 const scope = globalThis as unknown as {
-  postMessage(message: FromScanner): void;
+  postMessage(message: PostedByScanner): void;
   onmessage: ((event: MessageEvent<ToScanner>) => void) | null;
 };
 const hub = startDatagramHub({ ipv4: openUdpPort(4), ipv6: undefined });
@@ -33,7 +33,7 @@ scope.onmessage = async ({ data }) => {
       hub: poisoned,
       gate: createSendGate(undefined, systemClock),
       clock: systemClock,
-      post: (message) => scope.postMessage(message),
+      post: (message) => scope.postMessage(encodeForPost(message)),
     });
     scope.postMessage({ type: "ready" });
   } else if (data.type === "shard") scanner?.take(data.shard);
