@@ -14,7 +14,7 @@ export interface ReleaseKeys {
   keys: ReadonlyMap<string, Uint8Array>;
 }
 
-/** The keys that are compiled in; undefined in a development build, which has none. */
+/** The keys that `deno task release` compiled in; undefined in a development build, which has none. */
 export function builtInReleaseKeys(): ReleaseKeys | undefined {
   return builtIn.keys.length === 0 ? undefined : releaseKeysOf(builtIn);
 }

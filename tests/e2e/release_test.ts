@@ -2,12 +2,15 @@
 import assert from "node:assert/strict";
 import project from "../../deno.json" with { type: "json" };
 import { sourceFiles } from "../../tools/release/stage.ts";
+import { toolOutput } from "../fixtures/started_peer.ts";
 import { compileBase, compiledTest } from "./compiled_file.ts";
 
 const root = new URL("../../", import.meta.url).pathname.replace(/\/$/, "");
 const words = project.tasks.release.command.replaceAll("'", "").split(" ").slice(1);
 const hostTarget = Deno.build.arch === "aarch64" ? "linux-arm64" : "linux-x64";
 const otherTarget = Deno.build.arch === "aarch64" ? "linux-x64" : "linux-arm64";
+
+const noKeys = '{ "threshold": 2, "keys": [] }\n';
 
 interface Released {
   code: number;
@@ -56,7 +59,13 @@ compiledTest(
       const env = await compileBase();
       await copyOfProject(`${folder}/a/project`);
       await copyOfProject(`${folder}/b`);
-      const args = ["--target", hostTarget, "--program", "opendca", "--allow-other-runtime"];
+      await Deno.writeTextFile(`${folder}/no.keys`, noKeys);
+      const args = [
+        ...["--target", hostTarget, "--program", "opendca"],
+        "--allow-other-runtime",
+        "--keys",
+        `${folder}/no.keys`,
+      ];
       const name = `opendca-${project.version}-${hostTarget}`;
       const digests: string[] = [];
       for (const [index, copy] of ["a/project", "b"].entries()) {
@@ -117,6 +126,50 @@ compiledTest(
       }
       assert.equal((await program("--version")).code, 0);
     }),
+);
+
+compiledTest(
+  "a release with keys runs and installs when two of their three holders have signed it",
+  () =>
+    withFolder(async (folder) => {
+      const pems = [1, 2, 3].map((holder) => `${folder}/${holder}.pem`), list = `${folder}/list.json`;
+      const dist = `${folder}/dist`;
+      const sign = async (...args: string[]) =>
+        (await toolOutput(Deno.execPath(), ["task", "--quiet", "--cwd", root, "release:sign", ...args])).trim();
+      await Deno.writeTextFile(list, noKeys);
+      const publicKeys: string[] = [];
+      for (const pem of pems) publicKeys.push(await sign("--new-key", pem));
+      await sign("--keys", list, "--trust", ...publicKeys);
+      const args = ["--target", hostTarget, "--program", "opendca", "--allow-other-runtime", "--keys", list];
+      const { code, said } = await release(root, dist, args, await compileBase());
+      assert.equal(code, 0, said);
+
+      const file = `${dist}/opendca-${project.version}-${hostTarget}`;
+      const ran = async (program: string, ...args: string[]) => {
+        const { code, stdout, stderr } = await new Deno.Command(program, { args, cwd: dist }).output();
+        return { code, said: new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr) };
+      };
+      const refuses = async (why: RegExp) => {
+        for (const args of [["verify"], ["run", "--config", `${folder}/no.yaml`]]) {
+          const { code, said } = await ran(file, ...args);
+          assert.equal(code, 77, said);
+          assert.match(said, why);
+        }
+        assert.notEqual((await ran("sh", "install.sh", "--root", `${folder}/root`)).code, 0);
+      };
+      await refuses(/signed by 0 of 3 known keys: 2 are needed/);
+      await sign("--key", pems[0]!, dist);
+      await refuses(/signed by 1 of 3 known keys: 2 are needed/);
+      await sign("--key", pems[2]!, dist);
+      assert.match((await ran(file, "verify")).said, /^signed by +2 of 3 keys: .*\ninstalls +until /m);
+      assert.match(
+        (await ran(file, "run", "--config", `${folder}/no.yaml`)).said,
+        /Cannot read the configuration file/,
+      );
+      const installed = await ran("sh", "install.sh", "--root", `${folder}/root`);
+      assert.equal(installed.code, 0, installed.said);
+    }),
+  ["minisign"],
 );
 
 const wrong = [

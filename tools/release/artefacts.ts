@@ -1,6 +1,6 @@
 /** What a release has beside the programs: licences, bill of materials, provenance, hashes, manifests and signatures. */
 import { createSigningKeyPem, loadSigningKey } from "../../common/protocol/signature.ts";
-import { builtInReleaseKeys, encodeReleaseKeys, publicKeyText } from "../../common/release/release_keys.ts";
+import { encodeReleaseKeys, publicKeyText, type ReleaseKeys } from "../../common/release/release_keys.ts";
 import { addSignature, encodeManifest, type ReleaseManifest, timeText } from "../../common/release/release_manifest.ts";
 import { type Base, sha256 } from "./base.ts";
 import { minisignature } from "./minisign.ts";
@@ -143,9 +143,9 @@ export function manifestOf(built: readonly Built[], options: ManifestOptions): R
 export async function writeInstallers(
   root: string,
   output: string,
-  systems: ReadonlySet<Target["system"]>,
+  { systems, keys: listed }: { systems: ReadonlySet<Target["system"]>; keys: ReleaseKeys | null },
 ): Promise<string[]> {
-  const keys = [...builtInReleaseKeys()?.keys.values() ?? []].map(publicKeyText);
+  const keys = [...listed?.keys.values() ?? []].map(publicKeyText);
   const names: string[] = [];
   for (const [system, name] of [["linux", "install.sh"], ["macos", "install-macos.sh"]] as const) {
     if (!systems.has(system)) continue;

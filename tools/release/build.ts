@@ -4,6 +4,7 @@
  */
 import { parseArgs } from "node:util";
 import { messageOf } from "../../common/core/errors.ts";
+import type { ReleaseKeys } from "../../common/release/release_keys.ts";
 import type { ReleaseManifest } from "../../common/release/release_manifest.ts";
 import { isVersion } from "../../common/release/version_order.ts";
 import { pinnedRuntime } from "../../common/core/pinned_runtime.ts";
@@ -19,6 +20,7 @@ import {
 } from "./artefacts.ts";
 import { authenticodeKey, signPe } from "./authenticode.ts";
 import { type Base, NoBaseError, prepareBase, readBase, sha256 } from "./base.ts";
+import { keysFile, listedKeys } from "./listed_keys.ts";
 import { makePackages } from "./packages.ts";
 import { buildFacts, buildFile, compileArguments, type Program, programs, version } from "./programs.ts";
 import { ReleaseError } from "./release_error.ts";
@@ -35,6 +37,7 @@ const options = {
   target: { type: "string", multiple: true },
   program: { type: "string", multiple: true },
   output: { type: "string", default: `${root}/dist` },
+  keys: { type: "string", default: keysFile },
   "allow-other-runtime": { type: "boolean", default: false },
   offline: { type: "boolean", default: false },
   uncompressed: { type: "boolean", default: false },
@@ -48,6 +51,8 @@ export interface ReleaseOptions {
   targets: readonly Target[];
   programs: readonly Program[];
   output: string;
+  /** File of the public keys that are compiled in. */
+  keys: string;
   /** Takes another base than that of the pinned runtime: such a file is not released. */
   allowOtherRuntime: boolean;
   /** Copies the packages from the DENO_DIR of this user. */
@@ -82,6 +87,7 @@ export function parseReleaseOptions(args: readonly string[]): ReleaseOptions {
     targets: chosen("target", targets, values.target),
     programs: chosen("program", programs, values.program),
     output: values.output,
+    keys: values.keys,
     allowOtherRuntime: values["allow-other-runtime"],
     offline: values.offline,
     uncompressed: values.uncompressed,
@@ -109,12 +115,12 @@ function chosen<T extends { name: string }>(
 
 /** Makes the release, and returns the targets and packages that were left out with the reason. */
 export async function build(wanted: ReleaseOptions): Promise<string[]> {
-  const source = await sourceOf();
+  const source = await sourceOf(), keys = await listedKeys(wanted.keys);
   const folder = await Deno.makeTempDir({ prefix: "opendca-release-" });
   try {
     const { bases, left } = await findBases(wanted.targets, folder);
     if (bases.length === 0) return left;
-    const { stage, licences } = await prepareStage(folder, wanted);
+    const { stage, licences } = await prepareStage(folder, wanted, keys);
     const { output, programs } = wanted;
     await Deno.mkdir(output, { recursive: true });
     const names: string[] = [], manifests: ReleaseManifest[] = [];
@@ -128,14 +134,15 @@ export async function build(wanted: ReleaseOptions): Promise<string[]> {
       const { expiresDays, minimumVersion, rollout: percent } = wanted;
       manifests.push(manifestOf(built, { source, now: new Date(), expiresDays, minimumVersion, percent }));
     }
-    names.push(...await writeInstallers(root, output, new Set(bases.map(({ target }) => target.system))));
+    const systems = new Set(bases.map(({ target }) => target.system));
+    names.push(...await writeInstallers(root, output, { systems, keys }));
     const throwAway = createThrowAwayKeys();
     await writeManifests(output, manifests, throwAway);
     if (wanted.packages) {
       const made = await makePackages({ root, output, version, quick: wanted.uncompressed, ...source }, {
         programs: programs.map(({ name }) => name),
         targets: bases.map(({ target }) => target),
-      });
+      }, keys);
       names.push(...made.names);
       left.push(...made.left);
     }
@@ -179,12 +186,14 @@ async function givenBase(wanted: readonly Target[]): Promise<(target: Target) =>
 async function prepareStage(
   folder: string,
   { offline, programs }: ReleaseOptions,
+  keys: ReleaseKeys | null,
 ): Promise<{ stage: Stage; licences: Map<string, string> }> {
   const entries = programs.flatMap(({ entry, workers }) => [entry, ...workers]);
   const stage = await makeStage({
     root,
     folder,
     entries,
+    keys,
     ...(offline ? { offlineCache: await ownCache() } : {}),
   });
   return { stage, licences: await prunePackages(stage.cache) };

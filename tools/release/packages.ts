@@ -3,10 +3,12 @@
  * the manifest that is beside them. `deno task release` makes them with throw-away manifests. Programs that have release
  * keys compiled in do not run with those: `deno task release:packages FOLDER` makes them when the holders have signed.
  */
+import { parseArgs } from "node:util";
 import { messageOf } from "../../common/core/errors.ts";
-import { builtInReleaseKeys, type ReleaseKeys } from "../../common/release/release_keys.ts";
+import type { ReleaseKeys } from "../../common/release/release_keys.ts";
 import { verifyManifest } from "../../common/release/release_manifest.ts";
 import { isSignatureOfSums, writeSums } from "./artefacts.ts";
+import { keysFile, listedKeys } from "./listed_keys.ts";
 import { ReleaseError } from "./release_error.ts";
 import { runTool } from "./run_tool.ts";
 import { type Target, targets } from "./verify_binary.ts";
@@ -57,13 +59,13 @@ const kinds: readonly Kind[] = [
 export async function makePackages(
   { root, output: given, version, epoch, quick }: PackageOptions,
   made: { programs: readonly string[]; targets: readonly Target[] },
-  builtIn: ReleaseKeys | undefined = builtInReleaseKeys(),
+  keys: ReleaseKeys | null,
 ): Promise<{ names: string[]; left: string[] }> {
   const names: string[] = [], left: string[] = [], output = await Deno.realPath(given);
   const processors = made.targets.filter(({ system }) => system === "linux").map(({ processor }) => processor);
   if (processors.length === 0) return { names, left };
   for (const program of made.programs) {
-    const reason = await whyNotSigned(`${output}/${program}-${version}.manifest`, builtIn);
+    const reason = await whyNotSigned(`${output}/${program}-${version}.manifest`, keys);
     if (reason !== undefined) left.push(`packages of ${program} are left out: ${reason}`);
   }
   if (left.length > 0) return { names, left };
@@ -99,10 +101,10 @@ function ignoreMissing(error: unknown): void {
 }
 
 /** Why a program with these keys would not run with its manifest. */
-async function whyNotSigned(path: string, builtIn: ReleaseKeys | undefined): Promise<string | undefined> {
-  if (builtIn === undefined) return undefined;
+async function whyNotSigned(path: string, keys: ReleaseKeys | null): Promise<string | undefined> {
+  if (keys === null) return undefined;
   try {
-    verifyManifest(await Deno.readTextFile(path), builtIn);
+    verifyManifest(await Deno.readTextFile(path), keys);
     return undefined;
   } catch (error) {
     const reason = error instanceof Deno.errors.NotFound ? "no release key has signed yet" : messageOf(error);
@@ -127,7 +129,7 @@ async function writeManual(root: string, output: string): Promise<void> {
 }
 
 /** `deno task release:packages`: the names of what was made, and sentences about what was not. */
-async function packagesOf(output: string): Promise<{ names: string[]; left: string[] }> {
+async function packagesOf(output: string, keys: ReleaseKeys | null): Promise<{ names: string[]; left: string[] }> {
   const root = new URL("../../", import.meta.url).pathname.replace(/\/$/, "");
   const present = (await Array.fromAsync(Deno.readDir(output))).map(({ name }) => name);
   const found = present.flatMap((name) => {
@@ -150,6 +152,7 @@ async function packagesOf(output: string): Promise<{ names: string[]; left: stri
       programs: [...new Set(found.map(({ program }) => program))].sort(),
       targets: targets.filter(({ name }) => found.some(({ target }) => target === name)),
     },
+    keys,
   );
   if (result.names.length === 0) return result;
   const listed = (await Deno.readTextFile(`${output}/SHA256SUMS`)).trim().split("\n").map((line) => line.slice(66));
@@ -159,13 +162,22 @@ async function packagesOf(output: string): Promise<{ names: string[]; left: stri
   return result;
 }
 
+function parseArguments(args: string[]): { folder: string; keys: string } {
+  const usage = "Cannot make packages: give the folder of a release";
+  try {
+    const options = { keys: { type: "string", default: keysFile } } as const;
+    const { values, positionals: [folder, ...more] } = parseArgs({ args, options, allowPositionals: true });
+    if (folder !== undefined && more.length === 0) return { folder, keys: values.keys };
+  } catch (error) {
+    throw new ReleaseError(`${usage}: ${messageOf(error)}`);
+  }
+  throw new ReleaseError(usage);
+}
+
 if (import.meta.main) {
   try {
-    const [folder, ...more] = Deno.args;
-    if (folder === undefined || more.length > 0) {
-      throw new ReleaseError("Cannot make packages: give the folder of a release");
-    }
-    const { names, left } = await packagesOf(folder);
+    const { folder, keys } = parseArguments(Deno.args);
+    const { names, left } = await packagesOf(folder, await listedKeys(keys));
     for (const name of names) console.log(name);
     for (const sentence of left) console.error(sentence);
     if (names.length > 0) console.error("SHA256SUMS is written anew: sign it (deno task release:sign)");

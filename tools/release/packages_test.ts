@@ -41,7 +41,7 @@ peerTest(
       const here = { programs: ["opendca"], targets: targets.filter(({ system }) => system !== "linux").concat(own) };
       const digests: string[] = [];
       for (const _ of [1, 2]) {
-        assert.deepEqual(await makePackages(options(folder), here, undefined), { names: packageNames, left: [] });
+        assert.deepEqual(await makePackages(options(folder), here, null), { names: packageNames, left: [] });
         digests.push(await toolOutput("sha256sum", packageNames.map((name) => `${folder}/${name}`)));
       }
       assert.equal(digests[0], digests[1]);
@@ -73,7 +73,7 @@ Deno.test("makePackages() makes none of a program whose manifest too few release
 Deno.test("makePackages() of a release without Linux makes nothing, and says nothing", () =>
   withRelease(async (folder) => {
     const others = targets.filter(({ system }) => system !== "linux");
-    assert.deepEqual(await makePackages(options(folder), { programs: ["opendca"], targets: others }), {
+    assert.deepEqual(await makePackages(options(folder), { programs: ["opendca"], targets: others }, null), {
       names: [],
       left: [],
     });
@@ -93,9 +93,10 @@ peerTest(
       await Deno.symlink(Deno.execPath(), `${path}/deno`).catch(() => {});
       await writeSums(folder, [`opendca-${version}-${own.name}`]);
       await Deno.writeTextFile(`${folder}/SHA256SUMS.minisig`, "of the hashes before");
+      await Deno.writeTextFile(`${folder}/none.keys`, '{ "threshold": 2, "keys": [] }');
       const makePackages = async () => {
         const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-          args: ["task", "release:packages", relative(root, folder)],
+          args: ["task", "release:packages", "--keys", `${folder}/none.keys`, relative(root, folder)],
           cwd: root,
           env: { PATH: path, NO_COLOR: "1", ZSTD_LEVEL: "3" },
         }).output();
@@ -121,8 +122,13 @@ peerTest(
 
 Deno.test("writeInstallers() writes one script for each system that the release is for", () =>
   withRelease(async (folder) => {
-    assert.deepEqual(await writeInstallers(root, folder, new Set(["windows"])), ["install.ps1"]);
-    const names = await writeInstallers(root, folder, new Set(["linux", "macos", "windows"]));
+    assert.deepEqual(await writeInstallers(root, folder, { systems: new Set(["windows"]), keys: null }), [
+      "install.ps1",
+    ]);
+    const names = await writeInstallers(root, folder, {
+      systems: new Set(["linux", "macos", "windows"]),
+      keys: null,
+    });
     assert.deepEqual(names, ["install.sh", "install-macos.sh", "install.ps1"]);
     const [linux, macos] = names.map((name) => Deno.readTextFileSync(`${folder}/${name}`));
     for (const [text, own, foreign] of [[linux, "systemctl", "launchctl"], [macos, "launchctl", "systemctl"]]) {

@@ -1,7 +1,7 @@
 /**
  * `deno task release:sign`: adds the signature of one release key to the manifests and hashes of a folder, or makes a key.
  * It runs on the machine of the holder of the key, who has built the same commit and compared. With --trust it writes the
- * list of public keys that is compiled in.
+ * list of public keys that is compiled in (listed_keys.ts).
  */
 import { parseArgs } from "node:util";
 import { messageOf, NotPermittedError } from "../../common/core/errors.ts";
@@ -13,6 +13,7 @@ import {
   type ReleaseKeys,
 } from "../../common/release/release_keys.ts";
 import { addSignature } from "../../common/release/release_manifest.ts";
+import { keysFile, listedKeys } from "./listed_keys.ts";
 import { minisignature } from "./minisign.ts";
 import { ReleaseError } from "./release_error.ts";
 
@@ -76,7 +77,7 @@ export async function trustKeys(
   file: string,
   { texts, insteadOf }: { texts: readonly string[]; insteadOf?: string | undefined },
 ): Promise<ReleaseKeys> {
-  const { threshold, keys: present }: { threshold: number; keys: string[] } = JSON.parse(await Deno.readTextFile(file));
+  const { threshold, keys: present } = await readList(file);
   const trusted = valid({ threshold, keys: keysAfter(present, { threshold, texts, insteadOf }) });
   if (trusted.keys.size <= threshold) {
     throw new ReleaseError(
@@ -87,6 +88,11 @@ export async function trustKeys(
   }
   await Deno.writeTextFile(file, encodeReleaseKeys(trusted));
   return trusted;
+}
+
+async function readList(file: string): Promise<{ threshold: number; keys: string[] }> {
+  const listed = await listedKeys(file);
+  return listed === null ? { threshold: 2, keys: [] } : JSON.parse(encodeReleaseKeys(listed));
 }
 
 function keysAfter(
@@ -118,8 +124,6 @@ function valid(value: { threshold: number; keys: readonly string[] }): ReleaseKe
   }
 }
 
-const keysFile = new URL("../../common/release/release_keys.json", import.meta.url).pathname;
-
 async function run(args: string[]): Promise<string[]> {
   const usage = "Cannot sign: give --key FILE and a folder, --new-key FILE, or --trust PUBLIC-KEY…";
   let parsed;
@@ -131,19 +135,20 @@ async function run(args: string[]): Promise<string[]> {
         "new-key": { type: "string" },
         trust: { type: "boolean" },
         "instead-of": { type: "string" },
+        keys: { type: "string" },
       },
       allowPositionals: true,
     });
   } catch (error) {
     throw new ReleaseError(`${usage}: ${messageOf(error)}`);
   }
-  const { values: { key, "new-key": created, trust, "instead-of": insteadOf }, positionals } = parsed;
+  const { values: { key, "new-key": created, trust, "instead-of": insteadOf, keys: list }, positionals } = parsed;
   const [folder, ...more] = positionals;
   if (trust === true && key === undefined && created === undefined && folder !== undefined) {
-    const { threshold, keys } = await trustKeys(keysFile, { texts: positionals, insteadOf });
+    const { threshold, keys } = await trustKeys(list ?? keysFile, { texts: positionals, insteadOf });
     return [`${threshold} of these keys have to sign a release:`, ...keys.keys()];
   }
-  if (trust === true || insteadOf !== undefined) throw new ReleaseError(usage);
+  if (trust === true || insteadOf !== undefined || list !== undefined) throw new ReleaseError(usage);
   if (created !== undefined && key === undefined && folder === undefined) return [await newKey(created)];
   if (key === undefined || folder === undefined || created !== undefined || more.length > 0) {
     throw new ReleaseError(usage);

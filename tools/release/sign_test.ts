@@ -7,6 +7,7 @@ import { peerTest } from "../../tests/fixtures/peers.ts";
 import { sampleManifest, signedManifest, signingKeys, trusted } from "../../tests/fixtures/signed_release.ts";
 import { createThrowAwayKeys, signSums, writeManifests } from "./artefacts.ts";
 import { authenticodeKey, signPe } from "./authenticode.ts";
+import { keysFile, listedKeys } from "./listed_keys.ts";
 import { ReleaseError } from "./release_error.ts";
 import { runTool } from "./run_tool.ts";
 import { signFolder, trustKeys } from "./sign.ts";
@@ -66,6 +67,17 @@ Deno.test("trustKeys() takes three keys, and replaces one; what is signed by two
     for (const keys of [before, after]) assert.equal(verifyManifest(signedBy(0, 1), keys).signers.length, 2);
     assert.throws(() => verifyManifest(signedBy(1, 3), before), /signed by 1 of 3/);
     assert.throws(() => verifyManifest(signedBy(0, 2), after), /signed by 1 of 3/);
+  }));
+
+Deno.test("listedKeys() has no keys or 2 of 3 in the repository, and says which list cannot be used", () =>
+  withFolder(async (folder) => {
+    const listed = await listedKeys(keysFile);
+    if (listed !== null) assert.deepEqual([listed.threshold, listed.keys.size], [2, 3]);
+    for (const text of ["nonsense", "null", "[]", '{ "threshold": 4, "keys": ["RWnonsense"] }']) {
+      await Deno.writeTextFile(`${folder}/keys.json`, text);
+      await assert.rejects(listedKeys(`${folder}/keys.json`), /^ReleaseError: Cannot use the list of release keys/);
+    }
+    await assert.rejects(listedKeys(`${folder}/no.json`), /Cannot use the list of release keys ".*no\.json"/);
   }));
 
 Deno.test("signFolder() replaces throw-away signatures by those of one holder after the other", () =>

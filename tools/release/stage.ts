@@ -3,6 +3,7 @@
  * embeds times of files, and paths of the cache in what it could not parse. Here all times are the same, and of packages
  * there is only what runs, so that neither is left and the same commit makes the same bytes in any folder.
  */
+import { encodeReleaseKeys, type ReleaseKeys } from "../../common/release/release_keys.ts";
 import { ReleaseError } from "./release_error.ts";
 import { runTool } from "./run_tool.ts";
 
@@ -17,6 +18,8 @@ export interface StageOptions {
   root: string;
   folder: string;
   entries: readonly string[];
+  /** Compiled in; null: none, as in the sources. */
+  keys: ReleaseKeys | null;
   /** Copies the packages from this DENO_DIR; else they are downloaded, and checked against deno.lock. */
   offlineCache?: string;
 }
@@ -38,7 +41,7 @@ export async function sourceFiles(root: string): Promise<string[]> {
   return listed.split("\0").filter((path) => stagedFolders.test(path) && !path.endsWith("_test.ts")).sort();
 }
 
-export async function makeStage({ root, folder, entries, offlineCache }: StageOptions): Promise<Stage> {
+export async function makeStage({ root, folder, entries, keys, offlineCache }: StageOptions): Promise<Stage> {
   const stage = { source: `${folder}/source`, cache: `${folder}/cache` };
   for (const path of await sourceFiles(root)) {
     const to = `${stage.source}/${path}`;
@@ -49,6 +52,9 @@ export async function makeStage({ root, folder, entries, offlineCache }: StageOp
       // Removed, and not committed yet.
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
+  }
+  if (keys !== null) {
+    await Deno.writeTextFile(`${stage.source}/common/release/release_keys.json`, encodeReleaseKeys(keys));
   }
   if (offlineCache !== undefined) await copyPackages(`${offlineCache}/npm`, `${stage.cache}/npm`);
   await runTool([Deno.execPath(), "cache", "--quiet", "--frozen", "--no-check", ...entries], {
