@@ -13,7 +13,8 @@ export const keysFile = new URL("./release_keys.json", import.meta.url).pathname
 export async function listedKeys(file: string): Promise<ReleaseKeys | null> {
   try {
     const text = await Deno.readTextFile(file);
-    return JSON.parse(text)?.keys?.length === 0 ? null : parseReleaseKeys(text);
+    const keys = JSON.parse(text)?.keys;
+    return Array.isArray(keys) && keys.length === 0 ? null : parseReleaseKeys(text);
   } catch (error) {
     throw new ReleaseError(`Cannot use the list of release keys "${file}": ${messageOf(error)}`);
   }

@@ -75,7 +75,7 @@ Deno.test("listedKeys() has no keys or 2 of 3 in the repository, and says which 
     if (listed !== null) assert.deepEqual([listed.threshold, listed.keys.size], [2, 3]);
     for (const text of ["nonsense", "null", "[]", '{ "threshold": 4, "keys": ["RWnonsense"] }']) {
       await Deno.writeTextFile(`${folder}/keys.json`, text);
-      await assert.rejects(listedKeys(`${folder}/keys.json`), /^ReleaseError: Cannot use the list of release keys/);
+      await assert.rejects(listedKeys(`${folder}/keys.json`), /Cannot use the list of release keys/);
     }
     await assert.rejects(listedKeys(`${folder}/no.json`), /Cannot use the list of release keys ".*no\.json"/);
   }));
