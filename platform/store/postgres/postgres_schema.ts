@@ -189,7 +189,7 @@ async function versionOf(client: Pick<pg.Client, "query">, address: DatabaseAddr
 const laterRelease = (address: DatabaseAddress, version: number) =>
   new ConfigError(
     `Cannot use the database ${address.shown} as a store of version ${migrations.length}: current value is ${version}`,
-    "it was created by a later release; run that release",
+    "a later release made or migrated it: install that release, or restore a backup that an earlier one made",
   );
 
 /** Throws ConfigError if the store cannot be used as it is. */
@@ -216,10 +216,13 @@ export async function checkSchema(pool: pg.Pool, address: DatabaseAddress): Prom
   );
 }
 
-/** Migrates the tables to this release's version, and grants `role` the platform's rights. In one transaction. */
+/**
+ * Migrates the tables to this release's version, and grants `role` the platform's rights. In one transaction. `to`: an
+ * earlier version, as a release of then left it.
+ */
 export async function migrateSchema(
   client: pg.ClientBase,
-  { address, role }: { address: DatabaseAddress; role: string },
+  { address, role, to = migrations.length }: { address: DatabaseAddress; role: string; to?: number },
 ): Promise<{ from: number; to: number }> {
   await client.query("BEGIN");
   try {
@@ -228,12 +231,12 @@ export async function migrateSchema(
     await client.query("SELECT set_config('opendca.scope', 'platform', true)");
     const from = await versionOf(client, address);
     if (from > migrations.length) throw laterRelease(address, from);
-    for (let number = from + 1; number <= migrations.length; number++) await client.query(migrationOf(number));
+    for (let number = from + 1; number <= to; number++) await client.query(migrationOf(number));
     await client.query(`CREATE TABLE IF NOT EXISTS ${versionTable} (version bigint NOT NULL);
-      DELETE FROM ${versionTable}; INSERT INTO ${versionTable} VALUES (${migrations.length}); ${room}`);
+      DELETE FROM ${versionTable}; INSERT INTO ${versionTable} VALUES (${to}); ${room}`);
     await secureTables(client, role);
     await client.query("COMMIT");
-    return { from, to: migrations.length };
+    return { from, to };
   } catch (error) {
     await client.query("ROLLBACK").catch(() => {});
     throw error;

@@ -349,7 +349,7 @@ function migrate(database: DatabaseSync, path: string): void {
   if (from > migrations.length) {
     throw new ConfigError(
       `Cannot use "${path}" as a store of version ${migrations.length}: current value is ${from}`,
-      "it was created by a later release; run that release",
+      "a later release made or migrated it: install that release, or restore a backup that an earlier one made",
     );
   }
   if (from === 0 && one("SELECT count(*) FROM sqlite_schema") > 0) {
