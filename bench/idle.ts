@@ -1,13 +1,15 @@
 /**
- * `deno task bench:idle`: an agent that knows 1,000 printers and has nothing to do but its schedule, for one hour, and how
+ * `deno task bench:idle [--real MINUTES]`: an agent that knows 1,000 printers and has nothing to do but its schedule, for one hour, and how
  * long `opendca run` takes to its first poll.
  *
  * The hour is simulated: bench/idle_agent.ts is the whole of `opendca run` with a clock that goes on by itself. In the
  * figures is everything that the process does: start, schedule, reads by scanner threads, inventory, spool, ledger,
  * uplink, polls, status file and log. Not in them are the simulator and the platform, which are processes of their own,
- * and the sweep, which comes once a day and is measured alone. There is no peer: FusionInventory, the nearest that Debian
+ * and the sweep, which comes once a day and is measured alone. A simulated hour leaves the runtime no time to give memory
+ * back: `--real` measures memory, each second, of an agent that runs for so many minutes by the system's clock. There is no peer: FusionInventory, the nearest that Debian
  * has, is started for each pass and is not there in between.
  */
+import { parseArgs } from "node:util";
 import { openDatabase } from "../common/host/sqlite.ts";
 import type { IdleMeasured } from "./idle_agent.ts";
 import { createGoals } from "./goals.ts";
@@ -15,6 +17,7 @@ import { alignColumns } from "./measure.ts";
 import { startFleet } from "./programs.ts";
 import { type Service, startService } from "./service.ts";
 
+const { values: { real } } = parseArgs({ options: { real: { type: "string", default: "0" } } });
 const printers = 1000;
 const hourSeconds = 3600;
 const starts = 9;
@@ -49,12 +52,12 @@ async function measureAgent(
   service: Service,
   { program = fromSource, phase, env = {} }: {
     program?: Program;
-    phase: "sweep" | "hour";
+    phase: "sweep" | "hour" | "real";
     env?: Record<string, string>;
   },
 ): Promise<IdleMeasured> {
   const { stdout, success, code } = await new Deno.Command(program[0]!, {
-    args: [...program.slice(1), service.config, phase],
+    args: [...program.slice(1), service.config, phase, real],
     env: { ...service.env, ...env },
     stderr: "inherit",
   }).output();
@@ -108,7 +111,7 @@ const table = [[
   "median MB",
   "peak MB",
 ]];
-const folder = await Deno.makeTempDir();
+const folder = await Deno.makeTempDir({ prefix: "bench-idle-" });
 const compiled = await maybeCompiled(folder);
 const hours: [name: string, measured: IdleMeasured, isFile: boolean][] = [];
 for (
@@ -138,6 +141,12 @@ for (
     measured.peakMegabytes.toFixed(0),
   ]);
 }
+let resting: IdleMeasured | undefined;
+if (Number(real) > 0 && compiled !== undefined) {
+  console.log(`${real} minutes in real time …`);
+  spreadMeters(service);
+  resting = await measureAgent(service, { program: compiled, phase: "real", env: serviceEnv });
+}
 await Deno.remove(folder, { recursive: true });
 
 console.log(`starting ${starts} times …`);
@@ -150,6 +159,14 @@ console.log(
   `the first sweep: ${sweep.cpuSeconds.toFixed(1)} s CPU, peak ${sweep.peakMegabytes.toFixed(0)} MB; ` +
     `once a day, ${(sweep.cpuSeconds / 24 / hourSeconds * 100).toFixed(3)} % of a core`,
 );
+if (resting !== undefined) {
+  const { residentMegabytes, medianMegabytes, restingMegabytes, fileMegabytes, scannerThreads } = resting;
+  console.log(
+    `${real} minutes in real time, as a service: at most ${residentMegabytes.toFixed(0)} MB resident ` +
+      `(${fileMegabytes.toFixed(0)} of files), median ${medianMegabytes.toFixed(0)}, with no scanner thread alive ` +
+      `${restingMegabytes.toFixed(0)}; ${scannerThreads} scanner threads`,
+  );
+}
 console.log(`start to first poll, from source: ${startMs[0]} to ${startMs.at(-1)} ms\n`);
 const goals = createGoals();
 goals.atLeast("printers known after the first sweep", known, printers);
@@ -158,5 +175,6 @@ for (const [name, { cpuSeconds, residentMegabytes }] of hours.filter(([, , isFil
   goals.atMost(`${name}: share of a core`, cpuSeconds / hourSeconds * 100, 1, " %");
   goals.atMost(`${name}: resident memory`, residentMegabytes, 110, " MB");
 }
+if (resting !== undefined) goals.atMost("in real time: resident memory", resting.residentMegabytes, 110, " MB");
 goals.atMost("start to first poll, median", startMs[Math.floor(starts / 2)]!, 1000, " ms");
 goals.print();

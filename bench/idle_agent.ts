@@ -3,7 +3,8 @@
  * scanner threads included, but the clock: it stands still while a scanner thread is alive, which takes its time from the
  * real one, and otherwise runs two hundred times as fast, so that calls to the platform are answered long before the
  * agent's patience ends.
- * Usage: idle_agent.ts CONFIG (sweep | hour). Prints what was measured as the last line.
+ * With `real`, the clock is the system's, for the minutes that follow, with a sample of memory each second.
+ * Usage: idle_agent.ts CONFIG (sweep | hour | real MINUTES). Prints what was measured as the last line.
  */
 import { cpuUsage } from "node:process";
 import { runCli } from "../src/cli/run_cli.ts";
@@ -13,7 +14,7 @@ import { usageOf } from "./measure.ts";
 
 export interface IdleMeasured {
   cpuSeconds: number;
-  /** Largest resident set of all samples, one each simulated minute. */
+  /** Largest resident set of all samples, one each simulated minute or real second. */
   residentMegabytes: number;
   /** Of the largest one: pages of the executable and of libraries, which are not written and can be dropped. */
   fileMegabytes: number;
@@ -21,6 +22,8 @@ export interface IdleMeasured {
   medianMegabytes: number;
   /** Of the operating system, start and scans included. */
   peakMegabytes: number;
+  /** The largest sample with no scanner thread alive. */
+  restingMegabytes: number;
   scannerThreads: number;
   statusWrites: number;
   batches: number;
@@ -29,18 +32,20 @@ export interface IdleMeasured {
 const stepMs = 1000;
 const speed = 200;
 
-const [path, phase] = Deno.args;
-if (path === undefined || (phase !== "sweep" && phase !== "hour")) throw new Error("Usage: CONFIG (sweep | hour)");
+const [path, phase, minutes] = Deno.args;
+if (path === undefined || !["sweep", "hour", "real"].includes(phase ?? "")) {
+  throw new Error("Usage: CONFIG (sweep | hour | real MINUTES)");
+}
 
 const host = denoHost();
 const clock = new SteppedClock();
 const count = { scannerThreads: 0, statusWrites: 0, batches: 0 };
-let started = false, swept = false, spoolDepth = NaN;
+let started = false, swept = false, spoolDepth = NaN, alive = 0;
 let stop = () => {};
 
 const measuredHost = {
   ...host,
-  clock,
+  ...(phase === "real" ? {} : { clock }),
   onInterrupt(callback: () => void) {
     stop = callback;
     return () => {};
@@ -62,8 +67,10 @@ const measuredHost = {
     const { terminate } = worker;
     const end = clock.begin();
     count.scannerThreads++;
+    alive++;
     worker.terminate = () => {
       terminate();
+      alive--;
       end();
     };
     return worker;
@@ -102,17 +109,28 @@ async function step(): Promise<void> {
 const ended = runCli(["run", "--config", path], measuredHost);
 while (!started) await realSleep(1);
 const resident: number[] = [];
-let largest = { all: 0, ofFiles: 0 };
+let largest = { all: 0, ofFiles: 0 }, resting = 0;
+
+function sample(): void {
+  const now = residentNow();
+  resident.push(now.all);
+  if (now.all > largest.all) largest = now;
+  if (alive === 0) resting = Math.max(resting, now.all);
+}
+
 if (phase === "sweep") {
   while (!swept) await step();
   // Until the last reading has waited for its minute.
   for (let i = 0; i < 120 || spoolDepth > 0; i++) await step();
-} else {
+} else if (phase === "hour") {
   for (let minute = 0; minute < 60; minute++) {
     for (let i = 0; i < 60_000 / stepMs; i++) await step();
-    const sample = residentNow();
-    resident.push(sample.all);
-    if (sample.all > largest.all) largest = sample;
+    sample();
+  }
+} else {
+  for (let second = 0; second < Number(minutes) * 60; second++) {
+    await realSleep(1000);
+    sample();
   }
 }
 stop();
@@ -126,6 +144,7 @@ const measured: IdleMeasured = {
   fileMegabytes: largest.ofFiles,
   medianMegabytes: resident.sort((a, b) => a - b)[Math.floor(resident.length / 2)] ?? 0,
   peakMegabytes: usageOf(Deno.pid).peakMegabytes,
+  restingMegabytes: resting,
   scannerThreads,
   statusWrites,
   batches,
