@@ -16,6 +16,7 @@ import { needsApproval } from "../tasks/approval_rules.ts";
 import { type CreatedTask, makeTask, type NewTaskWish } from "../tasks/manage_tasks.ts";
 import { isPermitted } from "../users/permissions.ts";
 import { grantsOf, isOfOpen, maybeUserByEmail } from "../users/users.ts";
+import { tellApprovers } from "./approver_mails.ts";
 import { checkedWish, makeSession, type OpenedSession, type SessionWish } from "./manage_sessions.ts";
 
 /** How long somebody can approve it. */
@@ -61,7 +62,7 @@ export function askForSession(
       return await makeSession(platform, tenant, { wish, at, openedBy: actorText(by.actor) });
     }
     const { device, agent } = await checkedWish(tenant, { wish, at });
-    return await keepRequest(tenant, {
+    return await keepRequest(platform, tenant, {
       kind: "openWebAccess",
       agentId: agent.agent_id,
       deviceId: device.deviceId,
@@ -88,7 +89,15 @@ export function askForTask(
     const { state } = await agentOf(tenant, agentId);
     if (state !== "active") throw new UsageError(`Cannot ask "${agentId}" as it is revoked`);
     const wish = { agentId, validMs, task: Task.toJSON(Task.create({ payload })) };
-    return await keepRequest(tenant, { kind, agentId, deviceId: null, target: targetOf(payload), wish, by, at });
+    return await keepRequest(platform, tenant, {
+      kind,
+      agentId,
+      deviceId: null,
+      target: targetOf(payload),
+      wish,
+      by,
+      at,
+    });
   });
 }
 
@@ -98,6 +107,7 @@ function targetOf(payload: NewTaskWish["payload"]): string {
 }
 
 async function keepRequest(
+  { pepper }: Pick<Platform, "pepper">,
   tenant: Tenant,
   { kind, agentId, deviceId, target, wish, by, at }: {
     kind: string;
@@ -134,6 +144,7 @@ async function keepRequest(
       expires_at: expiresAt.getTime(),
     },
   );
+  await tellApprovers(tenant, { requestId, agentId, asker: by.actor, pepper, at, until: expiresAt });
   noteShown(tenant, "approvals");
   const detail = { kind, agent: agentId, ...(deviceId === null ? {} : { device: deviceId }), target };
   return { answer: { requestId, expiresAt }, audit: { action: "approvalAsked", subject: requestId, detail } };

@@ -4,7 +4,7 @@ import { type Mail, queueMail } from "../mail/mail_queue.ts";
 import type { Transaction } from "../store/store.ts";
 import type { Language, UserRow } from "./users.ts";
 
-type Kind = "invitation" | "password" | "inactive" | "deactivated";
+type Kind = "invitation" | "password" | "inactive" | "deactivated" | "approval";
 type Texts = { subject: string; text: string };
 
 const texts: Record<Language, Record<Kind, Texts>> = {
@@ -28,6 +28,11 @@ const texts: Record<Language, Record<Kind, Texts>> = {
       text:
         "Hello {name},\n\nyour user was deactivated after 5 failed attempts to sign in. If it was not you, tell your administrator, who can also let you in again.\n",
     },
+    approval: {
+      subject: "Somebody waits for your approval",
+      text:
+        "Hello {name},\n\n{asker} has asked for something at {customer} that a second person must approve. Approve or refuse it until {until}:\n\n{link}\n",
+    },
   },
   de: {
     invitation: {
@@ -48,6 +53,11 @@ const texts: Record<Language, Record<Kind, Texts>> = {
       subject: "Ihr Benutzer bei OpenDCA wurde deaktiviert",
       text:
         "Guten Tag {name},\n\nIhr Benutzer wurde nach 5 fehlgeschlagenen Anmeldungen deaktiviert. Wenn Sie das nicht waren, sagen Sie es Ihrem Administrator; er kann Sie auch wieder zulassen.\n",
+    },
+    approval: {
+      subject: "Jemand wartet auf Ihre Freigabe",
+      text:
+        "Guten Tag {name},\n\n{asker} hat bei {customer} etwas angefragt, das eine zweite Person freigeben muss. Geben Sie es bis {until} frei, oder lehnen Sie es ab:\n\n{link}\n",
     },
   },
   it: {
@@ -70,6 +80,11 @@ const texts: Record<Language, Record<Kind, Texts>> = {
       text:
         "Buongiorno {name},\n\nil vostro utente è stato disattivato dopo 5 accessi falliti. Se non siete stati voi, avvisate il vostro amministratore, che può anche riammettervi.\n",
     },
+    approval: {
+      subject: "Qualcuno attende la vostra approvazione",
+      text:
+        "Buongiorno {name},\n\n{asker} ha chiesto presso {customer} qualcosa che una seconda persona deve approvare. Approvatelo o rifiutatelo entro il {until}:\n\n{link}\n",
+    },
   },
 };
 
@@ -77,12 +92,15 @@ const texts: Record<Language, Record<Kind, Texts>> = {
 export function userMail(
   { email, name, language }: Pick<UserRow, "email" | "name" | "language">,
   kind: Kind,
-  { link = "", until }: { link?: string; until?: Date } = {},
+  { link = "", until, asker = "", customer = "" }: { link?: string; until?: Date; asker?: string; customer?: string } =
+    {},
 ): Mail {
   const { subject, text } = texts[language][kind];
   const time = until && new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "short", timeZone: "UTC" });
   const values: Record<string, string> = {
     name: name.replace(/\s+/g, " "),
+    asker: asker.replace(/^user:/, ""),
+    customer: customer.replace(/\s+/g, " "),
     link,
     until: time === undefined ? "" : `${time.format(until)} UTC`,
   };

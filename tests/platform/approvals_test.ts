@@ -10,9 +10,11 @@ import {
 } from "../../platform/access/approvals.ts";
 import { createSite } from "../../platform/customers/customers.ts";
 import { openSession, type SessionWish, showSession } from "../../platform/access/manage_sessions.ts";
+import { noteSent, takeMail, type TakenMail } from "../../platform/mail/mail_queue.ts";
 import { setApprovalRules } from "../../platform/tasks/approval_rules.ts";
 import { createTask } from "../../platform/tasks/manage_tasks.ts";
 import { deactivateUser, setUserGrants } from "../../platform/users/manage_users.ts";
+import { setMail } from "../../platform/users/user_mails.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
 import { batchOf, readingOf, recordOf } from "../fixtures/platform_uploads.ts";
 import { startSessionBench } from "../fixtures/ssh_sessions.ts";
@@ -128,6 +130,52 @@ eachDatabase("the overview and the tab say what waits for the viewer, and nothin
   assert.deepEqual(await said(berlin), one);
   await queries.run("UPDATE approval_requests SET expires_at = asked_at");
   assert.deepEqual(await said(berlin), nothing);
+});
+
+eachDatabase("whoever can approve a request is told of it by mail, once for a group of requests", async () => {
+  await using scene = await portalScene();
+  const agentId = await agentAt(scene, scene.berlin), root = `/customers/${scene.acme}`;
+  const { platform, clock } = scene.platform, { store, pepper } = platform;
+  await setApprovalRules(platform, { ...operator, tenant: scene.acme }, { kinds: ["ping"] });
+  const administrator = { role: "administrator", customerId: "Acme" } as const;
+  for (const siteId of ["Berlin", "Bonn"]) {
+    await scene.signedIn(`${siteId.toLowerCase()}@partner.example`, { grants: [{ ...administrator, siteId }] });
+  }
+  await scene.signedIn("gone@partner.example", { grants: [administrator] });
+  await deactivateUser(platform, operator, { user: "gone@partner.example" });
+  await scene.signedIn("ugo@foreign.example", { dealer: "Foreign" });
+  await scene.signedIn(eva);
+  const technician = await scene.signedIn(max, { grants: [{ role: "technician" }] });
+  const berlin = await scene.signedIn("berlin2@partner.example", { grants: [{ ...administrator, siteId: "Berlin" }] });
+  const ask = async (user = technician) =>
+    (await user.post(`${root}/agents/${agentId}/ping`, { target: "10.1.0.7" })).location.split("?")[0]!;
+  const mails = async () => {
+    const all: TakenMail[] = [];
+    for (let mail; (mail = await takeMail(store, { pepper, at: clock.now() })) !== undefined;) {
+      all.push(mail);
+      await noteSent(store, mail.mailId);
+    }
+    return all.toSorted((a, b) => a.recipient < b.recipient ? -1 : 1);
+  };
+  await ask();
+  assert.deepEqual(await mails(), [], "an installation without mail");
+  await store.transaction((tx) => setMail(tx, "dca@partner.example"));
+  clock.advance(10 * 60_000);
+  const path = await ask(), told = await mails();
+  assert.deepEqual(told.map(({ recipient }) => recipient), ["berlin2@partner.example", "berlin@partner.example", eva]);
+  const { origin } = (await scene.platform.queries.get<{ origin: string }>(
+    "SELECT origin FROM portal WHERE what = 'portal'",
+  ))!;
+  for (const { subject, text } of told) {
+    assert.equal(subject, "Somebody waits for your approval");
+    assert(text.includes(`\n${origin}${path}\n`), text);
+    assert.match(text, /max@partner\.example has asked for something at Acme/);
+  }
+  await ask();
+  assert.deepEqual(await mails(), [], "one mail for a group");
+  clock.advance(10 * 60_000);
+  await ask(berlin);
+  assert.deepEqual((await mails()).map(({ recipient }) => recipient), ["berlin@partner.example", eva]);
 });
 
 eachDatabase("nobody approves their own request, one of another customer or site, or one that is over", async () => {
