@@ -85,19 +85,37 @@ restart() {
   esac
 }
 
-# has_polled VERSION RUN: whether this version polls in time, in another run than that.
+# polled VERSION RUN: whether this version has polled, in another run than that.
+polled() {
+  said=$(agent_file polled 200 "$read_seconds" 2>/dev/null) || said=''
+  # shellcheck disable=SC2086 # VERSION RUN TIME
+  set -- "$1" "$2" ${said%%[!0-9a-fA-FTZ.: -]*}
+  [ "${3:-}" = "$1" ] && [ -n "${4:-}" ] && [ "${4:-}" != "$2" ]
+}
+
+# has_polled VERSION RUN: whether this version polls in time, and is kept.
 has_polled() {
   left=$wait_seconds
   while [ "$left" -gt 0 ]; do
-    said=$(agent_file polled 200 "$read_seconds" 2>/dev/null) || said=''
-    # shellcheck disable=SC2086 # VERSION RUN TIME
-    set -- "$1" "$2" ${said%%[!0-9a-fA-FTZ.: -]*}
-    if [ "${3:-}" = "$1" ] && [ -n "${4:-}" ] && [ "${4:-}" != "$2" ] && step confirm; then return 0; fi
-    set -- "$1" "$2"
+    if polled "$1" "$2" && step confirm; then return 0; fi
     sleep 2
     left=$((left - 2))
   done
   return 1
+}
+
+# excuse_outage VERSION RUN: the version before, which has polled in that run, gets a third of the time. If it cannot poll
+# either, it was no fault of the new one, which may be tried again. The program counts how often.
+excuse_outage() {
+  left=$(((wait_seconds + 2) / 3))
+  while [ "$left" -gt 0 ]; do
+    if polled "$1" "$2"; then return 0; fi
+    sleep 2
+    left=$((left - 2))
+  done
+  [ "$(agent_state)" != inactive ] || return 0
+  say "opendca $1 does not poll either: the platform cannot be reached"
+  step excuse || true
 }
 
 # follow NEXT: what a step has said is next.
@@ -119,6 +137,8 @@ follow() {
     fi
     [ "$next" = idle ] || restart
     say "opendca $2 did not poll: the version before it runs again"
+    # Of a run that is not known, nobody can say whether it has polled before.
+    [ "$next" = idle ] || [ "$3" = - ] || excuse_outage "$(readlink "$lib/current")" "$3"
     ;;
   restart) restart ;;
   esac

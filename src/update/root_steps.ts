@@ -49,6 +49,8 @@ const mostStarts = 3;
 /** Beside the file itself. */
 const reserveBytes = 16_000_000;
 const mostReturned = 32;
+/** Times that a release is tried again after an outage: a platform that answers nobody must not go on for ever. */
+const mostExcused = 2;
 /** Of folders that root copies into. */
 export const stagingPrefix = ".update-";
 
@@ -168,6 +170,24 @@ export function goBack(parts: RootParts, returning: Returning): NextStep {
   return { step: "restart" };
 }
 
+/**
+ * After the return, the version before did not poll either: nobody could. The release may be tried again, but not more
+ * often than is counted here, whatever the platform does.
+ */
+export function excuse(parts: RootParts): void {
+  const result = resultOf(parts), { returned, excused = [], ...state } = stateOf(parts);
+  if (result?.outcome !== "returned" || returned.at(-1) !== result.sha256) return;
+  const { sha256, message } = result;
+  if (excused.filter((each) => each === sha256).length >= mostExcused) return;
+  saveState(parts, {
+    ...state,
+    returned: returned.filter((each) => each !== sha256),
+    excused: [...excused, sha256].slice(-mostReturned),
+  });
+  const why = `${message}; ${currentOf(parts)} did not poll either, so the platform could not be reached`;
+  saveResult(parts, { ...result, outcome: "failed", message: why });
+}
+
 /** Why a request is not followed, for the agent, which may ask again. */
 export function fail(parts: RootParts, staging: string, message: string): void {
   const request = requestIn(parts, staging);
@@ -180,7 +200,13 @@ export function fail(parts: RootParts, staging: string, message: string): void {
 export function accept(parts: RootParts, { version, previous }: { version: string; previous: string | null }): void {
   const state = stateOf(parts);
   removePending(parts);
-  saveState(parts, { ...state, highestVersion: newest(state.highestVersion, version), previous, returned: [] });
+  saveState(parts, {
+    ...state,
+    highestVersion: newest(state.highestVersion, version),
+    previous,
+    returned: [],
+    excused: [],
+  });
 }
 
 function judge(

@@ -8,7 +8,7 @@ import {
   wholeUpdate,
 } from "../../tests/fixtures/update_root_scene.ts";
 import { denoUpdateDisk } from "../host/update_disk.ts";
-import { accept, check, confirm, fail, goBack, install, resume } from "./root_steps.ts";
+import { accept, check, confirm, excuse, fail, goBack, install, resume } from "./root_steps.ts";
 import { maybePending } from "./update_files.ts";
 
 const small = (version = "0.2.0") => makeRelease({ version, size: 4000 });
@@ -70,6 +70,53 @@ Deno.test("a version that does not poll is returned from, and not tried again", 
   assert.equal(scene.result()!.outcome, "returned");
   // The next release is.
   assert.equal((await scene.begin(small("0.2.1"))).step, "wait");
+});
+
+Deno.test("a version that nobody could poll with is tried again, three times in all, whatever the platform does", async () => {
+  using scene = createRootScene();
+  const release = small();
+  for (const outcome of ["failed", "failed", "returned"]) {
+    await scene.begin(release);
+    goBack(scene.parts(), { why: "it did not poll", again: false });
+    // Until the version before has had its time, it counts.
+    assert.throws(() => check(scene.parts(), scene.staging(release)), /did not poll in time/);
+    excuse(scene.parts());
+    excuse(scene.parts());
+    assert.deepEqual([scene.current(), scene.confirmed(), scene.result()!.outcome], ["0.1.0", "0.1.0", outcome]);
+    if (outcome === "failed") {
+      assert.match(scene.result()!.message, /did not poll; 0\.1\.0 did not poll either, so the platform could not be/);
+    }
+    resume(scene.parts());
+  }
+  assert.throws(() => check(scene.parts(), scene.staging(release)), /did not poll in time/);
+  // Another release in between gives it no further try.
+  await scene.begin(small("0.2.1"));
+  goBack(scene.parts(), { why: "it did not poll", again: false });
+  excuse(scene.parts());
+  assert.throws(() => check(scene.parts(), scene.staging(release)), /did not poll in time/);
+  await scene.begin(small("0.2.1"));
+  confirm(scene.parts());
+  assert.equal(scene.rootState()!.highestVersion, "0.2.1");
+});
+
+Deno.test("what was not returned from cannot be excused, and the state of an older version is read", async () => {
+  using scene = createRootScene();
+  const release = small();
+  const state = { highestVersion: "0.1.0", newestIssuedAt: null, previous: null, returned: [release.sha256] };
+  const write = (name: string, value: object) =>
+    Deno.writeTextFileSync(`${scene.state}/${name}`, JSON.stringify(value));
+  write("state.json", { schema: "opendca.update-state/1", ...state });
+  excuse(scene.parts());
+  assert.throws(() => check(scene.parts(), scene.staging(release)), /did not poll in time/);
+  const staging = scene.staging(small("0.3.0"), { id: "9" });
+  fail(scene.parts(), staging, "The disk is full");
+  excuse(scene.parts());
+  assert.deepEqual(scene.rootState()!.returned, [release.sha256]);
+  assert.equal(scene.result()!.message, "The disk is full");
+  await scene.begin(small("0.4.0"));
+  confirm(scene.parts());
+  excuse(scene.parts());
+  assert.deepEqual([scene.current(), scene.result()!.outcome], ["0.4.0", "installed"]);
 });
 
 Deno.test("a version that was stopped by its administrator before it polled may be tried again", async () => {

@@ -77,11 +77,14 @@ export interface RootState {
   previous: string | null;
   /** SHA-256 of files that were returned from, the latest last. */
   returned: string[];
+  /** SHA-256 of files that were taken out of `returned`, once each time; older versions have none. */
+  excused?: string[];
 }
 
 export const isSha256 = (text: unknown): text is string => typeof text === "string" && /^[0-9a-f]{64}$/.test(text);
 const isId = (text: unknown): text is string => typeof text === "string" && /^[0-9a-f-]{1,40}$/.test(text);
 const isText = (value: unknown): value is string => typeof value === "string";
+const isHashes = (value: unknown) => Array.isArray(value) && value.every(isSha256);
 const isTextOrNull = (value: unknown) => value === null || isText(value);
 
 export function requestText({ id, version, sha256 }: UpdateRequest): string {
@@ -137,11 +140,12 @@ export function maybeRootState(text: string): RootState | undefined {
     highestVersion: isVersion,
     newestIssuedAt: isTextOrNull,
     previous: (value) => value === null || isVersion(value),
-    returned: (value) => Array.isArray(value) && value.every(isSha256),
+    returned: isHashes,
+    excused: (value) => value === undefined || isHashes(value),
   });
 }
 
-function fileOf<T>(text: string, entries: { [name in keyof T]: (value: unknown) => boolean }): T | undefined {
+function fileOf<T>(text: string, entries: { [name in keyof T]-?: (value: unknown) => boolean }): T | undefined {
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value !== "object" || value === null) return undefined;

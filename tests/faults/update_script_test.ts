@@ -46,6 +46,37 @@ scriptTest("a version that does not poll is returned from; an old poll of it doe
   assert.equal(scene.result()?.outcome, "returned");
 });
 
+scriptTest(
+  "where the version before does not poll either, the release is tried again, three times in all",
+  async (scene) => {
+    await scene.asAgent("echo 0.1.0 aaaa 2026-12-01T09:00:00.000Z >polled");
+    for (const [id, outcome] of [["1", "failed"], ["2", "failed"], ["3", "returned"]] as const) {
+      await scene.ask(scene.release("0.2.0"), id);
+      assert.match((await scene.run()).said, /opendca 0\.1\.0 does not poll either: the platform cannot be reached/);
+      assert.deepEqual([scene.current(), scene.result()?.outcome], ["0.1.0", outcome]);
+      assertSettled(scene);
+    }
+    scene.polls("0.1.0", "0.2.0", "0.3.0");
+    await scene.ask(scene.release("0.2.0"), "4");
+    assert.match((await scene.run()).said, /was installed before, and did not poll in time/);
+    await scene.ask(scene.release("0.3.0"), "5");
+    await scene.run();
+    assert.equal(scene.current(), "0.3.0");
+    assertSettled(scene);
+  },
+);
+
+scriptTest("after an outage the release is installed when the platform is there again", async (scene) => {
+  await scene.asAgent("echo 0.1.0 aaaa 2026-12-01T09:00:00.000Z >polled");
+  await scene.ask(scene.release("0.2.0"), "1");
+  await scene.run();
+  scene.polls("0.1.0", "0.2.0");
+  await scene.ask(scene.release("0.2.0"), "2");
+  await scene.run();
+  assert.deepEqual([scene.current(), scene.result()?.outcome], ["0.2.0", "installed"]);
+  assertSettled(scene);
+});
+
 scriptTest("a service that is stopped is not started, and the release may be tried again", async (scene) => {
   scene.agentState("inactive");
   await scene.ask(scene.release("0.2.0"), "1");
