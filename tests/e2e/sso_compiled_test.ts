@@ -69,6 +69,12 @@ compiledTest("the compiled platform signs people in by OpenID Connect and SAML",
       return ran.out;
     };
     await run("customer", "create", "Acme");
+    // With fonts that are embedded, and libraries that are loaded when they are needed.
+    const [statement] = /(?<=statement )\d+/.exec(await run("billing", "make", "--period", "2026-01"))!;
+    for (const [kind, begins] of [["pdf", "%PDF-"], ["xlsx", "PK"]]) {
+      await run("billing", "export", statement, "--as", kind!, "--output", `${folder}/statement.${kind}`);
+      assert.equal((await Deno.readTextFile(`${folder}/statement.${kind}`)).slice(0, begins!.length), begins);
+    }
     const saml = await createSamlPeer();
     await Deno.writeTextFile(`${folder}/signing.pem`, saml.certificatePem);
     const samlId = JSON.parse(
