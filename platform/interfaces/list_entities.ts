@@ -11,12 +11,19 @@ import { isLow, metersOf, suppliesOf } from "../devices/device_state.ts";
 import { shownSupply, silentAfterMs } from "../devices/device_view.ts";
 import type { Parameters, Queries, Store, Transaction } from "../store/store.ts";
 import { entities, type EntityName, type Property } from "./entities.ts";
+import {
+  customersOf,
+  indexedParts,
+  lowPart,
+  mostCustomers,
+  narrowScope,
+  type ScopeCustomer,
+  searchedOf,
+} from "./narrow_scope.ts";
 import { conjuncts, type Filter, filterSql, matches, orderOf, propertiesIn, type Row, type Value } from "./filter.ts";
 
 /** Whose rows are listed: of a dealer, or of some customers, maybe at some sites only. */
-export type Scope =
-  | { dealerId: string }
-  | { customers: readonly { customerId: string; sites: "all" | readonly string[] }[] };
+export type Scope = { dealerId: string } | { customers: readonly ScopeCustomer[] };
 
 export interface Order {
   property: string;
@@ -58,23 +65,13 @@ export function listEntities(
 ): Promise<ListPage> {
   const now = platform.clock.now().getTime();
   return readPlatform(platform, by, async (tx) => {
-    const scope = await scopeNamed(tx, wish), named = { ...wish, scope };
+    const scope = await narrowScope(tx, wish), named = { ...wish, scope };
     if ("customers" in scope && scope.customers.length === 0) {
       return { rows: [], next: undefined, count: wish.withCount ? 0 : undefined };
     }
     const isStored = wish.entity !== "supplies" && wish.entity !== "meters";
     return await (isStored ? storedPage(tx, named, now) : decodedPage(tx, named, now));
   });
-}
-
-/* Those that the filter names, of the scope: every other customer would be asked for rows that the filter excludes. */
-async function scopeNamed(tx: Transaction, { scope, filter }: ListWish): Promise<Scope> {
-  const named = conjuncts(filter).flatMap((part) =>
-    part.kind === "compare" && part.property === "customerId" && part.operator === "eq" ? [part.value] : []
-  );
-  if (named.length === 0) return scope;
-  const customers = await customersOf(tx, scope, String(named[0]));
-  return { customers: customers.filter(({ customerId }) => named.every((value) => value === customerId)) };
 }
 
 /** Which tables have the rows, and what the key is in them. */
@@ -173,24 +170,6 @@ function orderSql(entity: EntityName, order: readonly Order[]): SqlOrder[] {
   });
 }
 
-/*
- * The number of low supplies stands behind what was read of the device, which takes long to pass over; the few devices
- * with some have an index.
- */
-const hasLow = `d.device_id IN (SELECT x.device_id FROM device_state x WHERE x.customer_id = :customer AND x.low > 0)`;
-
-function wantsLow(filter: Filter | undefined): boolean {
-  return conjuncts(filter).some(isLowPart);
-}
-
-function isLowPart(part: Filter): boolean {
-  if (part.kind !== "compare") return false;
-  const { property, operator, value } = part;
-  return property === "lowSupplies"
-    ? operator === "gt" && value === 0
-    : property === "low" && operator === "eq" && value === true;
-}
-
 const openSites = "l.closed_at IS NULL";
 
 /*
@@ -225,26 +204,8 @@ function behindSql(order: readonly SqlOrder[], after: readonly Value[], paramete
   return `(${parts.join(" OR ")})`;
 }
 
-/* Customers of a list by id, from one on, each with what may be seen of it. */
-async function customersOf(
-  tx: Transaction,
-  scope: Scope,
-  from: string,
-): Promise<{ customerId: string; sites: "all" | readonly string[] }[]> {
-  if ("customers" in scope) {
-    return scope.customers.filter(({ customerId }) => customerId >= from)
-      .toSorted((a, b) => a.customerId < b.customerId ? -1 : 1);
-  }
-  const rows = await tx.all<{ customer_id: string }>(
-    `SELECT customer_id FROM customers WHERE dealer_id = :dealer AND closed_at IS NULL AND customer_id >= :from
-     ORDER BY customer_id`,
-    { dealer: scope.dealerId, from },
-  );
-  return rows.map(({ customer_id: customerId }) => ({ customerId, sites: "all" }));
-}
-
-/* Of one request, if a filter finds nothing in them. */
-const mostCustomers = 200;
+/* Devices of one request where no index answers the filter. */
+const mostSearched = 20_000;
 
 /*
  * By the key alone, customer after customer: the index of each has its rows in this order, while a database that is asked
@@ -255,9 +216,13 @@ async function pageOfCustomers(tx: Transaction, wish: ListWish, now: number): Pr
   const customers = await customersOf(tx, wish.scope, first);
   // What is less than every other key of a customer.
   const beginOf = (customerId: string): Value[] => [customerId, "", ...(wish.entity === "alerts" ? ["", 0, ""] : [])];
+  const sizes = await searchedOf(tx, wish, customers);
+  let searched = 0;
   for (const [i, customer] of customers.entries()) {
     const { customerId } = customer;
-    if (rows.length === limit || i === mostCustomers) return { rows, next: beginOf(customerId), count: undefined };
+    searched += sizes.get(customerId) ?? 0;
+    const isEnough = i === mostCustomers || (i > 0 && searched > mostSearched);
+    if (rows.length === limit || isEnough) return { rows, next: beginOf(customerId), count: undefined };
     const own = await storedPage(tx, {
       ...wish,
       scope: { customers: [customer] },
@@ -278,10 +243,9 @@ async function storedPage(tx: Transaction, wish: ListWish, now: number): Promise
   const stored = entity as "devices" | "agents" | "alerts", { from, key } = sources[stored];
   const { queries, parameters, where } = sourceOf(tx, wish, now);
   const properties = Object.entries<Property>(entities[entity].properties).filter(([, { sql }]) => sql !== undefined);
-  const isLow = entity === "devices" && isOne && wantsLow(filter);
-  if (isLow) where.push(hasLow);
+  if (isOne) where.push(...indexedParts(entity, filter, { engine: tx.engine, parameters }));
   for (const part of conjuncts(filter)) {
-    if (isLow && isLowPart(part)) continue;
+    if (entity === "devices" && isOne && lowPart(part)?.isAll) continue;
     const known = Object.fromEntries(
       properties.map(([name, { type, sql }]) => [name, { type, sql: propertySql(entity, sql!) }]),
     );
@@ -341,6 +305,9 @@ interface DecodedDevice extends Record<string, Value | Uint8Array> {
   device: string;
 }
 
+/** Of a position: behind every device of the customer. */
+const behindAll = "\uffff";
+
 /** Some devices in the order of their keys, with their rows. */
 interface Lot {
   devices: { customer: string; device: string; rows: Row[] }[];
@@ -367,8 +334,7 @@ async function decodedPage(tx: Transaction, wish: ListWish, now: number): Promis
       at = [each.customer, each.device, before + taken.length];
       if (taken.length < left.length) return { rows, next: at, count: undefined };
     }
-    // Behind every device of it.
-    if (lot.endOf !== undefined) at = [lot.endOf, "\uffff", 0];
+    if (lot.endOf !== undefined) at = [lot.endOf, behindAll, 0];
     if (rows.length === limit) break;
   }
   return { rows, next: isOver ? undefined : at, count: undefined };
@@ -406,9 +372,14 @@ interface Looking {
 
 /** From a device on, until `most` were looked at; customer after customer, as an index has them. */
 async function* lotsOf(tx: Transaction, wish: ListWish, { now, most, from }: Looking): AsyncGenerator<Lot> {
-  const customers = await customersOf(tx, wish.scope, from?.customer ?? "");
-  let looked = 0;
+  // One that was left behind would be searched again, and with it all that this request may search.
+  const customers = (await customersOf(tx, wish.scope, from?.customer ?? ""))
+    .filter(({ customerId }) => from?.device !== behindAll || customerId !== from.customer);
+  const sizes = most === mostLooked ? await searchedOf(tx, wish, customers) : new Map<string, number>();
+  let looked = 0, searched = 0;
   for (const [i, customer] of customers.entries()) {
+    searched += sizes.get(customer.customerId) ?? 0;
+    if (i > 0 && searched > mostSearched) return;
     const isLast = i === customers.length - 1, isFirst = customer.customerId === from?.customer;
     const own = { ...wish, scope: { customers: [customer] } };
     const start = isFirst ? from : { customer: customer.customerId, device: "" };
@@ -438,7 +409,10 @@ async function* lotsOfOne(tx: Transaction, wish: ListWish, { now, most, from }: 
     where.push(filterSql(part, { engine: tx.engine, properties: known, parameters }));
   }
   const rest: Filter = { kind: "and", of: parts.get("row") ?? [] };
-  where.push(`s.${entity} IS NOT NULL`, ...(entity === "supplies" && wantsLow(wish.filter) ? [hasLow] : []));
+  where.push(
+    `s.${entity} IS NOT NULL`,
+    ...indexedParts(entity, wish.filter, { engine: tx.engine, parameters }),
+  );
   const columns = ofDevice.map(([name, { sql }]) => `${sql} AS "${name}"`).join(", ");
   let { customer, device } = from ?? { customer: "", device: "" };
   for (let looked = 0; looked < most; looked += lot) {

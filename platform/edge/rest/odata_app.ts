@@ -106,7 +106,7 @@ function canUse(name: EntityName, property: string): boolean {
 function wishOf(
   { platform, token, scope }: { platform: Platform; token: TokenCaller; scope: Scope },
   { name, c, isCount = false }: Asked,
-): { wish: ListWish; options: Record<string, string>; list: string; left: number | undefined } {
+): { wish: ListWish; options: Record<string, string>; list: string; top: number | undefined } {
   const options = optionsOf(c), entity = entities[name], usable = (property: string) => canUse(name, property);
   const { $filter, $orderby, $count = "false", $skiptoken } = options;
   if (!/^(true|false)$/.test($count)) throw new Problem(400, "$count is true or false");
@@ -122,7 +122,7 @@ function wishOf(
   return {
     options,
     list,
-    left: top === undefined ? undefined : top - limit,
+    top,
     wish: {
       entity: name,
       scope,
@@ -158,7 +158,9 @@ async function list(platform: Platform, token: TokenCaller, asked: Asked) {
 }
 
 async function page(platform: Platform, token: TokenCaller, asked: Asked) {
-  const { c, name } = asked, { rows, next, count, options, list: of, left } = await list(platform, token, asked);
+  const { c, name } = asked, { rows, next, count, options, list: of, top } = await list(platform, token, asked);
+  // A page can be shorter than it might be, and what is left to come is then more.
+  const left = top === undefined ? undefined : top - rows.length;
   const selected = selectedOf(name, options.$select);
   const value = rows.map((row) => shown(name, row, selected, c));
   const hasMore = next !== undefined && (left === undefined || left > 0);
