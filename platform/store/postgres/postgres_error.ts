@@ -34,6 +34,11 @@ export function isConflict(error: unknown): boolean {
   return /^40(001|P01)$/.test(codeOf(error));
 }
 
+/** Whether the statement was refused because one before it in the transaction had failed. */
+export function isAborted(error: unknown): boolean {
+  return codeOf(error) === "25P02";
+}
+
 /** Whether the connection is unusable after the error: it is lost, or a statement still runs on it. */
 export function isConnectionLost(error: unknown): boolean {
   const code = codeOf(error);

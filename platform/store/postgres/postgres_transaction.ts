@@ -15,7 +15,7 @@ import { type Parameters, type Queries, scoped, type SqlValue, type Tenant, type
 import type { DatabaseAddress } from "./database_url.ts";
 import { type ColumnTypes, insertMany, type ManyRows, selectMany, updateMany, type Values } from "./many_rows.ts";
 import { numberParameters } from "../named_parameters.ts";
-import { isConflict, isConnectionLost, isStaleConnection, queryError } from "./postgres_error.ts";
+import { isAborted, isConflict, isConnectionLost, isStaleConnection, queryError } from "./postgres_error.ts";
 import { channel } from "./postgres_listener.ts";
 import type { Turns } from "./turns.ts";
 
@@ -78,6 +78,8 @@ export class PostgresTransaction implements Transaction {
   #isOver = false;
   #isLost = false;
   #hasFailed = false;
+  /* The first one: what was sent behind it is refused, which says nothing. */
+  #failure: { error: unknown; sql: string } | undefined;
   #isConflict = false;
   #waiting = 0;
   /* Until the statement before is on its way, and until its answer is there. */
@@ -159,11 +161,12 @@ export class PostgresTransaction implements Transaction {
   async #guarded<T>(sql: string, work: () => Promise<T>): Promise<T> {
     try {
       return await work();
-    } catch (error) {
+    } catch (caught) {
+      const { error, sql: failed } = isAborted(caught) && this.#failure || { error: caught, sql };
       this.#hasFailed = true;
       if (isConflict(error)) this.#isConflict = true;
       if (isConnectionLost(error)) this.#isLost = true;
-      throw queryError(error, this.#shown, sql);
+      throw queryError(error, this.#shown, failed);
     }
   }
 
@@ -174,7 +177,7 @@ export class PostgresTransaction implements Transaction {
   async #send(customerId: string | undefined, statement: pg.QueryConfig): Promise<{ answer: Promise<pg.QueryResult> }> {
     if (this.#isLost) throw new Error("Connection terminated");
     const client = this.#client;
-    if (client !== undefined && this.#scope === (customerId ?? "")) return { answer: sentOn(client, statement) };
+    if (client !== undefined && this.#scope === (customerId ?? "")) return { answer: this.#sentOn(client, statement) };
     const id = pg.escapeLiteral(customerId ?? "");
     const kind = customerId === undefined ? "platform" : "customer";
     const steps = [`SELECT set_config('opendca.customer', ${id}, true), set_config('opendca.scope', '${kind}', true)`];
@@ -186,14 +189,25 @@ export class PostgresTransaction implements Transaction {
     }
     this.#scope = customerId ?? "";
     if (client !== undefined) {
-      const entered = sentOn(client, { text: steps.join("; ") }), answer = sentOn(client, statement);
+      const entered = this.#sentOn(client, { text: steps.join("; ") }), answer = this.#sentOn(client, statement);
       return { answer: Promise.all([entered, answer]).then(([, result]) => result) };
     }
     const begin = this.#isReadOnly ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" : "BEGIN";
     const begun = await beginOn(this.#pool, [begin, ...steps], statement);
     this.#client = begun.client;
     this.#client.on("error", this.#noteLost);
+    this.#noteFailure(begun.answer, statement);
     return begun;
+  }
+
+  #sentOn(client: pg.PoolClient, statement: pg.QueryConfig): Promise<pg.QueryResult> {
+    const answer = sentOn(client, statement);
+    this.#noteFailure(answer, statement);
+    return answer;
+  }
+
+  #noteFailure(answer: Promise<unknown>, { text }: pg.QueryConfig): void {
+    answer.catch((error) => this.#failure ??= { error, sql: text });
   }
 
   async #takeTurn(customerId: string): Promise<void> {

@@ -84,6 +84,26 @@ peerTest("of statements that are sent together, the first that fails is told, an
     assert.deepEqual(names, ["c"]);
   }));
 
+peerTest(
+  "the statement that failed is told, and not one that was sent behind it",
+  [postgresServer],
+  () =>
+    withStore(async (store) => {
+      const failing = store.transaction(async (tx) => {
+        const tenant = tx.tenant("a"), of = { table: "numbers", key: ["n"], columns: ["n"] };
+        await tx.run("CREATE TEMP TABLE numbers (customer_id text, n bigint PRIMARY KEY) ON COMMIT DROP");
+        await tenant.insertMany(of, [{ n: 1 }]);
+        // The first one also changes the customer, so that its answer takes longer to get through.
+        const other = tx.tenant("b");
+        await Promise.all([
+          other.run("INSERT INTO numbers (customer_id, n) VALUES (:customer, 1)"),
+          other.run("INSERT INTO numbers (customer_id, n) VALUES (:customer, 2)"),
+        ]);
+      });
+      await assert.rejects(failing, /duplicate key/);
+    }),
+);
+
 peerTest("a statement that is sent with the beginning of its transaction is not run if that fails", [
   postgresServer,
 ], () =>
