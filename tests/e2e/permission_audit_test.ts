@@ -114,6 +114,7 @@ const agentArguments: Record<string, string[][]> = {
   "update check": [[...rootSteps, "--staging", "staging"]],
   "update install": [[...rootSteps, "--staging", "staging"]],
   "update confirm": [rootSteps],
+  "update excuse": [rootSteps],
   "update return": [rootSteps],
   "update fail": [[...rootSteps, "--staging", "staging"]],
   "update accept": [rootSteps],
