@@ -71,7 +71,7 @@ const shown: [name: string, update: StatusUpdate | undefined, line: RegExp][] = 
   [
     "a download",
     { why: null, offered },
-    /^update {4}0\.2\.0 downloading 25 %: It is being downloaded\nsince {5}5 s ago$/m,
+    /^update {4}0\.2\.0 downloading 25 %: It is being downloaded\nsince {5}\d+ s ago$/m,
   ],
   [
     "a refusal of what has no version",
