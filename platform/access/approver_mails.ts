@@ -4,7 +4,7 @@ import { agentOf } from "../agents/manage_agents.ts";
 import type { Tenant } from "../store/store.ts";
 import { portalOrigin } from "../users/manage_users.ts";
 import { isPermitted } from "../users/permissions.ts";
-import { tellUser, userMail } from "../users/user_mails.ts";
+import { hasMail, tellUser, userMail } from "../users/user_mails.ts";
 import { grantsOf, type UserRow } from "../users/users.ts";
 
 /** Requests come in groups: the first one is told of. */
@@ -24,7 +24,7 @@ export async function tellApprovers(
   },
 ): Promise<void> {
   const tx = tenant.transaction, origin = await portalOrigin(tx);
-  if (origin === undefined) return;
+  if (origin === undefined || !await hasMail(tx)) return;
   const recent = await tenant.get(
     `SELECT 1 FROM approval_requests
      WHERE customer_id = :customer AND asked_at > :since AND request_id <> :request_id LIMIT 1`,
