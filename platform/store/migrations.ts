@@ -15,7 +15,7 @@ import { releases } from "./release_tables.ts";
 import { sso } from "./sso_tables.ts";
 import { addresses, mails, spraying, users } from "./user_tables.ts";
 import { trust } from "./trust_tables.ts";
-import { work } from "./work_tables.ts";
+import { agentIds, work } from "./work_tables.ts";
 import { auditSubjects, lowerNames, ownRoles, views } from "./view_tables.ts";
 
 /* Refusals and ledger heads of agents; devices that two agents see; indices of what each poll and upload asks. */
@@ -488,4 +488,5 @@ export const migrations: readonly Migration[] = [
   feeds,
   approvals,
   alertLimits,
+  agentIds,
 ];

@@ -17,3 +17,8 @@ CREATE TABLE agent_config_versions (
   FOREIGN KEY (customer_id, agent_id) REFERENCES agents
 ) STRICT;
 `;
+
+/** A broker names an agent and not its customer: each connection and each task that is sent by MQTT looks for it. */
+export const agentIds = `
+CREATE INDEX agents_by_id ON agents (agent_id);
+`;
