@@ -67,13 +67,15 @@ export function accuracyDocument({ devices, negatives }: Survey, cases: readonly
       ...judgements.filter(({ verdict }) => verdict !== "right").map(differenceRow),
     ]),
     "## Devices",
-    ...stated.flatMap(deviceSection),
+    wrapped(
+      "What is right, of how many facts that the source states. A field without a value is not shown, as said above.",
+    ),
+    stated.map((device) => wrapped(`- ${deviceLine(device)}`, "  ")).join("\n"),
     "## Other devices",
-    "Switches, hosts, scanners and others, judged by the whole walk and by the answers to the agent's requests.",
-    table([
-      ["device", "recognised as a printer"],
-      ...negatives.map(({ name, mistaken }) => [name, mistaken.length > 0 ? "**yes**" : "no"]),
-    ]),
+    wrapped(
+      "Switches, hosts, scanners and others, judged by the whole walk and by the answers to the agent's requests: " +
+        `${negatives.map(({ name }) => name).join(", ")}.`,
+    ),
     "## Cases",
     wrapped(
       "Small inputs from public bug reports and forum posts (`../shared/cases`) and variants of them (`m-`) with another " +
@@ -102,30 +104,23 @@ function differenceRow({ device, fact, stated, read, verdict, reason }: Judgemen
   return [device, fact.field, stated, read, verdicts[verdict], reason];
 }
 
-function deviceSection(device: Surveyed): string[] {
+function deviceLine({ name, sourceKind, system, outside, judgements }: Surveyed): string {
   const notes = [
-    device.sourceKind === null ? "maker and model by the manifest" : shortSource(device.sourceKind),
-    ...device.system ? [] : ["no system group, so the maker is given"],
-    ...device.outside.length > 0 ? [`${device.outside.length} stated values have no field in a reading`] : [],
+    sourceKind === null ? "maker and model by the manifest" : shortSource(sourceKind),
+    ...system ? [] : ["no system group, so the maker is given"],
+    ...outside.length > 0 ? [`values without a field in a reading: ${outside.length}`] : [],
   ];
-  return [
-    `### ${device.name}`,
-    wrapped(sentence(notes)),
-    table([
-      ["field", "stated", "read", "counted as"],
-      ...device.judgements.map(({ fact, stated, read, verdict }) => [fact.field, stated, read, verdicts[verdict]]),
-    ]),
-  ];
+  const right = judgements.filter(({ verdict }) => verdict === "right");
+  const values = right.map(({ fact, stated, read }) => {
+    if (stated === read) return `${fact.field} ${read}`;
+    return stated === "stated" ? fact.field : `${fact.field} ${stated} (read as ${read})`;
+  });
+  return `**${name}** (${notes.join("; ")}): ${right.length} of ${judgements.length}: ${values.join(", ")}`;
 }
 
 /** The kind of source without its asides. */
 function shortSource(kind: string): string {
   return kind.replace(/ \(.*$/, "").replace(/:.*$/, "");
-}
-
-function sentence(notes: string[]): string {
-  const text = `${notes.join("; ")}.`;
-  return text[0]!.toUpperCase() + text.slice(1);
 }
 
 /** A table whose columns are padded. */
