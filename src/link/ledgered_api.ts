@@ -5,7 +5,7 @@ import { type SignedTask, Task } from "../../proto/gen/opendca/v1/task.ts";
 import type { Clock } from "../../common/core/clock.ts";
 import type { JsonValue } from "../store/canonical_json.ts";
 import type { Ledger, NewLedgerEntry } from "../store/ledger.ts";
-import type { AgentApi } from "./agent_api.ts";
+import type { AgentApi, EncodedBatch } from "./agent_api.ts";
 
 export interface LedgeredOptions {
   ledger: Pick<Ledger, "append">;
@@ -62,21 +62,8 @@ export function ledgeredApi(
       return api.renew(request, signal);
     },
     upload(batch, signal) {
-      const { message, bytes } = batch;
-      const key = `${message.agentEpoch} ${message.sequence}`;
-      if (key !== lastBatch) {
-        note({
-          kind: "upload",
-          summary: `Sent batch ${message.sequence} with ${countOf(message.recordCount, "record")}`,
-          bytes,
-          details: {
-            batchId: message.batchId,
-            epoch: message.agentEpoch,
-            sequence: Number(message.sequence),
-            records: message.recordCount,
-          },
-        });
-      }
+      const key = `${batch.message.agentEpoch} ${batch.message.sequence}`;
+      if (key !== lastBatch) note(uploadEntry(batch));
       lastBatch = key;
       return api.upload(batch, signal);
     },
@@ -113,6 +100,20 @@ export function ledgeredApi(
 }
 
 type Noted = Omit<NewLedgerEntry, "at" | "details"> & { details: { [name: string]: JsonValue } };
+
+function uploadEntry({ message, bytes }: EncodedBatch): Noted {
+  return {
+    kind: "upload",
+    summary: `Sent batch ${message.sequence} with ${countOf(message.recordCount, "record")}`,
+    bytes,
+    details: {
+      batchId: message.batchId,
+      epoch: message.agentEpoch,
+      sequence: Number(message.sequence),
+      records: message.recordCount,
+    },
+  };
+}
 
 function pollEntry(request: PollRequest): Noted {
   const { status, taskResults, effectiveConfig } = request;

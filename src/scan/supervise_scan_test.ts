@@ -18,6 +18,35 @@ interface FakeWorker extends ScannerWorker {
   terminated: boolean;
 }
 
+function fakeWorker(
+  onShard: (shard: Shard, tell: (message: FromScanner) => void) => void,
+  startup: (worker: FakeWorker) => boolean = () => true,
+): FakeWorker {
+  const tell = (message: FromScanner) => {
+    if (!worker.terminated) void Promise.resolve().then(() => worker.onMessage(message));
+  };
+  const worker: FakeWorker = {
+    shards: [],
+    stops: [],
+    terminated: false,
+    onMessage: () => {},
+    onCrash: () => {},
+    terminate: () => worker.terminated = true,
+    post: (message: ToScanner) => {
+      if (message.type === "start") {
+        if (startup(worker)) tell({ type: "ready" });
+      } else if (message.type === "stop") {
+        worker.stops.push(message.atOnce);
+        tell({ type: "stopped" });
+      } else if (message.type === "shard") {
+        worker.shards.push(message.shard);
+        onShard(message.shard, tell);
+      }
+    },
+  };
+  return worker;
+}
+
 /** Runs a scan whose workers do what `behave` says with each shard. */
 async function supervise(
   range: string,
@@ -63,28 +92,7 @@ async function supervise(
   }, {
     createWorker: () => {
       if (options.hasRoom?.(workers.length) === false) throw new UnavailableError("Cannot start a thread");
-      const tell = (message: FromScanner) => {
-        if (!worker.terminated) void Promise.resolve().then(() => worker.onMessage(message));
-      };
-      const worker: FakeWorker = {
-        shards: [],
-        stops: [],
-        terminated: false,
-        onMessage: () => {},
-        onCrash: () => {},
-        terminate: () => worker.terminated = true,
-        post: (message: ToScanner) => {
-          if (message.type === "start") {
-            if (options.startup?.(worker) ?? true) tell({ type: "ready" });
-          } else if (message.type === "stop") {
-            worker.stops.push(message.atOnce);
-            tell({ type: "stopped" });
-          } else if (message.type === "shard") {
-            worker.shards.push(message.shard);
-            behave(worker, message.shard, tell, clock);
-          }
-        },
-      };
+      const worker = fakeWorker((shard, tell) => behave(worker, shard, tell, clock), options.startup);
       workers.push(worker);
       return worker;
     },

@@ -3,7 +3,13 @@ import assert from "node:assert/strict";
 import { HoursEndedError, watchHours } from "../../src/schedule/interruption.ts";
 import { openSchedule, type Schedule } from "../../src/service/schedule.ts";
 import { openSiteMarks } from "../../src/service/site_marks.ts";
-import { type ScheduleEvent, type Scheduler, type ScheduleScan, startScheduler } from "../../src/service/scheduler.ts";
+import {
+  type ScanOutcome,
+  type ScheduleEvent,
+  type Scheduler,
+  type ScheduleScan,
+  startScheduler,
+} from "../../src/service/scheduler.ts";
 import type { SweepPosition } from "../../src/service/sweep_position.ts";
 import { sendWindowAt } from "../../src/config/allowed_hours.ts";
 import { parseAgentConfig } from "../../src/config/read_config.ts";
@@ -45,6 +51,37 @@ interface Scene {
   during: (scan: ScheduleScan) => Promise<void>;
   /** Places that no scan asks, by a fault of this side. */
   unasked: Set<string>;
+}
+
+/** The network of the scene answers; a device is at the place where it was seen last. */
+async function scanNetwork(scene: Scene, places: Map<string, string>, request: ScheduleScan): Promise<ScanOutcome> {
+  const { clock } = scene;
+  const asked = request.places?.map(({ address }) => address) ?? [...scene.network.keys()];
+  if (request.places === null) scene.resumed.push(request.resume?.seed);
+  scene.sent.push(`${request.kind} ${request.scope} ${request.places === null ? "all" : asked.sort().join(",")}`);
+  const begunAt = clock.now();
+  const window = sendWindowAt(request.site.schedule.allowedHours, clock.now().getTime());
+  if (window === undefined) throw new HoursEndedError();
+  using hours = watchHours(window, clock);
+  await scene.during({ ...request, signal: AbortSignal.any([request.signal, hours.signal]) });
+  hours.signal.throwIfAborted();
+  const answeredIds = new Set<string>();
+  for (const address of asked) {
+    const deviceId = scene.network.get(address);
+    if (deviceId === undefined || request.signal.aborted) continue;
+    places.set(deviceId, address);
+    answeredIds.add(deviceId);
+    scene.schedule.answered({ deviceId, site: "office", asleep: false, scope: request.scope });
+  }
+  const count = { addresses: asked.length, answered: answeredIds.size, printers: answeredIds.size };
+  return {
+    ...count,
+    durationMs: 1,
+    begunAt: new Date(request.resume?.begunAt ?? begunAt),
+    packets: 1,
+    answeredIds,
+    unasked: scene.unasked,
+  };
 }
 
 /** `unreadable`: what the inventory fails with. */
@@ -109,34 +146,7 @@ async function withScheduler(
     schedule: scene.schedule,
     marks: siteMarks,
     inventory,
-    async scan(request) {
-      const asked = request.places?.map(({ address }) => address) ?? [...scene.network.keys()];
-      if (request.places === null) scene.resumed.push(request.resume?.seed);
-      scene.sent.push(`${request.kind} ${request.scope} ${request.places === null ? "all" : asked.sort().join(",")}`);
-      const begunAt = clock.now();
-      const window = sendWindowAt(request.site.schedule.allowedHours, clock.now().getTime());
-      if (window === undefined) throw new HoursEndedError();
-      using hours = watchHours(window, clock);
-      await scene.during({ ...request, signal: AbortSignal.any([request.signal, hours.signal]) });
-      hours.signal.throwIfAborted();
-      const answeredIds = new Set<string>();
-      for (const address of asked) {
-        const deviceId = scene.network.get(address);
-        if (deviceId === undefined || request.signal.aborted) continue;
-        places.set(deviceId, address);
-        answeredIds.add(deviceId);
-        scene.schedule.answered({ deviceId, site: "office", asleep: false, scope: request.scope });
-      }
-      const count = { addresses: asked.length, answered: answeredIds.size, printers: answeredIds.size };
-      return {
-        ...count,
-        durationMs: 1,
-        begunAt: new Date(request.resume?.begunAt ?? begunAt),
-        packets: 1,
-        answeredIds,
-        unasked: scene.unasked,
-      };
-    },
+    scan: (request) => scanNetwork(scene, places, request),
     onOffline: ({ deviceId }) => scene.offline.push(deviceId),
     report: (event) => event.event === "capacityJudged" ? scene.findings = event.findings : scene.events.push(event),
     onDefect: (error) => scene.defects.push(error),

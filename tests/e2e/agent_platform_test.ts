@@ -89,17 +89,63 @@ async function proveStatement(scene: AgentScene, certificates: readonly string[]
   assert.match(altered.out, /^5 rows: 4 proved, 0 not proved, 1 wrong$/m);
 }
 
+/** Exit code and state of `opendca status --check`. */
+async function checkedStatus(scene: AgentScene, ...options: string[]): Promise<[number, string]> {
+  const { code, out, err } = await scene.opendca("status", "--check", ...options);
+  assert.equal(err, "");
+  assert.match(out, /^OPENDCA [^\n|]+( \| [^\n|]+)?\n$/);
+  return [code, out.slice("OPENDCA ".length, out.indexOf(" -"))];
+}
+
+async function assertPrintersListed(scene: AgentScene): Promise<void> {
+  const devices: { address: string; total: number; serial: string }[] = JSON.parse(
+    await scene.admin("--json", "device", "list"),
+  );
+  assert.deepEqual(
+    devices.map(({ address, total }) => [address, total]).sort(),
+    [0, 1, 2, 3, 4].map((i) => [`127.230.0.${i + 1}`, totalOf(i)]),
+  );
+  assert.match(
+    await scene.admin("reading", "list"),
+    /^127\.230\.0\.1 +- +Example Laser 9000 +idle +10000 +[-0-9]{10} [:0-9]{8} +black toner 60 %$/m,
+  );
+}
+
+/** A new activation is a new agent: nothing of the former one is missed, or taken for a copy. */
+async function activateAgain(scene: AgentScene, formerId: string): Promise<void> {
+  const renewed = await scene.opendca("activate", await scene.admin("code", "create"));
+  assert.equal(renewed.code, 0, renewed.err);
+  const newId = (await scene.status()).agentId!;
+  assert.notEqual(newId, formerId);
+  assert.doesNotMatch((await scene.opendca("status")).out, /^fault/m);
+  const printed = { oid: "1.3.6.1.2.1.43.10.2.1.4.1.1", tag: 0x41, value: totalOf(2) + 480 } as const;
+  scene.simulator.setObjects("127.230.0.3", [printed]);
+  await scene.admin("task", "scan", newId);
+  await using revived = await scene.startAgent();
+  await revived.line((line) => line.includes('"batchSent"'));
+  await revived.line((line) => line.includes('"pollAnswered"'));
+  assert.deepEqual((await scene.status()).agent?.faults, []);
+  assert.equal(revived.lines.find((line) => line.includes("epochBegun")), undefined);
+  assert.deepEqual(await checkedStatus(scene), [0, "OK"]);
+  const agents: { agentId: string; state: string; suspectedCloneAt: unknown; ledgerRewoundAt: unknown }[] = JSON
+    .parse(await scene.admin("--json", "agent", "list"));
+  assert.deepEqual(agents.map((each) => [each.agentId, each.state, each.suspectedCloneAt, each.ledgerRewoundAt]), [
+    [formerId, "revoked", null, null],
+    [newId, "active", null, null],
+  ]);
+  await until("the second reading of the printer that printed is there", () => {
+    const sql = `SELECT 1 FROM samples WHERE kind = 'meter' AND name = 'total' AND value = ${totalOf(2) + 480}`;
+    return scene.store(sql).length > 0;
+  });
+  await revived.kill("SIGTERM");
+}
+
 Deno.test({
   name: "opendca run brings the readings of every printer to the platform, and opendca status tells the truth",
   ignore,
   async fn() {
     await using scene = await startScene({ network: 230, printers: 5, activated: false });
-    const check = async (...options: string[]) => {
-      const { code, out, err } = await scene.opendca("status", "--check", ...options);
-      assert.equal(err, "");
-      assert.match(out, /^OPENDCA [^\n|]+( \| [^\n|]+)?\n$/);
-      return [code, out.slice("OPENDCA ".length, out.indexOf(" -"))];
-    };
+    const check = (...options: string[]) => checkedStatus(scene, ...options);
     assert.equal((await scene.status()).state, "not-activated");
     assert.deepEqual(await check(), [2, "CRITICAL"]);
     const early = await scene.opendca("run");
@@ -115,17 +161,7 @@ Deno.test({
     await Deno.copyFile(certificates[1], certificates[0]);
     await using agent = await scene.startAgent();
     await agent.line((line) => line.includes('"batchSent"'));
-    const devices: { address: string; total: number; serial: string }[] = JSON.parse(
-      await scene.admin("--json", "device", "list"),
-    );
-    assert.deepEqual(
-      devices.map(({ address, total }) => [address, total]).sort(),
-      [0, 1, 2, 3, 4].map((i) => [`127.230.0.${i + 1}`, totalOf(i)]),
-    );
-    assert.match(
-      await scene.admin("reading", "list"),
-      /^127\.230\.0\.1 +- +Example Laser 9000 +idle +10000 +[-0-9]{10} [:0-9]{8} +black toner 60 %$/m,
-    );
+    await assertPrintersListed(scene);
     const running = await scene.status();
     assert.equal(running.state, "running");
     assert.deepEqual(listeningSockets(agent.pid), [], "promise P1: nothing listens");
@@ -161,34 +197,7 @@ Deno.test({
     assert.deepEqual([again.code, /revoked/.test(again.err)], [77, true], again.err);
     assert.deepEqual(await check(), [2, "CRITICAL"]);
 
-    // A new activation is a new agent: nothing of the former one is missed, or taken for a copy.
-    const renewed = await scene.opendca("activate", await scene.admin("code", "create"));
-    assert.equal(renewed.code, 0, renewed.err);
-    const newId = (await scene.status()).agentId!;
-    assert.notEqual(newId, agentId);
-    assert.doesNotMatch((await scene.opendca("status")).out, /^fault/m);
-    const printed = { oid: "1.3.6.1.2.1.43.10.2.1.4.1.1", tag: 0x41, value: totalOf(2) + 480 } as const;
-    scene.simulator.setObjects("127.230.0.3", [printed]);
-    await scene.admin("task", "scan", newId);
-    await using revived = await scene.startAgent();
-    await revived.line((line) => line.includes('"batchSent"'));
-    await revived.line((line) => line.includes('"pollAnswered"'));
-    assert.deepEqual((await scene.status()).agent?.faults, []);
-    assert.equal(revived.lines.find((line) => line.includes("epochBegun")), undefined);
-    assert.deepEqual(await check(), [0, "OK"]);
-    const agents: { agentId: string; state: string; suspectedCloneAt: unknown; ledgerRewoundAt: unknown }[] = JSON
-      .parse(
-        await scene.admin("--json", "agent", "list"),
-      );
-    assert.deepEqual(agents.map((each) => [each.agentId, each.state, each.suspectedCloneAt, each.ledgerRewoundAt]), [
-      [agentId, "revoked", null, null],
-      [newId, "active", null, null],
-    ]);
-    await until("the second reading of the printer that printed is there", () => {
-      const sql = `SELECT 1 FROM samples WHERE kind = 'meter' AND name = 'total' AND value = ${totalOf(2) + 480}`;
-      return scene.store(sql).length > 0;
-    });
-    await revived.kill("SIGTERM");
+    await activateAgain(scene, agentId!);
     await proveStatement(scene, certificates);
     await using readable = scene.spawnAgent(scene.config, "--log-format", "text");
     const started = await readable.line((line) => line.includes("agentStarted"));

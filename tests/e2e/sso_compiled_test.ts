@@ -1,6 +1,7 @@
 /** The compiled platform has the libraries of single sign-on, may run them, and loads them when somebody signs in by them. */
 import assert from "node:assert/strict";
 import { request } from "node:https";
+import { inflateRawSync } from "node:zlib";
 import { Buffer } from "node:buffer";
 import project from "../../deno.json" with { type: "json" };
 import { taskGrants } from "../../demo/task_grants.ts";
@@ -55,6 +56,12 @@ function browse(port: number, path: string, { form, cookies = [] }: { form?: str
   });
 }
 
+/** Of the SAML request that an address leads to a provider with. */
+function requestIdOf(address: string): string {
+  const message = inflateRawSync(Buffer.from(new URL(address).searchParams.get("SAMLRequest")!, "base64"));
+  return / ID="([^"]+)"/.exec(message.toString())![1]!;
+}
+
 compiledTest("the compiled platform signs people in by OpenID Connect and SAML", async (compile) => {
   const file = await compile("platform/main.ts", [
     ...["--exclude-unused-npm", "--include", "workers/password_hasher.ts"],
@@ -77,33 +84,21 @@ compiledTest("the compiled platform signs people in by OpenID Connect and SAML",
     }
     const saml = await createSamlPeer();
     await Deno.writeTextFile(`${folder}/signing.pem`, saml.certificatePem);
-    const samlId = JSON.parse(
-      await run(
-        "sign-in",
-        "add",
-        "saml",
-        "By SAML",
-        "--json",
-        "--setting",
-        `idp-issuer=${saml.issuer}`,
-        `sign-in-address=${saml.settings["sign-in-address"]}`,
-        `certificate=@${folder}/signing.pem`,
-      ),
-    ).providerId;
-    const oidcId = JSON.parse(
-      await run(
-        "sign-in",
-        "add",
-        "oidc",
-        "By OIDC",
-        "--json",
-        "--setting",
-        `issuer=https://localhost:${peerPort}`,
-        "client-id=portal",
-        "client-secret=a secret of the portal",
-        "scopes=openid profile email groups",
-      ),
-    ).providerId;
+    const add = async (kind: string, name: string, ...settings: string[]) =>
+      JSON.parse(await run("sign-in", "add", kind, name, "--json", "--setting", ...settings)).providerId;
+    const samlId = await add(
+      ...["saml", "By SAML"] as const,
+      `idp-issuer=${saml.issuer}`,
+      `sign-in-address=${saml.settings["sign-in-address"]}`,
+      `certificate=@${folder}/signing.pem`,
+    );
+    const oidcId = await add(
+      ...["oidc", "By OIDC"] as const,
+      `issuer=https://localhost:${peerPort}`,
+      "client-id=portal",
+      "client-secret=a secret of the portal",
+      "scopes=openid profile email groups",
+    );
     for (const id of [samlId, oidcId]) await run("sign-in", "roles", id, "techs", "technician");
     const origin = `https://localhost:${portalPort}`;
     await using peer = await startOidcPeer({ redirectOf: [`${origin}/sign-in/oidc/${oidcId}`], port: peerPort });
@@ -129,9 +124,7 @@ compiledTest("the compiled platform signs people in by OpenID Connect and SAML",
     const root = `${origin}/sign-in/saml/${samlId}`;
     assert.match((await browse(portalPort, `/sign-in/saml/${samlId}/metadata`)).body, /EntityDescriptor/, server.err());
     const away = await browse(portalPort, `/sign-in/with/${samlId}`);
-    const { inflateRawSync } = await import("node:zlib");
-    const message = inflateRawSync(Buffer.from(new URL(away.location).searchParams.get("SAMLRequest")!, "base64"));
-    const requestId = / ID="([^"]+)"/.exec(message.toString())![1]!;
+    const requestId = requestIdOf(away.location);
     const response = saml.response({ audience: `${root}/metadata`, recipient: root, requestId });
     const consumed = await browse(portalPort, `/sign-in/saml/${samlId}`, {
       form: String(new URLSearchParams({ SAMLResponse: response })),

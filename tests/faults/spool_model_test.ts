@@ -3,16 +3,23 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { DatabaseSync } from "node:sqlite";
 import { openSpool, type Spool } from "../../src/store/spool.ts";
-import { dayOf, sizeOf, type SpoolRecord } from "../../src/store/spool_record.ts";
+import { type Batch, dayOf, sizeOf, type SpoolRecord } from "../../src/store/spool_record.ts";
 import { createFakeDisk, type FakeDisk } from "../fixtures/fake_disk.ts";
 import { FakeClock } from "../fixtures/fake_clock.ts";
 
 type Operation =
-  | { type: "append"; records: { device: number; day: number; meter: boolean; bytes: number }[] }
+  | { type: "append"; records: Appended[] }
   | { type: "batch"; ahead: number; maxRecords: number; maxBytes: number }
   | { type: "acknowledge"; share: number }
   | { type: "quarantine"; pick: number }
   | { type: "epoch" };
+
+interface Appended {
+  device: number;
+  day: number;
+  meter: boolean;
+  bytes: number;
+}
 
 interface Step {
   operation: Operation;
@@ -138,13 +145,44 @@ const step: fc.Arbitrary<Step> = fc.record({
   ),
 });
 
+function recordOf(number: number, { device, day, meter, bytes }: Appended): SpoolRecord {
+  return {
+    id: `record-${number}`,
+    kind: "reading",
+    class: meter ? "meter" : "status",
+    deviceId: `device-${device}`,
+    observedAt: new Date(Date.UTC(2026, 0, 1 + day)),
+    payload: new Uint8Array(bytes).fill(number + 1),
+  };
+}
+
+/** Everything that was ever handed out to be sent. */
+interface Sent {
+  /** Epoch and sequence of a record's last batch, by its id. */
+  sentAs: Map<string, string>;
+  /** Records of a batch, by its epoch and sequence. */
+  contents: Map<string, string>;
+}
+
+/** Fails if the batch, or a record of it within its epoch, was sent as another before. */
+function noteSent({ epoch, sequence, records }: Batch, { sentAs, contents }: Sent): void {
+  const key = `${epoch}/${sequence}`;
+  const content = JSON.stringify(records.map(({ id, payload }) => [id, payload.toHex()]));
+  assert.equal(contents.get(key) ?? content, content, "a batch that was sent has changed");
+  contents.set(key, content);
+  for (const { id } of records) {
+    const before = sentAs.get(id) ?? key;
+    if (before.startsWith(epoch)) assert.equal(before, key, "sent under another sequence");
+    sentAs.set(id, key);
+  }
+}
+
 /** One run: the spool, the model of it, and everything that was ever handed out to be sent. */
 function createRun() {
   const clock = new FakeClock();
   let disk = createFakeDisk();
   let model: Model = { queue: [], next: 1, refused: [] };
-  let sentAs = new Map<string, string>();
-  let contents = new Map<string, string>();
+  let sent: Sent = { sentAs: new Map(), contents: new Map() };
   let made = 0;
   const open = () =>
     openSpool(disk.path("spool.db"), {
@@ -157,22 +195,10 @@ function createRun() {
     });
   let spool: Spool = open();
 
-  function recordOf({ device, day, meter, bytes }: { device: number; day: number; meter: boolean; bytes: number }) {
-    const record: SpoolRecord = {
-      id: `record-${made++}`,
-      kind: "reading",
-      class: meter ? "meter" : "status",
-      deviceId: `device-${device}`,
-      observedAt: new Date(Date.UTC(2026, 0, 1 + day)),
-      payload: new Uint8Array(bytes).fill(made),
-    };
-    return record;
-  }
-
   function apply(operation: Operation): void {
     const { epoch } = spool.stats();
     if (operation.type === "append") {
-      const records = operation.records.map(recordOf);
+      const records = operation.records.map((record) => recordOf(made++, record));
       append(model, records);
       spool.append(records);
     } else if (operation.type === "batch") {
@@ -181,15 +207,7 @@ function createRun() {
       const batch = spool.nextBatch({ ...operation, maxAgeMs: 0, after: from });
       assert.equal(batch?.sequence, sequence);
       if (batch === undefined) return;
-      const key = `${batch.epoch}/${batch.sequence}`;
-      const content = JSON.stringify(batch.records.map(({ id, payload }) => [id, payload.toHex()]));
-      assert.equal(contents.get(key) ?? content, content, "a batch that was sent has changed");
-      contents.set(key, content);
-      for (const { id } of batch.records) {
-        const before = sentAs.get(id) ?? key;
-        if (before.startsWith(batch.epoch)) assert.equal(before, key, "sent under another sequence");
-        sentAs.set(id, key);
-      }
+      noteSent(batch, sent);
     } else if (operation.type === "acknowledge") {
       const upTo = batchesOf(model).at(-1 - operation.share);
       if (upTo === undefined) return;
@@ -213,7 +231,7 @@ function createRun() {
       if (crash === null) return apply(operation);
       using earlier = disk.crash();
       const before = clone(model);
-      const sentBefore = new Map(sentAs), contentsBefore = new Map(contents);
+      const sentBefore = { sentAs: new Map(sent.sentAs), contents: new Map(sent.contents) };
       apply(operation);
       const old = disk;
       const crashed = crash === "after" ? old.crash() : old.crashTorn(earlier, "spool.db-wal", crash);
@@ -223,7 +241,7 @@ function createRun() {
       const view = viewOfDisk(disk);
       if (typeof crash === "number" && JSON.stringify(view) === JSON.stringify(viewOfModel(before))) {
         // It never returned, so that nothing of it was sent.
-        [model, sentAs, contents] = [before, sentBefore, contentsBefore];
+        [model, sent] = [before, sentBefore];
       }
       assert.deepEqual(view, viewOfModel(model));
       spool = open();

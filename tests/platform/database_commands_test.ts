@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { Finding } from "../../platform/store/postgres/check_database.ts";
 import { deviceRows } from "../../platform/devices/listed_devices.ts";
-import { AlertSeverity } from "../../proto/gen/opendca/v1/reading.ts";
+import { AlertSeverity, type Reading } from "../../proto/gen/opendca/v1/reading.ts";
 import { peerTest, postgresServer } from "../fixtures/peers.ts";
 import { activatedAgent, call, connect, pollOf, startTestPlatform } from "../fixtures/platform_fixture.ts";
 import { batchOf, readingOf, recordOf } from "../fixtures/platform_uploads.ts";
@@ -154,6 +154,46 @@ databaseTest(
   },
 );
 
+/** Of two devices: meters that grow, a reading without meters, an alert, and one that comes late. */
+function variedReadings(now: Date): Reading[] {
+  const hours = (count: number) => new Date(now.getTime() - count * 3_600_000);
+  const alerts = [{ severity: AlertSeverity.WARNING, group: "cover", description: "Door open", since: undefined }];
+  return [
+    readingOf({ total: 10, observedAt: hours(30) }),
+    readingOf({ total: 20, observedAt: hours(3), address: "10.1.0.9" }),
+    { ...readingOf({ total: 30, observedAt: hours(2), address: "10.1.0.9" }), alerts },
+    { ...readingOf({ observedAt: hours(1), address: "10.1.0.9" }), meters: [] },
+    readingOf({ total: 15, observedAt: hours(20) }),
+    readingOf({ serial: "\u00c4\u00d6-77", address: "10.1.0.8", total: 9_007_199_254_740_991, observedAt: hours(4) }),
+  ];
+}
+
+function readingCommands(agentId: string, deviceId: string): string[][] {
+  return [
+    ["status"],
+    ["customer", "list"],
+    ["site", "list"],
+    ["code", "list"],
+    ["agent", "list"],
+    ["agent", "show", agentId],
+    ["agent", "ledger-heads", agentId],
+    ["task", "list"],
+    ["task", "list", "--agent", agentId],
+    ["device", "list"],
+    ["device", "list", "--silent", "2h"],
+    ["device", "show", deviceId],
+    ["device", "show", "\u00c4\u00d6-77"],
+    ["meter", "list", deviceId],
+    ["meter", "history", deviceId],
+    ["meter", "history", deviceId, "--name", "total", "--limit", "2"],
+    ["reading", "list"],
+    ["reading", "list", "--low"],
+    ["audit", "list"],
+    ["audit", "list", "--customer", "ACME", "--limit", "3"],
+    ["audit", "verify"],
+  ];
+}
+
 peerTest(
   "every command that reads prints the same on SQLite and, after the copy, on PostgreSQL",
   [postgresServer],
@@ -164,18 +204,7 @@ peerTest(
     await platform.code(customer);
     const agent = await activatedAgent(platform, customer);
     using client = connect(platform, agent.identity);
-    // Two devices, meters that grow, a reading without meters, an alert, and one that comes late.
-    const hours = (count: number) => new Date(platform.clock.now().getTime() - count * 3_600_000);
-    const alerts = [{ severity: AlertSeverity.WARNING, group: "cover", description: "Door open", since: undefined }];
-    const readings = [
-      readingOf({ total: 10, observedAt: hours(30) }),
-      readingOf({ total: 20, observedAt: hours(3), address: "10.1.0.9" }),
-      { ...readingOf({ total: 30, observedAt: hours(2), address: "10.1.0.9" }), alerts },
-      { ...readingOf({ observedAt: hours(1), address: "10.1.0.9" }), meters: [] },
-      readingOf({ total: 15, observedAt: hours(20) }),
-      readingOf({ serial: "\u00c4\u00d6-77", address: "10.1.0.8", total: 9_007_199_254_740_991, observedAt: hours(4) }),
-    ];
-    const records = readings.map((reading) => recordOf(reading));
+    const records = variedReadings(platform.clock.now()).map((reading) => recordOf(reading));
     await call(client, { method: client.upload, request: batchOf(agent, { sequence: 1, records }) });
     await call(client, {
       method: client.poll,
@@ -193,29 +222,7 @@ peerTest(
         await printed("task", "ping", agent.agentId, "10.1.0.7");
         const [device] = await deviceRows(agent.tenant);
         const deviceId = device!.device_id;
-        const commands = [
-          ["status"],
-          ["customer", "list"],
-          ["site", "list"],
-          ["code", "list"],
-          ["agent", "list"],
-          ["agent", "show", agent.agentId],
-          ["agent", "ledger-heads", agent.agentId],
-          ["task", "list"],
-          ["task", "list", "--agent", agent.agentId],
-          ["device", "list"],
-          ["device", "list", "--silent", "2h"],
-          ["device", "show", deviceId],
-          ["device", "show", "\u00c4\u00d6-77"],
-          ["meter", "list", deviceId],
-          ["meter", "history", deviceId],
-          ["meter", "history", deviceId, "--name", "total", "--limit", "2"],
-          ["reading", "list"],
-          ["reading", "list", "--low"],
-          ["audit", "list"],
-          ["audit", "list", "--customer", "ACME", "--limit", "3"],
-          ["audit", "verify"],
-        ];
+        const commands = readingCommands(agent.agentId, deviceId);
         const all = async () => {
           const texts: string[] = [];
           for (const command of commands) {

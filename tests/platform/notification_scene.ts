@@ -50,32 +50,39 @@ interface Parts {
   site?: string;
 }
 
+/** An agent and its device at a site, both named by the number. */
+async function makePlace(
+  { queries, clock }: UsersScene,
+  { customerId, siteId, n }: { customerId: string; siteId: string; n: number },
+): Promise<Place> {
+  const tenant = queries.tenant(customerId);
+  const installationId = `00000000-0000-4000-8000-${String(n).padStart(12, "0")}`;
+  const agent = { siteId, installationId, hostname: `host${n}`, version: "1", at: clock.now() };
+  const agentId = await addAgent(tenant, agent);
+  const deviceId = `dev-00000000000${n}`;
+  await tenant.run(
+    `INSERT INTO devices (customer_id, device_id, agent_id, address, network, manufacturer, model, serial, state, first_seen_at,
+       last_seen_at) VALUES (:customer, :deviceId, :agentId, :address, 'office', 'Example', 'LX-100', :serial, 'online', 0, :now)`,
+    { deviceId, agentId, address: `10.1.0.${n}`, serial: `SERIAL${n}`, now: clock.now().getTime() },
+  );
+  return { tenant, customerId, agentId, deviceId };
+}
+
 export async function notificationScene(): Promise<NotificationScene> {
-  const scene = await usersScene(), { platform, clock, queries } = scene;
+  const scene = await usersScene(), { platform, clock } = scene;
   await setPortalOrigin(platform, portal);
   await platform.store.transaction((tx) => setMail(tx, "dca@partner.example"));
   let count = 0;
-  const place = async (customerId: string, siteId: string): Promise<Place> => {
-    const tenant = queries.tenant(customerId), n = ++count;
-    const installationId = `00000000-0000-4000-8000-${String(n).padStart(12, "0")}`;
-    const agentId = await addAgent(tenant, {
-      siteId,
-      installationId,
-      hostname: `host${n}`,
-      version: "1",
-      at: clock.now(),
-    });
-    const deviceId = `dev-00000000000${n}`;
-    await tenant.run(
-      `INSERT INTO devices (customer_id, device_id, agent_id, address, network, manufacturer, model, serial, state, first_seen_at,
-         last_seen_at) VALUES (:customer, :deviceId, :agentId, :address, 'office', 'Example', 'LX-100', :serial, 'online', 0, :now)`,
-      { deviceId, agentId, address: `10.1.0.${n}`, serial: `SERIAL${n}`, now: clock.now().getTime() },
-    );
-    return { tenant, customerId, agentId, deviceId };
-  };
+  const place = (customerId: string, siteId: string) => makePlace(scene, { customerId, siteId, n: ++count });
   const site = async (tenant: string, name: string) =>
     (await createSite(platform, { ...operator, tenant }, { name })).site_id;
   const bonn = await site(scene.acme, "Bonn");
+  const withAlerts = (customerId: string, change: (tenant: Tenant) => Promise<unknown>) =>
+    platform.store.transaction(async (tx) => {
+      const tenant = tx.tenant(customerId);
+      await lockAlerts(tenant);
+      await change(tenant);
+    });
   let keys = 0;
   const tried = async () => {
     const taken: TakenMail[] = [];
@@ -98,31 +105,23 @@ export async function notificationScene(): Promise<NotificationScene> {
       { severity = "warning", description = "Jam", kind = "printer", key } = {},
     ) {
       const now = clock.now().getTime();
-      await platform.store.transaction(async (tx) => {
-        const tenant = tx.tenant(customerId);
-        await lockAlerts(tenant);
-        await takeSteps(tenant, [{
-          do: "raise",
-          condition: {
-            kind: kind as OpenAlert["kind"],
-            device_id: kind === "agentSilent" ? "" : deviceId,
-            agent_id: agentId,
-            alert_key: key ?? `key ${++keys}`,
-            alert_group: "",
-            severity,
-            description,
-            began_at: now,
-            detail: {},
-          },
-        }], now);
-      });
+      const condition = {
+        kind: kind as OpenAlert["kind"],
+        device_id: kind === "agentSilent" ? "" : deviceId,
+        agent_id: agentId,
+        alert_key: key ?? `key ${++keys}`,
+        alert_group: "",
+        severity,
+        description,
+        began_at: now,
+        detail: {},
+      };
+      await withAlerts(customerId, (tenant) => takeSteps(tenant, [{ do: "raise", condition }], now));
     },
     async endAll({ customerId }) {
       const now = clock.now().getTime();
-      await platform.store.transaction(async (tx) => {
-        const tenant = tx.tenant(customerId);
-        await lockAlerts(tenant);
-        const kinds = ["printer", "deviceSilent", "meterFell", "firmwareChanged"];
+      const kinds = ["printer", "deviceSilent", "meterFell", "firmwareChanged"];
+      await withAlerts(customerId, async (tenant) => {
         const open = await openRaised(tenant, { from: "", to: "~", kinds });
         await takeSteps(tenant, open.map((alert) => ({ do: "end", alert, at: now, reason: "a test" })), now);
       });

@@ -135,6 +135,22 @@ eachDatabase("options of OData select, filter, sort and page every set", async (
   assert.equal(typeof exact.json.value[0].TotalPages, "string");
 });
 
+/** All rows, page after page. */
+async function walk(
+  platform: Parameters<typeof listEntities>[0],
+  wish: Parameters<typeof listEntities>[2] & { limit: number },
+): Promise<Row[]> {
+  const walked: Row[] = [];
+  let after: Value[] | undefined;
+  do {
+    const page = await listEntities(platform, operator, { ...wish, after });
+    assert(page.rows.length <= wish.limit);
+    walked.push(...page.rows);
+    after = page.next;
+  } while (after !== undefined);
+  return walked;
+}
+
 eachDatabase("pages lead to the next one, to the end, with the top that is left", async () => {
   await using scene = await programsScene();
   const count = 30;
@@ -164,15 +180,8 @@ eachDatabase("pages lead to the next one, to the end, with the top that is left"
           : [[{ property: "readAt", isDescending: true }]]),
       ]
     ) {
-      const whole = (await listEntities(platform, operator, { entity, scope, order, limit: 1000 })).rows,
-        walked: Row[] = [];
-      let after: Value[] | undefined;
-      do {
-        const page = await listEntities(platform, operator, { entity, scope, order, after, limit: 7 });
-        assert(page.rows.length <= 7);
-        walked.push(...page.rows);
-        after = page.next;
-      } while (after !== undefined);
+      const whole = (await listEntities(platform, operator, { entity, scope, order, limit: 1000 })).rows;
+      const walked = await walk(platform, { entity, scope, order, limit: 7 });
       assert.deepEqual(walked, whole, `${entity} by ${JSON.stringify(order)}`);
       for (const [i, row] of walked.slice(1).entries()) {
         for (const { property, isDescending } of order.slice(0, 1)) {
@@ -201,13 +210,7 @@ eachDatabase("pages lead to the next one, to the end, with the top that is left"
         : { kind: "compare", property: "serial", operator: "eq", value: "SN20002" };
       const wish = { entity: set, scope: everywhere, filter };
       const { count } = await listEntities(platform, operator, { ...wish, limit: 1, withCount: true });
-      const walked: Row[] = [];
-      let after: Value[] | undefined;
-      do {
-        const page = await listEntities(platform, operator, { ...wish, after, limit: 4 });
-        walked.push(...page.rows);
-        after = page.next;
-      } while (after !== undefined);
+      const walked = await walk(platform, { ...wish, limit: 4 });
       assert.equal(walked.length, count, set);
       assert.equal(new Set(walked.map((row) => JSON.stringify(row))).size, count, set);
     }

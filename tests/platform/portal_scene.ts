@@ -53,6 +53,35 @@ export interface PortalScene extends AsyncDisposable {
   devices(customerId: string, siteId: string, readings: Reading[]): Promise<string[]>;
 }
 
+function openVisitor(connections: Agent, origin: string): Visitor {
+  const cookies = new Map<string, string>();
+  async function send(method: string, path: string, body: string | undefined, headers: Record<string, string>) {
+    const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join("; ");
+    const answer = await exchange(connections, {
+      method,
+      path,
+      body,
+      headers: { ...(cookie === "" ? {} : { cookie }), ...headers },
+    });
+    for (const text of [answer.headers["set-cookie"] ?? []].flat()) {
+      const [, name, value] = /^([^=]+)=([^;]*)/.exec(text)!;
+      if (value === "") cookies.delete(name!);
+      else cookies.set(name!, value!);
+    }
+    return answer;
+  }
+  return {
+    cookies,
+    get: (path, headers = {}) => send("GET", path, undefined, headers),
+    post: (path, fields = {}, headers = {}) =>
+      send("POST", path, String(new URLSearchParams(fields)), {
+        origin,
+        "content-type": "application/x-www-form-urlencoded",
+        ...headers,
+      }),
+  };
+}
+
 export async function portalScene(options: TestPlatformOptions = {}): Promise<PortalScene> {
   const test = await startTestPlatform({ portal: { host: "127.0.0.1", port: 0 }, ...options });
   const { platform, clock, queries } = test, { origin, port } = test.portal!;
@@ -67,34 +96,7 @@ export async function portalScene(options: TestPlatformOptions = {}): Promise<Po
     (await createSite(platform, { ...operator, tenant }, { name })).site_id;
   const berlin = await site(acme, "Berlin"), bonn = await site(acme, "Bonn");
 
-  function visitor(): Visitor {
-    const cookies = new Map<string, string>();
-    async function send(method: string, path: string, body: string | undefined, headers: Record<string, string>) {
-      const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join("; ");
-      const answer = await exchange(connections, {
-        method,
-        path,
-        body,
-        headers: { ...(cookie === "" ? {} : { cookie }), ...headers },
-      });
-      for (const text of [answer.headers["set-cookie"] ?? []].flat()) {
-        const [, name, value] = /^([^=]+)=([^;]*)/.exec(text)!;
-        if (value === "") cookies.delete(name!);
-        else cookies.set(name!, value!);
-      }
-      return answer;
-    }
-    return {
-      cookies,
-      get: (path, headers = {}) => send("GET", path, undefined, headers),
-      post: (path, fields = {}, headers = {}) =>
-        send("POST", path, String(new URLSearchParams(fields)), {
-          origin,
-          "content-type": "application/x-www-form-urlencoded",
-          ...headers,
-        }),
-    };
-  }
+  const visitor = () => openVisitor(connections, origin);
 
   async function code(email: string): Promise<string> {
     clock.advance(30_000);

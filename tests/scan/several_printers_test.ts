@@ -85,6 +85,31 @@ const told = ({ deviceIndex, model, serial, mac, meters, supplies }: Reading) =>
   supplies.map(({ level }) => level.percent),
 ];
 
+async function assertExplained(): Promise<void> {
+  const explain = async (...options: string[]) => {
+    const host = testHost();
+    const exitCode = await runCli(["explain", `${address}:${port}`, "--timeout", "4000", ...options], host);
+    return { exitCode, out: host.out, err: host.err };
+  };
+  const first = await explain();
+  assert.match(first.out, /HP LaserJet 9000\nprinter 1 at this address; --device-index explains 3\nprofile "hp", as/);
+  const third = await explain("--device-index", "3");
+  assert.match(
+    third.out,
+    /Brother HL-0000\nprinter 3 at this address; --device-index explains 1\nprofile "brother", as/,
+  );
+  assert.match(third.out, /meters.total +2000 impressions/);
+  assert.doesNotMatch(third.out, /meters.total +1000/);
+  const json = await explain("--device-index", "3", "--format", "json");
+  const { reading, deviceIndexes } = JSON.parse(json.out);
+  assert.deepEqual([told(reading), deviceIndexes], [[3, "HL-0000", "BR00077001", null, [2000], [60]], [1, 3]]);
+  const none = await explain("--device-index", "4");
+  assert.match(none.err, /Cannot explain the printer of device index 4 as there are 1, 3\n/);
+  const wrong = await explain("--device-index", "x");
+  assert.match(wrong.err, /Cannot use --device-index as it is not an hrDeviceIndex: current value is "x"/);
+  assert.deepEqual([first.exitCode, none.exitCode, wrong.exitCode], [0, 64, 64]);
+}
+
 peerTest("several printers behind one address are readings of their own", ["snmpsimd", "snmpgetnext"], async (t) => {
   const served = [{ address, name: "netbox", text: recording }, { address: apartAddress, name: "apart", text: apart }];
   await using _ = await startSnmpsim(served, port);
@@ -117,30 +142,7 @@ peerTest("several printers behind one address are readings of their own", ["snmp
     assert.match(host.out, new RegExp(`Low supplies: ${address} #1 K 12%`));
   });
 
-  await t.step("for explain, by their index", async () => {
-    const explain = async (...options: string[]) => {
-      const host = testHost();
-      const exitCode = await runCli(["explain", `${address}:${port}`, "--timeout", "4000", ...options], host);
-      return { exitCode, out: host.out, err: host.err };
-    };
-    const first = await explain();
-    assert.match(first.out, /HP LaserJet 9000\nprinter 1 at this address; --device-index explains 3\nprofile "hp", as/);
-    const third = await explain("--device-index", "3");
-    assert.match(
-      third.out,
-      /Brother HL-0000\nprinter 3 at this address; --device-index explains 1\nprofile "brother", as/,
-    );
-    assert.match(third.out, /meters.total +2000 impressions/);
-    assert.doesNotMatch(third.out, /meters.total +1000/);
-    const json = await explain("--device-index", "3", "--format", "json");
-    const { reading, deviceIndexes } = JSON.parse(json.out);
-    assert.deepEqual([told(reading), deviceIndexes], [[3, "HL-0000", "BR00077001", null, [2000], [60]], [1, 3]]);
-    const none = await explain("--device-index", "4");
-    assert.match(none.err, /Cannot explain the printer of device index 4 as there are 1, 3\n/);
-    const wrong = await explain("--device-index", "x");
-    assert.match(wrong.err, /Cannot use --device-index as it is no hrDeviceIndex: current value is "x"/);
-    assert.deepEqual([first.exitCode, none.exitCode, wrong.exitCode], [0, 64, 64]);
-  });
+  await t.step("for explain, by their index", assertExplained);
 
   await t.step("and one printer is named by its own row, whichever it is", async () => {
     const host = testHost();

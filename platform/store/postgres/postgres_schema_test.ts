@@ -117,6 +117,53 @@ function rowOf(columns: readonly Column[], customer: string, other = "x"): { nam
   return { names: given.map(({ column }) => column).join(", "), values: values.join(", ") };
 }
 
+/** Runs a statement in a transaction with these variables, which is rolled back; returns the number of rows. */
+type Within = (variables: string | undefined, sql: string) => Promise<number | null>;
+
+function set(customer: string, scope: string): string {
+  return `SELECT set_config('opendca.customer', '${customer}', true), set_config('opendca.scope', '${scope}', true)`;
+}
+
+/** Fails if the table, with one row of customer "a" and one of "b", shows or gives a row to anybody else. */
+async function isGuarded(within: Within, table: string, columns: readonly Column[]): Promise<void> {
+  const isOfCustomer = columns.some(({ column }) => column === "customer_id");
+  if (isOfCustomer && table !== "audit_log") {
+    assert.equal(columns[0]!.counted ? columns[1]!.column : columns[0]!.column, "customer_id", "its first column");
+  }
+  const mine = isOfCustomer ? 1 : 0;
+  const first = columns.find(({ counted, key }) => !counted && key < 0)?.column ?? columns.at(-1)!.column;
+  const change = `UPDATE ${table} SET ${first} = ${first}`;
+  const views = [
+    { variables: undefined, rows: 0 },
+    { variables: set("", ""), rows: 0 },
+    { variables: set("c", "customer"), rows: 0 },
+    { variables: set("a", "customer"), rows: mine },
+    { variables: set("", "platform"), rows: 2 },
+  ];
+  for (const { variables, rows } of views) {
+    assert.equal(await within(variables, `SELECT * FROM ${table}`), rows, `rows seen: ${variables}`);
+    if (table === "audit_log") continue;
+    assert.equal(await within(variables, change), rows, `rows changed: ${variables}`);
+    // Rows that others refer to may stay for that reason, where there was anything to remove at all.
+    const removed = await within(variables, `DELETE FROM ${table}`).catch((error) => error);
+    if (rows === 0) assert.equal(removed, 0, `rows removed: ${variables}`);
+  }
+  const { names, values } = rowOf(columns, "b", "y");
+  const insert = `INSERT INTO ${table} (${names}) VALUES (${values})`;
+  for (const variables of [undefined, set("", ""), set("a", "customer")]) {
+    await assert.rejects(within(variables, insert), /row-level security/, `inserted: ${variables}`);
+  }
+  if (isOfCustomer && table !== "audit_log") {
+    await assert.rejects(
+      within(set("a", "customer"), `UPDATE ${table} SET customer_id = 'b'`),
+      /row-level security|constraint/,
+    );
+  }
+  await assert.rejects(within("SET LOCAL row_security = off", `SELECT * FROM ${table}`), /row-level security/);
+  await assert.rejects(within(undefined, `ALTER TABLE ${table} DISABLE ROW LEVEL SECURITY`), /must be owner/);
+  await assert.rejects(within(undefined, `TRUNCATE ${table}`), /permission denied/);
+}
+
 peerTest(
   "row-level security shows no table to anybody but its customer and the platform",
   [postgresServer],
@@ -131,10 +178,8 @@ peerTest(
       })
     );
     await database.sql(`SET session_replication_role = replica; ${seeds.join("; ")}`);
-    const set = (customer: string, scope: string) =>
-      `SELECT set_config('opendca.customer', '${customer}', true), set_config('opendca.scope', '${scope}', true)`;
     await withClient(database.url, async (client) => {
-      const within = async (variables: string | undefined, sql: string): Promise<number | null> => {
+      const within: Within = async (variables, sql) => {
         await client.query("BEGIN");
         try {
           if (variables !== undefined) await client.query(variables);
@@ -143,50 +188,7 @@ peerTest(
           await client.query("ROLLBACK");
         }
       };
-      for (const [table, columns] of tables) {
-        await t.step(table, async () => {
-          const isOfCustomer = columns.some(({ column }) => column === "customer_id");
-          if (isOfCustomer && table !== "audit_log") {
-            assert.equal(
-              columns[0]!.counted ? columns[1]!.column : columns[0]!.column,
-              "customer_id",
-              "its first column",
-            );
-          }
-          const mine = isOfCustomer ? 1 : 0;
-          const first = columns.find(({ counted, key }) => !counted && key < 0)?.column ?? columns.at(-1)!.column;
-          const change = `UPDATE ${table} SET ${first} = ${first}`;
-          const views = [
-            { variables: undefined, rows: 0 },
-            { variables: set("", ""), rows: 0 },
-            { variables: set("c", "customer"), rows: 0 },
-            { variables: set("a", "customer"), rows: mine },
-            { variables: set("", "platform"), rows: 2 },
-          ];
-          for (const { variables, rows } of views) {
-            assert.equal(await within(variables, `SELECT * FROM ${table}`), rows, `rows seen: ${variables}`);
-            if (table === "audit_log") continue;
-            assert.equal(await within(variables, change), rows, `rows changed: ${variables}`);
-            // Rows that others refer to may stay for that reason, where there was anything to remove at all.
-            const removed = await within(variables, `DELETE FROM ${table}`).catch((error) => error);
-            if (rows === 0) assert.equal(removed, 0, `rows removed: ${variables}`);
-          }
-          const { names, values } = rowOf(columns, "b", "y");
-          const insert = `INSERT INTO ${table} (${names}) VALUES (${values})`;
-          for (const variables of [undefined, set("", ""), set("a", "customer")]) {
-            await assert.rejects(within(variables, insert), /row-level security/, `inserted: ${variables}`);
-          }
-          if (isOfCustomer && table !== "audit_log") {
-            await assert.rejects(
-              within(set("a", "customer"), `UPDATE ${table} SET customer_id = 'b'`),
-              /row-level security|constraint/,
-            );
-          }
-          await assert.rejects(within("SET LOCAL row_security = off", `SELECT * FROM ${table}`), /row-level security/);
-          await assert.rejects(within(undefined, `ALTER TABLE ${table} DISABLE ROW LEVEL SECURITY`), /must be owner/);
-          await assert.rejects(within(undefined, `TRUNCATE ${table}`), /permission denied/);
-        });
-      }
+      for (const [table, columns] of tables) await t.step(table, () => isGuarded(within, table, columns));
       await t.step("the variables end with their transaction", async () => {
         await client.query(`BEGIN; ${set("a", "platform")}; COMMIT`);
         assert.equal(await within(undefined, "SELECT * FROM customers"), 0);
