@@ -5,28 +5,19 @@ import { openPlatform } from "../platform/compose.ts";
 import { createCustomer, createSite } from "../platform/customers/customers.ts";
 import { listDevices } from "../platform/devices/list_devices.ts";
 import { listEmptying } from "../platform/devices/list_forecasts.ts";
+import { bareReading } from "../tests/fixtures/sample_reading.ts";
 import { addWeeks, onDay } from "./weeks_of_history.ts";
 
 const now = new Date("2026-11-26T12:00:00Z"), dayMs = 86_400_000;
 const source = { oid: "1.3.6.1.2.1.43.10.2.1.4.1.1", rule: "rfc3805", raw: 5000 };
 
 function printer(n: number): Reading {
-  return {
+  return bareReading({
     observedAt: now.toISOString(),
     address: `127.77.0.${n + 11}`,
-    port: 161,
-    hostname: null,
-    snmp: { version: "2c", engineId: null },
     manufacturer: "Example",
     model: "LX-100",
     serial: `SER${1000 + n}`,
-    mac: null,
-    firmware: null,
-    location: null,
-    contact: null,
-    description: null,
-    objectId: null,
-    status: { state: "idle", errors: [], panel: null },
     meters: [{ name: "total", value: 50_000 + n, unit: "impressions", source }],
     supplies: [12, 55, 90].map((percent, i) => ({
       index: `1.${i + 1}`,
@@ -38,10 +29,7 @@ function printer(n: number): Reading {
       level: { kind: "exact", percent, level: percent, capacity: 100, unit: "percent" },
       source,
     })),
-    trays: [],
-    alerts: [],
-    problems: [],
-  };
+  });
 }
 
 Deno.test("made-up weeks: meters grow until today, levels fall and jump up, and both end where the printer is", () => {

@@ -1,33 +1,18 @@
 import assert from "node:assert/strict";
 import type { Reading, Supply } from "../../common/reading/reading.ts";
+import { bareReading } from "../../tests/fixtures/sample_reading.ts";
 import { type Inventory, openInventory } from "./inventory.ts";
 import type { Observed } from "./observe_device.ts";
 import { mergeReading } from "./merge_reading.ts";
 
 function readingOf(options: Partial<Reading> = {}): Reading {
-  return {
-    observedAt: "2026-01-01T00:00:00.000Z",
-    address: "192.0.2.5",
-    port: 161,
-    hostname: null,
-    snmp: { version: "2c", engineId: null },
+  return bareReading({
     manufacturer: "Acme",
     model: "Printer 100",
     serial: "CNB70001",
     mac: "00:1b:a9:00:00:01",
-    firmware: null,
-    location: null,
-    contact: null,
-    description: null,
-    objectId: null,
-    status: { state: "idle", errors: [], panel: null },
-    meters: [],
-    supplies: [],
-    trays: [],
-    alerts: [],
-    problems: [],
     ...options,
-  };
+  });
 }
 
 const first = { address: "192.0.2.5", serial: "CNB70001", mac: "00:1b:a9:00:00:01" };

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { openDatabase } from "../../common/host/sqlite.ts";
 import type { Reading, ReadingScope } from "../../common/reading/reading.ts";
+import { bareReading } from "../../tests/fixtures/sample_reading.ts";
 import { type Inventory, inventoryOn } from "./inventory.ts";
 import { prepareInventoryDatabase } from "./inventory_database.ts";
 import type { Observed } from "./observe_device.ts";
@@ -16,29 +17,13 @@ function emptyInventory(): Inventory {
 const source = { oid: "1", rule: "test", raw: 1 };
 function readingOf(options: Partial<Reading> & { total?: number }): Reading {
   const { total, ...rest } = options;
-  return {
-    observedAt: "2026-01-01T00:00:00.000Z",
-    address: "192.0.2.5",
-    port: 161,
-    hostname: null,
-    snmp: { version: "2c", engineId: null },
+  return bareReading({
     manufacturer: "Acme",
     model: "Printer 100",
-    serial: null,
-    mac: null,
-    firmware: null,
-    location: null,
-    contact: null,
     description: "Acme NIC",
-    objectId: null,
-    status: { state: "idle", errors: [], panel: null },
     meters: total === undefined ? [] : [{ name: "total", value: total, unit: "impressions", source }],
-    supplies: [],
-    trays: [],
-    alerts: [],
-    problems: [],
     ...rest,
-  };
+  });
 }
 
 const silent = { code: "silent", message: "" };

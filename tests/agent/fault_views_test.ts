@@ -8,6 +8,7 @@ import { type StatusFile, tryParseStatusFile } from "../../src/service/status_fi
 import { checkStatus, uncheckable } from "../../src/cli/status_command.ts";
 import { renderStatus } from "../../src/cli/status_command.ts";
 import { diagnoseRunning } from "../../src/doctor/diagnose_running.ts";
+import { idleSpool, statusFile } from "../fixtures/sample_status.ts";
 
 const now = new Date("2026-03-02T08:00:00Z");
 const ago = (ms: number) => new Date(now.getTime() - ms).toISOString();
@@ -16,15 +17,9 @@ const minute = 60_000, hour = 60 * minute, day = 24 * hour;
 type Fault = StatusFile["faults"][number];
 
 function file(more: Partial<StatusFile> = {}): StatusFile {
-  return {
-    schema: "opendca.status/1",
+  return statusFile({
     writtenAt: ago(1000),
-    phase: "running",
-    version: "0.1.0",
-    pid: 7,
-    runId: "r",
     startedAt: ago(day),
-    agentId: "agt-1",
     certificateNotAfter: ago(-60 * day),
     platform: {
       endpoint: "dca.example.com:443",
@@ -34,23 +29,10 @@ function file(more: Partial<StatusFile> = {}): StatusFile {
       clockOffsetMs: 12,
       lastUploadAt: ago(minute),
     },
-    spool: idleSpool,
     devices: { awake: 8, asleep: 2, unreachable: 0, gone: 1 },
-    sites: [],
-    config: { platformHash: "", refusals: [] },
-    faults: [],
     ...more,
-  };
+  });
 }
-
-const idleSpool: StatusFile["spool"] = {
-  depth: 0,
-  bytes: 0,
-  oldestObservedAt: null,
-  quarantinedRecords: 0,
-  dropped: { status: 0, meters: 0, lastMeters: 0, quarantined: 0 },
-  diskFull: false,
-};
 
 function status(more: Partial<ShownStatus> = {}): ShownStatus {
   return {

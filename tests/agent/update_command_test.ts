@@ -4,43 +4,18 @@ import { runCli } from "../../src/cli/run_cli.ts";
 import { renderStatus } from "../../src/cli/status_command.ts";
 import type { ShownStatus } from "../../src/service/read_status.ts";
 import type { StatusFile, StatusUpdate } from "../../src/service/status_file.ts";
+import { statusFile } from "../fixtures/sample_status.ts";
 import { testHost } from "../fixtures/test_host.ts";
 
 const now = new Date();
 
-function statusFile(update?: StatusUpdate): StatusFile {
-  return {
-    schema: "opendca.status/1",
+function fileOf(update?: StatusUpdate): StatusFile {
+  return statusFile({
     writtenAt: now.toISOString(),
-    phase: "running",
-    version: "0.1.0",
-    pid: 1,
-    runId: "r",
     startedAt: now.toISOString(),
-    agentId: "agt-1",
     certificateNotAfter: new Date(now.getTime() + 86_400_000_000).toISOString(),
-    platform: {
-      endpoint: null,
-      lastPollAt: null,
-      lastAnswerAt: null,
-      nextPollAt: null,
-      clockOffsetMs: null,
-      lastUploadAt: null,
-    },
-    spool: {
-      depth: 0,
-      bytes: 0,
-      oldestObservedAt: null,
-      quarantinedRecords: 0,
-      dropped: { status: 0, meters: 0, lastMeters: 0, quarantined: 0 },
-      diskFull: false,
-    },
     ...(update === undefined ? {} : { update }),
-    devices: { awake: 0, asleep: 0, unreachable: 0, gone: 0 },
-    sites: [],
-    config: { platformHash: "", refusals: [] },
-    faults: [],
-  };
+  });
 }
 
 const offered: NonNullable<StatusUpdate["offered"]> = {
@@ -81,7 +56,7 @@ const shown: [name: string, update: StatusUpdate | undefined, line: RegExp][] = 
 ];
 for (const [name, value, line] of shown) {
   Deno.test(`opendca update shows ${name}`, async () => {
-    assert.match(await update(statusFile(value)), line);
+    assert.match(await update(fileOf(value)), line);
   });
 }
 
@@ -90,7 +65,7 @@ Deno.test("opendca update says that an agent never ran, or does not run, and pri
     await update(undefined),
     /^version {3}unknown, as the agent never ran\nnote {6}the agent does not run: not-activated\n$/,
   );
-  const json = JSON.parse(await update(statusFile({ why: null, offered }), "--json"));
+  const json = JSON.parse(await update(fileOf({ why: null, offered }), "--json"));
   assert.deepEqual(json.offered, offered);
   assert.deepEqual({ why: json.why, version: json.version }, { why: null, version: "0.1.0" });
 });
@@ -107,7 +82,7 @@ Deno.test("opendca status has the update of an agent that can, and no row for on
       spool: null,
       stateFaults: [],
     };
-    return renderStatus({ ...status, agent: statusFile(value) } as unknown as ShownStatus, now).join("\n");
+    return renderStatus({ ...status, agent: fileOf(value) } as unknown as ShownStatus, now).join("\n");
   };
   assert.match(rows({ why: null, offered }), /^update {5}0\.2\.0 downloading 25 %: It is being downloaded$/m);
   assert.doesNotMatch(rows({ why: "it runs from source", offered: null }), /^update/m);

@@ -1,4 +1,5 @@
 import type { Alert, Level, Meter, Reading, ScanDocument, Supply, Tray } from "../../common/reading/reading.ts";
+import { bareReading } from "../fixtures/sample_reading.ts";
 
 /** A level with a capacity of 100, or as told. */
 export function exactly(percent: number, capacity = 100, unit = "percent"): Level {
@@ -45,29 +46,14 @@ function alert(severity: Alert["severity"], description: string, more: Partial<A
 
 /** An invented printer that is well, changed by `changes`. */
 export function readingOf(address: string, changes: Partial<Reading> = {}): Reading {
-  return {
+  return bareReading({
     observedAt: "2026-11-23T06:30:00.000Z",
     address,
-    port: 161,
-    hostname: null,
-    snmp: { version: "2c", engineId: null },
     manufacturer: "Example",
     model: "One",
     serial: "EX0000001",
-    mac: null,
-    firmware: null,
-    location: null,
-    contact: null,
-    description: null,
-    objectId: null,
-    status: { state: "idle", errors: [], panel: null },
-    meters: [],
-    supplies: [],
-    trays: [],
-    alerts: [],
-    problems: [],
     ...changes,
-  };
+  });
 }
 
 /** A document of the given printers with made-up statistics. */
