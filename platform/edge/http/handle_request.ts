@@ -69,17 +69,32 @@ export async function handleRequest(
   }
   await closed;
   if (session === undefined) return;
-  const at = head.url.indexOf("?"), path = at < 0 ? head.url : head.url.slice(0, at);
-  gateway.sessions.note({
-    sessionId: session.id,
-    customerId: session.customerId,
-    at: gateway.now(),
-    method: head.method,
+  const bytesIn = Number(head.headers["content-length"] ?? 0);
+  noteRequest(gateway, session, { head, startedMs, status: response.statusCode, bytesIn, bytesOut });
+}
+
+/** The line of a request in the session's log, without the query: printers put passwords into it. */
+export function noteRequest(
+  { sessions, now }: WebGateway,
+  { id: sessionId, customerId }: WebSession,
+  { head, startedMs, ...outcome }: {
+    head: RequestHead;
+    startedMs: number;
+    status: number;
+    bytesIn: number;
+    bytesOut: number;
+  },
+): void {
+  const { method, url } = head;
+  const at = url.indexOf("?"), path = at < 0 ? url : url.slice(0, at);
+  sessions.note({
+    sessionId,
+    customerId,
+    at: now(),
+    method,
     path: path.slice(0, 512),
-    queryLength: head.url.length - path.length,
-    status: response.statusCode,
-    bytesIn: Number(head.headers["content-length"] ?? 0),
-    bytesOut,
+    queryLength: url.length - path.length,
+    ...outcome,
     ms: Math.round(performance.now() - startedMs),
   });
 }

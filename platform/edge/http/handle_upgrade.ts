@@ -7,7 +7,7 @@ import type { Duplex } from "node:stream";
 import { messageOf } from "../../../common/core/errors.ts";
 import { checkOwner, ownOriginOf, type RequestHead, sessionOf, tunnelOf } from "./admit_request.ts";
 import { startDeadline } from "../connections/deadline.ts";
-import { headOf } from "./handle_request.ts";
+import { headOf, noteRequest } from "./handle_request.ts";
 import { refusalOctets } from "./own_pages.ts";
 import { placeOf } from "./printer_origin.ts";
 import { joinRaw, rawPath, rawProtocol } from "./raw_session.ts";
@@ -50,19 +50,7 @@ export async function handleUpgrade(
     socket.end(refusalOctets(refusal));
   }
   if (session === undefined) return;
-  const at = head.url.indexOf("?"), path = at < 0 ? head.url : head.url.slice(0, at);
-  gateway.sessions.note({
-    sessionId: session.id,
-    customerId: session.customerId,
-    at: gateway.now(),
-    method: head.method,
-    path: path.slice(0, 512),
-    queryLength: head.url.length - path.length,
-    status,
-    bytesIn: moved.in,
-    bytesOut: moved.out,
-    ms: Math.round(performance.now() - startedMs),
-  });
+  noteRequest(gateway, session, { head, startedMs, status, bytesIn: moved.in, bytesOut: moved.out });
 }
 
 interface Arrived {

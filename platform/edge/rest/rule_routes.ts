@@ -123,6 +123,14 @@ function routesOf({ root, access, newRule }: Place): RestRoute[] {
 
 function routesOfOne({ access, one }: { access: Place["access"]; one: string }): RestRoute[] {
   const common = { ...ofAll, access };
+  const change = (method: "post" | "delete", path: string, summary: string, work: typeof pauseRule): RestRoute => ({
+    ...common,
+    method,
+    path,
+    summary,
+    status: 204,
+    handle: async (request) => await work(request.platform, request.by, await ofRule(request)),
+  });
   return [
     {
       ...common,
@@ -137,7 +145,7 @@ function routesOfOne({ access, one }: { access: Place["access"]; one: string }):
       ...common,
       method: "put",
       path: one,
-      summary: "Change a rule to what is sent; whom and what it is for stays",
+      summary: "Replace the settings of a rule; its customer and site stay",
       body: schemas.ruleBody,
       status: 200,
       answer: schemas.rule,
@@ -146,41 +154,20 @@ function routesOfOne({ access, one }: { access: Place["access"]; one: string }):
         return shownRule(await ruleNamed(request));
       },
     },
-    {
-      ...common,
-      method: "post",
-      path: `${one}/pause`,
-      summary: "Tell nothing; what happens meanwhile is not told later",
-      status: 204,
-      handle: async (request) => await pauseRule(request.platform, request.by, await ofRule(request)),
-    },
-    {
-      ...common,
-      method: "post",
-      path: `${one}/resume`,
-      summary: "Tell what happens from now on",
-      status: 204,
-      handle: async (request) => await resumeRule(request.platform, request.by, await ofRule(request)),
-    },
+    change("post", `${one}/pause`, "Send nothing; events until it is resumed are not reported later", pauseRule),
+    change("post", `${one}/resume`, "Report events from now on", resumeRule),
     {
       ...common,
       method: "post",
       path: `${one}/test`,
-      summary: "Tell everybody whom the rule names, now",
+      summary: "Notify everybody whom the rule names, now",
       isKeyed: true,
       status: 200,
       answer: schemas.tested,
       handle: async (request) => await testRule(request.platform, request.by, await ofRule(request)),
       show: (notifications: number) => ({ notifications }),
     },
-    {
-      ...common,
-      method: "delete",
-      path: one,
-      summary: "Remove a rule with what waits",
-      status: 204,
-      handle: async (request) => await removeRule(request.platform, request.by, await ofRule(request)),
-    },
+    change("delete", one, "Remove a rule with what waits", removeRule),
   ];
 }
 
