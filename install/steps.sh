@@ -1,5 +1,63 @@
 # shellcheck shell=sh disable=SC2034,SC2154
-# Part of install.sh of each system but Windows: what they share. Each has a `link`, and a `before_run`, of its own.
+# Part of install.sh of each system but Windows: what they share. Functions that are not here are each system's own.
+
+main() {
+  read_options "$@"
+  name_things
+  trap clean_up EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM HUP
+  check_system
+  work=$(mktemp -d 2>/dev/null) || fail 73 "Cannot make a temporary folder" "see whether the disk of ${TMPDIR:-/tmp} is full"
+  if [ "$action" = uninstall ]; then
+    uninstall
+  else
+    install_release
+  fi
+}
+
+read_options() {
+  product=agent action=install from=$here root='' config='' dry_run=no start=yes downgrade=no state=ask
+  while [ $# -gt 0 ]; do
+    words=1
+    case $1 in
+    --from) need_value "$@" && from=$2 ;;
+    --config) need_value "$@" && config=$2 ;;
+    --key) need_value "$@" && add_keys "$2" ;;
+    --allow-downgrade) downgrade=yes ;;
+    --no-start) start=no ;;
+    --dry-run) dry_run=yes ;;
+    --uninstall) action=uninstall ;;
+    --delete-state) state=delete ;;
+    --keep-state) state=keep ;;
+    --help | -h)
+      usage
+      exit 0
+      ;;
+    *) own_option "$@" || fail 64 "Cannot read the options: \"$1\" is not known" "sh install.sh --help" ;;
+    esac
+    shift "$words"
+  done
+  if [ "$state" != ask ] && [ "$action" != uninstall ]; then
+    fail 64 "--$state-state is for --uninstall" "sh install.sh --help"
+  fi
+  check_options
+}
+
+need_value() {
+  [ -n "${2:-}" ] || fail 64 "Cannot read the options: $1 needs a value" "sh install.sh --help"
+  words=2
+}
+
+clean_up() {
+  code=$?
+  trap - EXIT
+  [ -z "$work" ] || rm -rf -- "$work"
+  [ -z "$staged" ] || rm -rf -- "$staged"
+  # Nothing was installed: leave nothing. rmdir removes empty folders only.
+  [ "$code" = 0 ] || rmdir -- "$root$lib" "$root$etc" 2>/dev/null || true
+  exit "$code"
+}
 
 say() { printf '%s\n' "$*"; }
 

@@ -44,54 +44,19 @@ is not there, 70 the new version does not run (the old one is restored), 73 a fi
 END
 }
 
-main() {
-  read_options "$@"
-  name_things
-  trap clean_up EXIT
-  trap 'exit 130' INT
-  trap 'exit 143' TERM HUP
-  check_system
-  work=$(mktemp -d 2>/dev/null) || fail 73 "Cannot make a temporary folder" "see whether the disk of ${TMPDIR:-/tmp} is full"
-  if [ "$action" = uninstall ]; then
-    uninstall
-  else
-    install_release
-  fi
+host_name=''
+
+# own_option OPTION [VALUE]: an option of this system alone.
+own_option() {
+  case $1 in
+  agent | platform) product=$1 ;;
+  --host-name) need_value "$@" && host_name=$2 ;;
+  --root) need_value "$@" && root=${2%/} ;;
+  *) return 1 ;;
+  esac
 }
 
-read_options() {
-  product=agent action=install from=$here root='' config='' host_name='' dry_run=no start=yes downgrade=no state=ask
-  while [ $# -gt 0 ]; do
-    case $1 in
-    agent | platform) product=$1 ;;
-    --from | --config | --host-name | --key | --root)
-      [ -n "${2:-}" ] || fail 64 "Cannot read the options: $1 needs a value" "sh install.sh --help"
-      case $1 in
-      --from) from=$2 ;;
-      --config) config=$2 ;;
-      --host-name) host_name=$2 ;;
-      --key) add_keys "$2" ;;
-      --root) root=${2%/} ;;
-      esac
-      shift
-      ;;
-    --allow-downgrade) downgrade=yes ;;
-    --no-start) start=no ;;
-    --dry-run) dry_run=yes ;;
-    --uninstall) action=uninstall ;;
-    --delete-state) state=delete ;;
-    --keep-state) state=keep ;;
-    --help | -h)
-      usage
-      exit 0
-      ;;
-    *) fail 64 "Cannot read the options: \"$1\" is not known" "sh install.sh --help" ;;
-    esac
-    shift
-  done
-  if [ "$state" != ask ] && [ "$action" != uninstall ]; then
-    fail 64 "--$state-state is for --uninstall" "sh install.sh --help"
-  fi
+check_options() {
   if [ -n "$config" ]; then
     [ "$product" = agent ] || fail 64 "--config is for the agent" "edit /etc/opendca-platform/serve.env"
     [ -r "$config" ] || fail 69 "Cannot read the configuration \"$config\""
@@ -118,16 +83,6 @@ name_things() {
   updater=''
   [ "$product" = platform ] || updater='opendca-update.path opendca-update.service'
   work='' staged=''
-}
-
-clean_up() {
-  code=$?
-  trap - EXIT
-  [ -z "$work" ] || rm -rf -- "$work"
-  [ -z "$staged" ] || rm -rf -- "$staged"
-  # Nothing was installed: leave nothing. rmdir removes empty folders only.
-  [ "$code" = 0 ] || rmdir -- "$root$lib" "$root$etc" 2>/dev/null || true
-  exit "$code"
 }
 
 check_system() {

@@ -44,56 +44,15 @@ is not there, 70 the new version does not run (the old one is restored), 73 a fi
 END
 }
 
-main() {
-  read_options "$@"
-  name_things
-  trap clean_up EXIT
-  trap 'exit 130' INT
-  trap 'exit 143' TERM HUP
-  check_system
-  work=$(mktemp -d 2>/dev/null) || fail 73 "Cannot make a temporary folder" "see whether the disk of ${TMPDIR:-/tmp} is full"
-  if [ "$action" = uninstall ]; then
-    uninstall
-  else
-    install_release
-  fi
-}
+# There is no option of this system alone.
+own_option() { return 1; }
 
-read_options() {
-  action=install from=$here config='' dry_run=no start=yes downgrade=no state=ask
-  while [ $# -gt 0 ]; do
-    case $1 in
-    --from | --config | --key)
-      [ -n "${2:-}" ] || fail 64 "Cannot read the options: $1 needs a value" "sh install.sh --help"
-      case $1 in
-      --from) from=$2 ;;
-      --config) config=$2 ;;
-      --key) add_keys "$2" ;;
-      esac
-      shift
-      ;;
-    --allow-downgrade) downgrade=yes ;;
-    --no-start) start=no ;;
-    --dry-run) dry_run=yes ;;
-    --uninstall) action=uninstall ;;
-    --delete-state) state=delete ;;
-    --keep-state) state=keep ;;
-    --help | -h)
-      usage
-      exit 0
-      ;;
-    *) fail 64 "Cannot read the options: \"$1\" is not known" "sh install.sh --help" ;;
-    esac
-    shift
-  done
-  if [ "$state" != ask ] && [ "$action" != uninstall ]; then
-    fail 64 "--$state-state is for --uninstall" "sh install.sh --help"
-  fi
+check_options() {
   [ -z "$config" ] || [ -r "$config" ] || fail 69 "Cannot read the configuration \"$config\""
 }
 
 name_things() {
-  product=agent program=opendca user=_opendca label=org.opendca.agent root=''
+  program=opendca user=_opendca label=org.opendca.agent
   # Not in /usr/local, which is the user's where Homebrew is on an Intel Mac.
   etc=/etc/opendca lib=/opt/opendca logs=/var/log/opendca
   daemon=/Library/LaunchDaemons/$label.plist
@@ -103,16 +62,6 @@ name_things() {
   command_target=$lib/current/$program
   written_folders="$lib /usr/local/bin $etc /Library/LaunchDaemons /var/lib /var/log"
   work='' staged=''
-}
-
-clean_up() {
-  code=$?
-  trap - EXIT
-  [ -z "$work" ] || rm -rf -- "$work"
-  [ -z "$staged" ] || rm -rf -- "$staged"
-  # Nothing was installed: leave nothing. rmdir removes empty folders only.
-  [ "$code" = 0 ] || rmdir -- "$lib" "$etc" 2>/dev/null || true
-  exit "$code"
 }
 
 check_system() {
@@ -220,7 +169,7 @@ write_files() {
   new_files=no
   user_number=$(dscl . -read "/Users/$user" UniqueID 2>/dev/null | sed -n 's/^UniqueID: *//p')
   [ -n "$user_number" ] || [ "$dry_run" = yes ] || fail 70 "Cannot read the number of the user $user"
-  put $label.plist "$daemon"
+  put "$label.plist" "$daemon"
   # For --uninstall.
   if [ -e "$here/../linux/assemble.sh" ]; then
     # shellcheck disable=SC2086 # A list of keys.
@@ -242,7 +191,7 @@ write_files() {
   # It may have secrets: the daemon reads it, and cannot change it.
   run chown "0:$user_number" "$etc" "$etc/agent.yaml"
   run chmod 750 "$etc"
-  own $state_folders 700
+  own "$state_folders" 700
   own "$guard" 700
   own "$logs" 750
 }
@@ -261,7 +210,7 @@ start_daemon() {
     # Nothing changed: the daemon goes on as it is.
     [ "$previous" != "$version" ] || [ "${same:-no}" = no ] || [ "$new_files" = yes ] || return 0
     launchctl bootout "system/$label" || true
-  elif [ -n "$previous" ] || [ ! -e $state_folders/certificate.pem ]; then
+  elif [ -n "$previous" ] || [ ! -e "$state_folders/certificate.pem" ]; then
     return 0
   fi
   load
@@ -327,7 +276,7 @@ next_steps() {
     say "$label runs: sudo launchctl print system/$label"
   elif is_loaded; then
     say "$label runs, with nothing new"
-  elif [ -e $state_folders/certificate.pem ]; then
+  elif [ -e "$state_folders/certificate.pem" ]; then
     say "$label does not run: sudo launchctl bootstrap system $daemon"
   else
     cat <<END
@@ -345,7 +294,7 @@ uninstall() {
   if is_loaded; then run launchctl bootout "system/$label" || true; fi
   remove "$daemon" "/usr/local/bin/$program" "$lib"
   if [ "$state" = delete ]; then
-    remove "$etc" "$logs" $state_folders "$guard"
+    remove "$etc" "$logs" "$state_folders" "$guard"
     for kind in Users Groups; do
       ! dscl . -read "/$kind/$user" >/dev/null 2>&1 || run dscl . -delete "/$kind/$user" ||
         fail 70 "Cannot remove the user $user" "sudo dscl . -delete /$kind/$user"
