@@ -1,22 +1,32 @@
 /**
  * What failed sign-ins lead to. A user is deactivated by the fifth one in a row, by wrong passwords and wrong codes
- * together. A source that fails again and again, whoever it tries to be, has to wait.
+ * together. A source that fails again and again, no matter who it tries to be, has to wait.
  *
- * Whoever knows the address of the last administrator of a dealer could keep everybody out by this. So this one user is
+ * Anyone who knows the address of the last administrator of a dealer could keep everybody out by this. So this one user is
  * deactivated only by attempts from a browser that it had signed in with; after five others, unknown browsers are
  * refused for a time that doubles, up to a day, while known ones and open sessions go on. An operator can always let a
  * user in: `opendca-platform user reactivate`.
+ *
+ * Somebody may also try a few passwords with many users, from many sources: too few for each user and each source to be
+ * stopped. Nobody is kept out for it, as that would be what an attacker wants; it is noted, for the dealer whose users
+ * are tried and for the whole platform.
  */
 import { appendAudit } from "../audit/audit_log.ts";
 import type { Transaction } from "../store/store.ts";
 import { deactivateRow } from "./manage_users.ts";
-import { allSources, noteFailures, noteTriedUser } from "./spraying.ts";
 import { tellUser, userMail } from "./user_mails.ts";
 import { isLastAdministrator, type UserRow, type UsersPlatform } from "./users.ts";
 
 export const mostFailedAttempts = 5;
 const sourceLimit = { failures: 30, withinMs: 15 * 60_000 };
 const unknownBrowsersMs = { first: 15 * 60_000, most: 24 * 3_600_000 };
+const hourMs = 60 * 60_000;
+/* Of the active users of a dealer within an hour; a few people mistype at any time. */
+const usersLimit = { least: 5, share: 0.05 };
+/** Failed attempts of all sources together, in the time that those of one are counted for. */
+const mostOfAll = 300;
+/** Stands for all sources together. */
+const allSources = "*";
 
 /** Milliseconds that the source must wait; 0 if it may try. `most`: as many failures as it may have within the time. */
 export async function sourceWaitMs(
@@ -126,4 +136,41 @@ async function countOfUser(
     action: "unknownBrowsersRefused",
     detail: { ...detail, minutes: waitMs / 60_000 },
   });
+}
+
+/** Notes, once an hour, that many users of a dealer have failed. `user`: the one who just did. */
+async function noteTriedUser(
+  { log }: Pick<UsersPlatform, "log">,
+  tx: Transaction,
+  { user: { user_id, dealer_id: dealer }, at, source }: { user: UserRow; at: Date; source: string },
+): Promise<void> {
+  const now = at.getTime(), since = now - hourMs;
+  await tx.run("UPDATE users SET failed_at = :now WHERE user_id = :id", { id: user_id, now });
+  const counts = await tx.get<{ failed: number; active: number }>(
+    `SELECT (SELECT count(*) FROM users WHERE dealer_id = :dealer AND failed_at > :since) AS failed,
+       (SELECT count(*) FROM users WHERE dealer_id = :dealer AND state = 'active') AS active`,
+    { dealer, since },
+  );
+  const users = counts!.failed;
+  if (users < Math.max(usersLimit.least, Math.ceil(counts!.active * usersLimit.share))) return;
+  const noted = await tx.run(
+    "UPDATE dealers SET spraying_at = :now WHERE dealer_id = :dealer AND spraying_at NOT BETWEEN :since AND :now",
+    { dealer, now, since },
+  );
+  if (noted === 0) return;
+  const action = "passwordSpraying", detail = { users, minutes: 60, source };
+  await appendAudit(tx, { at, actor: "platform", customerId: null, action, subject: dealer, detail });
+  tx.afterCommit(() => log("passwordSpraying", { dealer, users }));
+}
+
+/** Notes that all sources together have failed unusually often. `failures`: of the time until now. */
+async function noteFailures(
+  { log }: Pick<UsersPlatform, "log">,
+  tx: Transaction,
+  { failures, minutes, at }: { failures: number; minutes: number; at: Date },
+): Promise<void> {
+  if (failures !== mostOfAll) return;
+  const action = "manyFailedSignIns", detail = { failures, minutes };
+  await appendAudit(tx, { at, actor: "platform", customerId: null, action, subject: "portal", detail });
+  tx.afterCommit(() => log(action, detail));
 }
