@@ -135,7 +135,7 @@ function failureOf(
   const why = lines.findLast((line) => line.startsWith("error: "))?.slice("error: ".length);
   const hint = lines.findLast((line) => line.startsWith("hint: "))?.slice("hint: ".length);
   return new UnavailableError(
-    `Cannot go on with the demo as "${command}" ended ${how}${why === undefined ? "" : `: ${why}`}`,
+    `Cannot continue the demo as "${command}" ended ${how}${why === undefined ? "" : `: ${why}`}`,
     hint ?? "start it again: deno task demo",
   );
 }

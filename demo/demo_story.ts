@@ -78,7 +78,7 @@ export async function tellDemo(options: DemoOptions): Promise<void> {
   }
   await screen.heading("4  A printer's own page, in a browser");
   await showWebPage({ platform, opendca, screen, ca, webPort, address: simulator.endpoints[0]!.address, signal });
-  await screen.heading(options.keep ? "5  It goes on until Ctrl-C" : "5  What next");
+  await screen.heading(options.keep ? "5  It continues until Ctrl-C" : "5  What next");
   await screen.print(options.keep ? keptText({ folder, agentId, portal }) : nextText);
   if (!options.keep) return;
   await Promise.race([children.failed, aborted(signal).catch(() => {})]);
@@ -107,7 +107,7 @@ async function scan(
   const options = ["--port", String(port), "--credentials", credentials, "--format", "json", "--output", file];
   const code = await runCli(["scan", network, ...options], { ...host, env: (name) => env[name] ?? host.env(name) });
   signal.throwIfAborted();
-  if (code !== 0) throw new UnavailableError(`Cannot go on with the demo as the scan ended with exit code ${code}`);
+  if (code !== 0) throw new UnavailableError(`Cannot continue the demo as the scan ended with exit code ${code}`);
   return JSON.parse(await Deno.readTextFile(file));
 }
 

@@ -47,7 +47,7 @@ export class ObjectTable {
     for (const object of objects) {
       const at = this.position(object.oid);
       if (at < 0 || this.tag(at) !== object.tag) {
-        throw new RangeError(`Cannot overlay object ${object.oid}: current value is no object of that type`);
+        throw new RangeError(`Cannot overlay object ${object.oid}: current value is not an object of that type`);
       }
       overlay.set(at, encodeVarbind(object));
     }

@@ -29,6 +29,8 @@ const machinePlaces = [
 const machine =
   /^(?:node:)?(?:child_process|cluster|dgram|dns|fs|http|http2|https|module|net|os|process|sqlite|tls|worker_threads)(?:\/|$)/;
 
+const mostLines = 80;
+
 /** House rules that `deno lint` keeps: see CONTRIBUTING.md. */
 const plugin: Deno.lint.Plugin = {
   name: "opendca",
@@ -69,6 +71,22 @@ const plugin: Deno.lint.Plugin = {
             if (node.source.type === "Literal" && machine.test(String(node.source.value))) {
               context.report({ node, message });
             }
+          },
+        };
+      },
+    },
+    "short-functions": {
+      create(context) {
+        // The markup of a page is one function, read from top to bottom; so is a script in the scope of its own.
+        if (!context.filename.endsWith(".ts")) return {};
+        return {
+          ":matches(FunctionDeclaration, FunctionExpression, ArrowFunctionExpression)"(node) {
+            const lines = context.sourceCode.getText(node).split("\n").length;
+            if (lines <= mostLines) return;
+            context.report({
+              node,
+              message: `A function has at most ${mostLines} lines and this one ${lines}: name its parts`,
+            });
           },
         };
       },

@@ -30,9 +30,14 @@ const cases = [
   { file: "src/cli/a.ts", text: "Deno.exit(1);", want: 2 },
   { file: "main.ts", text: "Deno.exit(1);", want: 0 },
   { file: "src/cli/a.ts", text: "// TODO: later", want: 1 },
+  { file: "src/cli/a.ts", text: `function a() {${"\n".repeat(79)}}`, want: 0 },
+  { file: "src/cli/a.ts", text: `function a() {${"\n".repeat(80)}}`, want: 1 },
+  { file: "tests/agent/a_test.ts", text: `it(async () => {${"\n".repeat(80)}});`, want: 1 },
+  { file: "src/cli/a.ts", text: `const a = { b() {${"\n".repeat(80)}} };`, want: 1 },
+  { file: "platform/portal/page/a.tsx", text: `function A() {${"\n".repeat(80)}}`, want: 0 },
 ];
 for (const { file, text, want } of cases) {
-  Deno.test(`the lint rules find ${want} in ${file}: ${text}`, () => {
+  Deno.test(`the lint rules find ${want} in ${file}: ${text.replace(/\n{2,}/, "…")}`, () => {
     assert.equal(Deno.lint.runPlugin(plugin, `/house/${file}`, text).length, want);
   });
 }

@@ -50,7 +50,7 @@ const shortages: { codes: readonly string[]; phrase: RegExp; shortage: Shortage 
     codes: [],
     phrase: /(spawn|thread).*Resource temporarily unavailable/i,
     shortage: {
-      what: "the system lets this process start no further thread or program",
+      what: "the system does not let this process start another thread or program",
       hint: "raise its limit: TasksMax= of the service, or ulimit -u in the shell",
     },
   },

@@ -36,7 +36,7 @@ export class ForbiddenTargetError extends Error {}
 /** Why the address cannot be called, as far as its text tells; undefined if it can. */
 export function targetFault(text: string, allowed: readonly string[]): string | undefined {
   const url = URL.parse(text);
-  if (url === null) return "it is no address";
+  if (url === null) return "it is not an address";
   const host = hostOf(url), isAllowed = allowed.includes(host);
   if (url.protocol !== "https:" && !(url.protocol === "http:" && isAllowed)) return "it does not begin with https://";
   if (url.username !== "" || url.password !== "") return "it has a user or a password";
@@ -96,7 +96,7 @@ export async function guardedPost(request: GuardedRequest, options: GuardedOptio
 
 function raced<T>(work: Promise<T>, stop: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
-    stop.addEventListener("abort", () => reject(new Error("Cannot go on: it was stopped")), { once: true });
+    stop.addEventListener("abort", () => reject(new Error("Cannot continue as it was stopped")), { once: true });
     work.then(resolve, reject);
   });
 }
@@ -137,7 +137,7 @@ function post(
       response.on("end", done);
       response.on("error", reject);
     });
-    stop.addEventListener("abort", () => sent.destroy(new Error("Cannot go on: it was stopped")), { once: true });
+    stop.addEventListener("abort", () => sent.destroy(new Error("Cannot continue as it was stopped")), { once: true });
     sent.on("error", reject);
     sent.end(payload);
   });

@@ -62,7 +62,7 @@ export async function guardedConnect(target: SocketTarget, options: SocketOption
 
 function opened(socket: Socket, event: string, stop: AbortSignal): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const end = () => socket.destroy(new Error("Cannot go on: it was stopped"));
+  const end = () => socket.destroy(new Error("Cannot continue as it was stopped"));
   stop.addEventListener("abort", end, { once: true });
   socket.once(event, resolve);
   socket.once("error", reject);

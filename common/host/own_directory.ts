@@ -67,7 +67,7 @@ function walk(
       parts = [...resolve(prefix || "/", readlinkSync(at)).split("/").filter((part) => part !== ""), ...rest];
       prefix = "";
     } else {
-      if (!facts.isDirectory()) throw Object.assign(new Error(`"${at}" is no directory`), { code: "ENOTDIR" });
+      if (!facts.isDirectory()) throw Object.assign(new Error(`"${at}" is not a directory`), { code: "ENOTDIR" });
       prefix = at;
       parts = rest;
     }

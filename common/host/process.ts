@@ -34,7 +34,7 @@ export function homeDirectory(): string | undefined {
 }
 
 /**
- * Name of the person: who used sudo, else the user that the process runs as, or its number without an entry. Whoever may
+ * Name of the person: who used sudo, else the user that the process runs as, or its number without an entry. Anyone who may
  * run it as another user can choose the variable.
  */
 export function accountName(): string {

@@ -105,7 +105,7 @@ function splitManifest(text: string): SplitManifest {
   const signatures = lines.map((line) => {
     const [, keyId, encoded] = /^signature ([0-9a-f]{16}) ([A-Za-z0-9+/]{86}==)$/.exec(line) ?? [];
     const bytes = Buffer.from(encoded ?? "", "base64");
-    if (keyId === undefined || bytes.toString("base64") !== encoded) throw refused("a line in it is no signature");
+    if (keyId === undefined || bytes.toString("base64") !== encoded) throw refused("a line in it is not a signature");
     return { keyId, signature: new Uint8Array(bytes) };
   });
   if (new Set(signatures.map(({ keyId }) => keyId)).size !== signatures.length) {

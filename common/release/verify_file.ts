@@ -44,7 +44,7 @@ export function verifyFile(path: string, options: VerifyOptions = {}): VerifiedF
   const file = manifest.files.find(({ sha256, size }) => sha256 === digest.sha256 && size === digest.size);
   if (file === undefined) {
     throw new NotPermittedError(
-      `Cannot trust "${path}" as it is no file of ${manifest.product} ${manifest.version}: its SHA-256 is ${digest.sha256}`,
+      `Cannot trust "${path}" as it is not a file of ${manifest.product} ${manifest.version}: its SHA-256 is ${digest.sha256}`,
       "it was altered, or is incomplete, or is of another release; get it again",
     );
   }

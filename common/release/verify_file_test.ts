@@ -66,11 +66,15 @@ const refusals: { name: string; files: Record<string, string | Uint8Array>; opti
     {
       name: "a flipped bit",
       files: { [name]: altered, ...both },
-      want: /it is no file of opendca 0\.2\.0: its SHA-256 is /,
+      want: /it is not a file of opendca 0\.2\.0: its SHA-256 is /,
     },
-    { name: "a further byte", files: { [name]: new Uint8Array([...content, 0]), ...both }, want: /it is no file of/ },
-    { name: "a missing byte", files: { [name]: content.subarray(1), ...both }, want: /it is no file of/ },
-    { name: "an empty file", files: { [name]: "", ...both }, want: /it is no file of/ },
+    {
+      name: "a further byte",
+      files: { [name]: new Uint8Array([...content, 0]), ...both },
+      want: /it is not a file of/,
+    },
+    { name: "a missing byte", files: { [name]: content.subarray(1), ...both }, want: /it is not a file of/ },
+    { name: "an empty file", files: { [name]: "", ...both }, want: /it is not a file of/ },
     { name: "neither file nor manifest", files: {}, want: /Cannot read ".*": No such file/ },
     { name: "no manifest", files: { [name]: content }, want: /no manifest beside it/ },
     { name: "an empty manifest", files: { [name]: content, [`${name}.manifest`]: "" }, want: /incomplete/ },
@@ -120,6 +124,6 @@ Deno.test("verifyOwnFile() refuses a release without its manifest, with another'
     );
   });
   await withFiles({ [name]: altered, ...throwAway }, (folder) => {
-    assert.throws(() => verifyOwnFile({ ...own, path: `${folder}/${name}`, builtIn: null }), /it is no file of/);
+    assert.throws(() => verifyOwnFile({ ...own, path: `${folder}/${name}`, builtIn: null }), /it is not a file of/);
   });
 });

@@ -39,7 +39,7 @@ let isOrphan = false;
 if (import.meta.main) {
   const [program, folder, ...args] = Deno.args;
   const code = await runChild(program!, args);
-  // The demo does the same, unless it was killed; whoever comes last finds nothing.
+  // The demo does the same, unless it was killed; the last one finds nothing.
   if (isOrphan) await Deno.remove(folder!, { recursive: true }).catch(() => {});
   // Nothing takes back the wait for input, which would keep the process.
   Deno.exit(code);

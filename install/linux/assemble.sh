@@ -6,7 +6,7 @@ set -eu
 cd -- "$(dirname -- "$0")/../${SYSTEM:-linux}"
 for key in "$@"; do
   printf '%s\n' "$key" | grep -qxE 'RW[A-Za-z0-9+/]{54}' || {
-    echo "error: Cannot use \"$key\" as it is no public key of minisign" >&2
+    echo "error: Cannot use \"$key\" as it is not a public key of minisign" >&2
     exit 64
   }
 done

@@ -50,7 +50,7 @@ function Find-Key([string] $Signature) {
   }
   $id = [BitConverter]::ToString($bytes, 2, 8)
   foreach ($each in $ReleaseKeys + $Key) {
-    if ($each -cnotmatch '^RW[A-Za-z0-9+/]{54}$') { Stop-Script 64 "Cannot use the key `"$each`": it is no public key of minisign" }
+    if ($each -cnotmatch '^RW[A-Za-z0-9+/]{54}$') { Stop-Script 64 "Cannot use the key `"$each`": it is not a public key of minisign" }
     if ([BitConverter]::ToString([Convert]::FromBase64String($each), 2, 8) -eq $id) { return $each }
   }
   Stop-Script 65 "Cannot install as SHA256SUMS is signed with a key that is not one of OpenDCA's releases" 'download the release again, from the place that you trust, or name a key that you trust: -Key KEY'

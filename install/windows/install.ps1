@@ -156,7 +156,7 @@ function Assert-System {
   }
   $user = New-Object Security.Principal.WindowsPrincipal ([Security.Principal.WindowsIdentity]::GetCurrent())
   if (-not $user.IsInRole([Security.Principal.WindowsBuiltInRole]::Administrator)) {
-    Stop-Script 77 'Cannot install as this user is no administrator' 'run it in a PowerShell that was opened by "Run as administrator"'
+    Stop-Script 77 'Cannot install as this user is not an administrator' 'run it in a PowerShell that was opened by "Run as administrator"'
   }
 }
 

@@ -213,7 +213,7 @@ async function requestOf(tenant: Tenant, requestId: string): Promise<RequestRow>
 }
 
 /**
- * Does what was asked for, in the name of whoever asked, who must still be permitted to do it. Throws UsageError, and
+ * Does what was asked for, in the name of the person who asked, who must still be permitted to do it. Throws UsageError, and
  * then it goes on waiting.
  */
 export function approve(
@@ -261,12 +261,12 @@ async function checkAsker(tenant: Tenant, { request_id, kind, agent_id, asked_by
   const place = { customerId: tenant.customerId, siteId };
   if (isActive && isPermitted(await grantsOf(tx, user.user_id), permission, place)) return;
   throw new UsageError(
-    `Cannot approve the request ${request_id} as ${asker.name}, who asked for it, may not do this any more`,
+    `Cannot approve the request ${request_id} as ${asker.name}, who asked for it, may no longer do this`,
     "refuse it",
   );
 }
 
-/** By somebody else, or by whoever asked for it. Throws UsageError if it does not wait. */
+/** By somebody else, or by the person who asked for it. Throws UsageError if it does not wait. */
 export function refuseApproval(
   platform: Platform,
   by: TenantBy,

@@ -90,7 +90,7 @@ export function createUnlockToken(
       { id: installationId, customer: tenant ?? "" },
     );
     if (tenant !== null && foreign !== undefined) {
-      throw new UsageError(`Cannot unlock "${installationId}" as it is no agent of this customer`);
+      throw new UsageError(`Cannot unlock "${installationId}" as it is not an agent of this customer`);
     }
     const expiresAt = new Date(issuedAt.getTime() + input.validMs);
     const token = signedToken(platform.signingKey, { installationId, lockCount, issuedAt, expiresAt });

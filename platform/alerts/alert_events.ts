@@ -1,8 +1,8 @@
 /**
- * What became of raised alerts, for whoever tells others of it, such as mails and webhooks. A row of `alert_events` is
+ * What became of raised alerts, for parts that tell others of it, such as mails and webhooks. A row of `alert_events` is
  * written in the transaction that changes the alert, and never changed.
  *
- * `number` counts the events of one customer from 1 without gaps, in the order of their commits: whoever has dealt with
+ * `number` counts the events of one customer from 1 without gaps, in the order of their commits: a reader that has dealt with
  * all events up to a number asks for those behind it (`alertEventsAfter()`), and misses none, whichever process wrote
  * them. After the commit, the channel `alertChannel` is notified with the customer's id. Events are kept as long as
  * samples (`--keep-samples`), so that a number may be the last one of what was dropped.
@@ -33,7 +33,7 @@ export interface AlertEvent {
 
 export type NumberedEvent = AlertEvent & { number: number };
 
-/** Whoever changes alerts of the customer holds it, so that the numbers of events are those of their commits. */
+/** A transaction that changes alerts of the customer holds it, so that the numbers of events are those of their commits. */
 export async function lockAlerts(tenant: Tenant): Promise<void> {
   await takeLock(tenant.transaction, `alerts ${tenant.customerId}`);
 }

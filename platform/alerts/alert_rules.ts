@@ -133,7 +133,7 @@ function stepsWhileThere(alert: OpenAlert, condition: Condition, now: number): S
   if (alert.severity !== condition.severity) {
     columns.severity = condition.severity;
     event = { event: "changed", detail: { severity: condition.severity, before: alert.severity } };
-    // Whoever knew of a warning does not know that the printer stands still.
+    // Anyone who knew of a warning does not know that the printer stands still.
     if (isWorse(condition.severity, alert.severity)) Object.assign(columns, notAcknowledged);
   } else if (isOver(alert, now)) {
     Object.assign(columns, notAcknowledged);

@@ -168,7 +168,7 @@ async function publicKeyOf(
   const known = await readTenant(platform, by, ({ transaction }) => keptPublicKey(transaction, keyId));
   if (known !== undefined) return known;
   throw new UsageError(
-    `Cannot export statement ${number} with its proof: it was signed by the platform's key ${keyId}, which is not known any more`,
-    "csv, xlsx, pdf and erp have its numbers; billing make --supersede makes it anew, with a signature of today",
+    `Cannot export statement ${number} with its proof: it was signed by the platform's key ${keyId}, which is no longer known`,
+    "csv, xlsx, pdf and erp have its numbers; billing make --supersede makes it again, signed today",
   );
 }

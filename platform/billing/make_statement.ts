@@ -192,7 +192,7 @@ function refuseOverlap(
     const later = same.find((each) => each.from >= supersedes.until);
     if (later !== undefined) {
       throw new UsageError(
-        `Cannot supersede statement ${number} as statement ${later.number} of a later period goes on from it`,
+        `Cannot supersede statement ${number} as statement ${later.number} of a later period continues from it`,
         "the next statement bills what came late",
       );
     }

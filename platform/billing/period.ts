@@ -15,7 +15,7 @@ export function timesOf({ fromDay, toDay }: DayPeriod, zone: string): Period {
   if (Temporal.PlainDate.compare(first, last) > 0) {
     throw new UsageError(
       "Cannot bill a period that ends before it begins",
-      "the first day stands before the last one, which is included",
+      "the first day comes before the last one, which is included",
     );
   }
   if (first.until(last).days > 3700) throw new UsageError("Cannot bill more than ten years at once");

@@ -121,7 +121,7 @@ async function checkedSelector(tenant: Tenant, given: SplitSelector): Promise<Sp
   if (usable !== null) return { ...selector, serial: usable };
   throw new UsageError(
     `Cannot use --serial to tell a machine: current value is "${serial}"`,
-    "a serial number that tells a device has 5 to 64 letters and digits and is no placeholder",
+    "a serial number that identifies a device has 5 to 64 letters and digits and is not a placeholder",
   );
 }
 

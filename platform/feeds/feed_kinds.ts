@@ -87,7 +87,7 @@ export function feedTarget(kind: FeedKindName, text: string): SocketTarget & { u
   const { protocols, example, title }: FeedKind = feedKinds[kind], url = URL.parse(text);
   const refuse = (why: string) =>
     new UsageError(`Cannot send to "${withoutPassword(text).slice(0, 200)}" as ${title}: ${why}`, `such as ${example}`);
-  if (url === null || text.length > 2000) throw refuse("it is no address");
+  if (url === null || text.length > 2000) throw refuse("it is not an address");
   if (!Object.hasOwn(protocols, url.protocol)) throw refuse(`it does not begin with ${Object.keys(protocols)[0]}//`);
   if (url.username !== "" || url.password !== "") {
     throw refuse("it has a user or a password, which are settings");

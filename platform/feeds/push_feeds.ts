@@ -304,7 +304,7 @@ async function ofClaim(
   customerId: string,
   work: (tenant: Tenant) => Promise<void>,
 ): Promise<void> {
-  if (signal.aborted) throw new Error("Cannot go on: it was stopped");
+  if (signal.aborted) throw new Error("Cannot continue as it was stopped");
   await store.transaction(async (tx) => {
     const kept = await tx.run("UPDATE feeds SET next_at = :until WHERE feed_id = :id AND claim = :claim", {
       id: feed.feed_id,

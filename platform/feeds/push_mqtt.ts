@@ -106,7 +106,7 @@ async function connected(
   // The library would keep waiting after the other end has closed.
   socket.on("end", closed);
   socket.on("close", closed);
-  signal.addEventListener("abort", () => end(new Error("Cannot go on: it was stopped")), { once: true });
+  signal.addEventListener("abort", () => end(new Error("Cannot continue as it was stopped")), { once: true });
   try {
     await within(Promise.race([opened.promise, ended.promise]), timeoutMs);
   } catch (error) {

@@ -77,7 +77,7 @@ function answerTo(
   { timeoutMs, signal }: { timeoutMs: number; signal: AbortSignal },
 ): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
-  const end = () => socket.destroy(new Error("Cannot go on: it was stopped"));
+  const end = () => socket.destroy(new Error("Cannot continue as it was stopped"));
   const timer = setTimeout(() => socket.destroy(new Error(`no answer within ${timeoutMs / 1000} s`)), timeoutMs);
   signal.addEventListener("abort", end, { once: true });
   let read: Uint8Array = new Uint8Array();

@@ -1,5 +1,5 @@
 /**
- * Where a list goes on: opaque to whoever has it, and signed, so that nothing but what this platform gave is taken. It is
+ * Where a list goes on: opaque to the caller, and signed, so that nothing but what this platform gave is taken. It is
  * of one list with its filters and order, of one dealer. Pure.
  */
 import { Buffer } from "node:buffer";

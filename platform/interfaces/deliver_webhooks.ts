@@ -1,5 +1,5 @@
 /**
- * Sends what waits in the queues of webhooks. Of several processes, one sends each: whoever takes a delivery moves its
+ * Sends what waits in the queues of webhooks. Of several processes, one sends each: the one that takes a delivery moves its
  * next time on, and a process that dies meanwhile leaves it to the next try. So a message may come twice, with the same
  * id, but never not at all: after three days it is kept as a dead letter.
  */

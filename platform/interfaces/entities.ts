@@ -64,7 +64,7 @@ const devices: Entity = {
     network: text("Name of the network in the agent's file", "d.network"),
     hostname: maybeText("Host name", "d.hostname"),
     firmware: maybeText("Firmware version", "d.firmware"),
-    location: maybeText("Where it stands, as it says", "d.location"),
+    location: maybeText("Where it stands, as the device reports", "d.location"),
     state: text("online, offline, or other states that agents report", "d.state"),
     firstSeenAt: time("When it was first seen", "d.first_seen_at"),
     lastSeenAt: time("When it was last seen", "d.last_seen_at"),

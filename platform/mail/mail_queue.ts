@@ -1,6 +1,6 @@
 /**
  * Mails wait in the store, in the transaction of what they are about, so that none is lost with a server, and none is sent
- * of something that did not happen. Of several processes, one sends each: whoever takes a mail moves its next time on,
+ * of something that did not happen. Of several processes, one sends each: the one that takes a mail moves its next time on,
  * and a process that dies meanwhile leaves it to the next try. So a mail may come twice, but never not at all.
  */
 import { mailChannel } from "../store/channels.ts";

@@ -1,6 +1,6 @@
 /**
  * Finds what has happened at a customer and puts it into the queue of each rule that wants it: what became of raised
- * alerts, by the numbers of its events, and what is so at present, such as a supply below the limit of a rule. Whoever
+ * alerts, by the numbers of its events, and what is so at present, such as a supply below the limit of a rule. Anyone who
  * looks holds a lock, so that of several processes one puts each in.
  */
 import { alertEventsAfter, type NumberedEvent } from "../alerts/alert_events.ts";

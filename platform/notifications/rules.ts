@@ -155,7 +155,7 @@ export function changeRule(
 }
 
 /**
- * A person who wants none of it stays so while the address stays. Whoever sees the rules of one customer alone adds nobody
+ * A person who wants none of it stays so while the address stays. Anyone who sees the rules of one customer alone adds nobody
  * but people and webhooks of this customer, whatever the rule has already.
  */
 async function setRecipients(

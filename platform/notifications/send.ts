@@ -197,7 +197,7 @@ async function mailTo(
   const user = recipient.user_id === null ? undefined : await maybeUser(tx, recipient.user_id);
   let grants: Grant[] | undefined;
   if (recipient.user_id !== null) {
-    // Whoever may not sign in any more is told nothing.
+    // Anyone who may not sign in any more is told nothing.
     if (user?.state !== "active" || user.dealer_id !== rule.dealer_id || !await isOfOpen(tx, user)) return 0;
     grants = await grantsOf(tx, user.user_id);
   }

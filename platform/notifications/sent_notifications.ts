@@ -70,7 +70,7 @@ export function testRule(
       isTest: true,
     };
     const count = await tellAll(tx, telling);
-    if (count === 0) throw new UsageError("Cannot test the rule as none of its recipients may be told");
+    if (count === 0) throw new UsageError("Cannot test the rule as none of its recipients may be notified");
     return {
       answer: count,
       customerId: rule.of_customer,

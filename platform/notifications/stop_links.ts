@@ -42,7 +42,7 @@ export function maybeStopLink(
   });
 }
 
-/** Tells this person nothing more by the rule; whoever may change the rule can undo it. Throws UsageError. */
+/** Tells this person nothing more by the rule; anyone who may change the rule can undo it. Throws UsageError. */
 export async function stopMails(platform: Parts, link: StopLink): Promise<void> {
   if (!isProved(link, platform.pepper)) throw new UsageError("Cannot use this link");
   await changePlatform(platform, { actor: "platform" }, async (tx, at) => {

@@ -19,7 +19,7 @@ export function maybeMinutes(text: string): number | undefined {
 
 function minutesOf(text: string): number {
   const minutes = maybeMinutes(text);
-  if (minutes === undefined) throw new RangeError(`"${text}" is no time of the day`);
+  if (minutes === undefined) throw new RangeError(`"${text}" is not a time of day`);
   return minutes;
 }
 

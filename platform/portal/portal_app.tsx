@@ -157,7 +157,7 @@ function requestFault({ req }: Context, origin: string): "foreignForm" | "tooLar
   return length <= (foreign?.maxBytes ?? maxFormBytes) ? undefined : "tooLarge";
 }
 
-/** Whoever may not see something is told that there is no such thing. */
+/** Anyone who may not see something is told that there is no such thing. */
 async function answer(
   platform: PortalPlatform,
   route: Route,

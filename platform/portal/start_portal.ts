@@ -44,7 +44,7 @@ export interface FrontOptions {
   port: number;
   /** The proxy's certificate, or an authority of its own for it, PEM. Nobody without it gets a connection. */
   certificatePem: string;
-  /** Name of the header with whoever the proxy has signed in. */
+  /** Name of the header with the person whom the proxy has signed in. */
   header: string;
 }
 
@@ -130,7 +130,7 @@ async function listenForFront(
   return listener;
 }
 
-/* The proxy adds whoever has asked it at the end; what stands before may be anybody's text. */
+/* The proxy adds the client at the end; what stands before may be anybody's text. */
 function forwardedSource({ rawHeaders }: IncomingMessage): string | undefined {
   const last = headerValues(rawHeaders, "x-forwarded-for").at(-1)?.split(",").at(-1)?.trim() ?? "";
   return tryParseIp(last) === undefined ? undefined : sourceOfPeer(`[${last}]:0`);

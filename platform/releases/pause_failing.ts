@@ -17,7 +17,7 @@ export async function pauseIfFailing(
   tx: Transaction,
   { version, at }: { version: string; at: Date },
 ): Promise<boolean> {
-  // Whoever waits here counts what the one before has stored, so that failures of one moment are not missed.
+  // The transaction that waits here counts what the one before has stored, so that failures of one moment are not missed.
   await takeLock(tx, "releases");
   const release = await tx.get<{ counted_since: number }>(
     "SELECT counted_since FROM releases WHERE version = :version AND state = 'offered'",

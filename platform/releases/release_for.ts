@@ -34,7 +34,7 @@ export function releaseFor({ releases }: Catalogue, agent: UpdatingAgent, now: D
   for (const release of releases) {
     const file = release.files.get(agent.target);
     if (file === undefined || release.isPaused || !isUpdate(release, agent, now)) continue;
-    // The agent refuses what its manifest is not for yet, whoever has pinned it.
+    // The agent refuses what its manifest is not for yet, no matter who has pinned it.
     const percent = pin === null ? percentFor(release, agent) : pin === release.version ? 100 : 0;
     if (!isAmong(release, agent, percent)) continue;
     if (best === undefined || compareVersions(release.version, best.release.version) > 0) best = { release, file };

@@ -65,6 +65,6 @@ export async function chunkOf({ store }: Platform, fileId: string, number: numbe
 function notOffered(): CallError {
   return new CallError(
     "update-not-offered",
-    "Cannot give this file as it is not offered to this agent, or not any more",
+    "Cannot give this file as it is not, or no longer, offered to this agent",
   );
 }

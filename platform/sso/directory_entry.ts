@@ -25,7 +25,7 @@ export interface DirectoryPerson {
 
 export type DirectoryKind = "activeDirectory" | "other";
 
-/** Why nobody is signed in; for the log, never for whoever tries. */
+/** Why nobody is signed in; for the log, never for anyone who tries. */
 export type DirectoryRefusal =
   | "unknown"
   | "ambiguous"
@@ -49,7 +49,7 @@ const accountDisable = 0x2, lockout = 0x10, passwordExpired = 0x80_0000;
 const never = 0x7fff_ffff_ffff_ffffn;
 
 /**
- * Whether an account may be used at all. A locked one may go on where it is signed in: whoever tries passwords could end the
+ * Whether an account may be used at all. A locked one may go on where it is signed in: anyone who tries passwords could end the
  * sessions of others otherwise.
  */
 export function accountState(entry: Attributes, now: Date): "usable" | "disabled" | "expired" {

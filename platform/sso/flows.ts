@@ -127,7 +127,7 @@ export function maybeFlow<Kept>(
   });
 }
 
-/** Without using it up, and whoever asks: for an answer that comes by a form of another origin, without cookies. */
+/** Without using it up, no matter who asks: for an answer that comes by a form of another origin, without cookies. */
 export function lookAtFlow<Kept>(
   platform: SsoPlatform,
   { providerId, id, browserSecret }: Asked & { browserSecret?: string | undefined },

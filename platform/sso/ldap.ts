@@ -1,5 +1,5 @@
 /**
- * A directory: Active Directory, or another one with LDAP. The account of the platform looks people up; whoever signs in by a
+ * A directory: Active Directory, or another one with LDAP. The account of the platform looks people up; anyone who signs in by a
  * password is tried by a bind of their own. Referrals are not followed. All is encrypted: LDAPS, or StartTLS before anything
  * is said.
  */
@@ -52,11 +52,11 @@ export type PasswordGuard = (id: string, work: () => Promise<DirectoryAnswer>) =
 
 /** An open connection, bound as the platform. */
 export interface Directory {
-  /** Whoever typed this name, if the password is right. */
+  /** The person who typed this name, if the password is right. */
   bySignIn(typed: string, password: string, guard?: PasswordGuard): Promise<DirectoryAnswer>;
   /** As `DirectoryPerson.id`: is the person still there, and in which groups? */
   byId(id: string): Promise<DirectoryAnswer>;
-  /** By sAMAccountName alone: whoever a proxy in front has already signed in. */
+  /** By sAMAccountName alone: a person whom a proxy in front has already signed in. */
   byAccount(account: string): Promise<DirectoryAnswer>;
 }
 
@@ -105,7 +105,7 @@ function refusedAccount({ account }: DirectoryConfig, server: string, cause: Inv
   const reason = refusalOf(cause.message);
   return new UnavailableError(
     `Cannot sign in to the directory at ${server} as "${account}": ${reason}`,
-    "see whether the account of the platform is active, and set its password anew",
+    "see whether the account of the platform is active, and set its password again",
     0,
     { cause },
   );

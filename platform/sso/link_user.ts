@@ -97,7 +97,7 @@ async function linkRow(
   const { email, user_id: id } = user, { providerId, name } = provider;
   if (!isLinkable(user, provider)) {
     throw new UsageError(
-      `Cannot link "${email}" to "${name}": it is no active user of the same dealer or customer with a password`,
+      `Cannot link "${email}" to "${name}": it is not an active user of the same dealer or customer with a password`,
     );
   }
   await keepAdministrator(tx, user, "link");

@@ -156,7 +156,7 @@ export function removeProvider(
   });
 }
 
-/** All roles of a group; none: whoever is only in this group may not sign in. They count with the next check. */
+/** All roles of a group; none: anyone who is only in this group may not sign in. They count with the next check. */
 export function setGroupRoles(
   platform: SsoPlatform,
   by: By,

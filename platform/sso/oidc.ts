@@ -12,7 +12,7 @@ import type { Provider, SsoPlatform } from "./providers.ts";
 import { wordsOf } from "./setting.ts";
 import type { KeptOfSession } from "./sign_in_by_provider.ts";
 
-/* Signatures that only the provider can make: with `none` anybody could, and with HS256 whoever has the public key. */
+/* Signatures that only the provider can make: with `none` anybody could, and with HS256 anyone who has the public key. */
 const algorithms = [
   "RS256",
   "RS384",
@@ -169,7 +169,7 @@ async function discover(key: string, issuer: string, fetch: ReturnType<typeof pr
   if (response.status !== 200) throw new ProviderRefusal("away", `${address} answers with ${response.status}`);
   const found = await response.json().catch(() => undefined) as client.ServerMetadata | undefined;
   if (typeof found?.authorization_endpoint !== "string" || typeof found.token_endpoint !== "string") {
-    throw new ProviderRefusal("away", `${address} is no description of a provider`);
+    throw new ProviderRefusal("away", `${address} is not a description of a provider`);
   }
   if (found.issuer !== issuer) {
     throw new ProviderRefusal("away", `${address} is of "${found.issuer}", and not of "${issuer}"`);

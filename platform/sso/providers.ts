@@ -50,7 +50,7 @@ export interface ListedProvider extends Omit<Provider, "settings"> {
   users: number;
 }
 
-/** Whoever is in the group has the role. */
+/** Anyone who is in the group has the role. */
 export interface GroupRole extends Grant {
   group: string;
 }

@@ -17,7 +17,7 @@ import { maybeUser } from "../users/users.ts";
 /** How long sessions go on while the provider does not answer, from when it last vouched. */
 export const awayMs = 15 * 60_000;
 const awayStepMs = 2 * 60_000, awayAgainMs = 30_000;
-/* Whoever takes a session to ask for it has this time; then another process may. */
+/* The process that takes a session to ask for it has this time; then another process may. */
 const takenMs = 60_000;
 const lookMs = 15_000;
 const sessionsAtOnce = 8, sessionsOfLook = 200;

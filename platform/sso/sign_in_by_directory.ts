@@ -1,7 +1,7 @@
 /**
  * People whom a directory vouches for: by its password, or by a proxy in front that has signed them in (Windows
  * authentication). Wrong passwords count here as those of the platform's own users do: the fifth deactivates the user, and
- * the directory is not asked any more. Whoever is no user yet has five in a quarter of an hour.
+ * the directory is not asked any more. Anyone who is no user yet has five in a quarter of an hour.
  */
 import { messageOf, UnavailableError, UsageError } from "../../common/core/errors.ts";
 import { type By, readPlatform } from "../audit/use_case.ts";
@@ -18,7 +18,7 @@ import { parseRemoteUser } from "./remote_user.ts";
 import { type KeptOfSession, userOfSubject } from "./sign_in_by_provider.ts";
 import { wordsOf } from "./setting.ts";
 
-/** `message`: for the log. What is refused looks the same for whoever tries. */
+/** `message`: for the log. What is refused looks the same for anyone who tries. */
 export type DirectoryVouch =
   | { kind: "person"; identity: Identity }
   | { kind: "refused"; message: string }
@@ -122,7 +122,7 @@ export interface LookedUp {
 }
 
 /**
- * For whoever sets up a provider: what it knows of an account, without a password. Throws UsageError for a provider of
+ * For anyone who sets up a provider: what it knows of an account, without a password. Throws UsageError for a provider of
  * another kind, and UnavailableError with the directory's words.
  */
 export async function lookUpAccount(
@@ -135,7 +135,7 @@ export async function lookUpAccount(
     return { provider: providerOf(row, platform.pepper), roles: await groupRoles(tx, row.provider_id) };
   });
   const { name, kind, settings } = provider;
-  if (kind !== "ldap") throw new UsageError(`Cannot look anybody up at "${name}" as it is no directory`);
+  if (kind !== "ldap") throw new UsageError(`Cannot look anybody up at "${name}" as it is not a directory`);
   const config = directoryConfig(settings);
   const answer = await withDirectory(config, platform.clock.now(), (directory) => directory.byAccount(account));
   if (answer.kind === "refused") return { provider: name, identity: undefined, reason: answer.reason, grants: [] };

@@ -1,5 +1,5 @@
 /**
- * Users from elsewhere: whoever a provider vouches for. The key is the provider's subject, never the e-mail address; the
+ * Users from elsewhere: those whom a provider vouches for. The key is the provider's subject, never the e-mail address; the
  * roles are those of the groups, set anew each time, and nobody without one gets in.
  */
 import { appendAudit } from "../audit/audit_log.ts";
@@ -43,7 +43,7 @@ export type SignedInByProvider =
   | { kind: "deactivated" }
   /** A user of the platform's own has the address: see link_user.ts. */
   | { kind: "taken"; userId: string; email: string }
-  /** Somebody else than whoever has the session, or no new proof. */
+  /** Somebody else than the person of the session, or no new proof. */
   | { kind: "otherPerson" };
 
 /** What is kept, sealed, with a session that can be checked. */
@@ -240,7 +240,7 @@ async function bringUpToDate(
   });
 }
 
-/** Whoever has no role any more is out at once. */
+/** Anyone who has no role any more is out at once. */
 async function dropRoles(tx: Transaction, userId: string, providerId: string): Promise<void> {
   await tx.run("DELETE FROM user_roles WHERE user_id = :id", { id: userId });
   await tx.run("DELETE FROM user_sessions WHERE user_id = :id AND provider_id = :provider", {

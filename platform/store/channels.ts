@@ -9,7 +9,7 @@ export const wakeChannel = "agent_wake";
 /** With the id of a mail that waits to be sent. */
 export const mailChannel = "mail";
 
-/** With a part of a customer's data and the customer's id: whoever looks at it should look again. */
+/** With a part of a customer's data and the customer's id: a page that shows it should look again. */
 export const shownChannel = "shown";
 
 export type ShownPart = "tasks" | "sessions" | "agents" | "approvals";

@@ -1,4 +1,4 @@
-/** The loop of whoever works off a queue in the store: look, take, work, look again. */
+/** The loop that works off a queue in the store: look, take, work, look again. */
 import { messageOf } from "../../common/core/errors.ts";
 import type { Store } from "./store.ts";
 

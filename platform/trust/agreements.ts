@@ -315,7 +315,7 @@ export function verifyEvidence(platform: Base, by: By, json: string): Promise<Ev
       return invalid("it is not JSON");
     }
     if (evidence?.format !== "opendca-agreement-1" || typeof evidence.agreement?.text !== "string") {
-      return invalid("it is no evidence of an agreement");
+      return invalid("it is not the evidence of an agreement");
     }
     if (sha256Of(evidence.agreement.text) !== evidence.agreement.textSha256) {
       return invalid("its text is not the one whose hash it names");

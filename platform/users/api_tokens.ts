@@ -36,7 +36,7 @@ interface TokenRow {
 
 const columns = "token_id, user_id, name, permissions, places, created_at, expires_at, used_at, revoked_at";
 
-/** Whoever calls with a token. */
+/** The caller with a token. */
 export interface TokenCaller {
   tokenId: string;
   dealerId: string;

@@ -95,7 +95,7 @@ export function inviteUser(platform: Parts, by: By, invitation: Invitation): Pro
 export const firstUserEmail = "first-user@portal.invalid";
 
 /**
- * The link of an installation that nobody has signed in to yet: whoever has it becomes its first administrator. Each
+ * The link of an installation that nobody has signed in to yet: anyone who has it becomes its first administrator. Each
  * replaces the one before. Undefined if there are users, or several dealers: then an operator invites.
  */
 export async function maybeFirstUserLink(platform: Parts, by: By): Promise<UserLink | undefined> {

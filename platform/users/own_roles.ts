@@ -146,7 +146,7 @@ async function addRole(
 }
 
 /**
- * Whoever has it gets the replacement in the same place. Throws UsageError for a role that is used if there is none, and
+ * Anyone who has it gets the replacement in the same place. Throws UsageError for a role that is used if there is none, and
  * for what is more than the editor has.
  */
 export function removeOwnRole(

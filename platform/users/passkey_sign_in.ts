@@ -127,7 +127,7 @@ async function withAssertion<Done>(
     if (step !== undefined && known === undefined) return { kind: "over" };
     const row = await maybePasskey(tx, answer!.id);
     const user = known?.user ?? (row && await maybeUser(tx, row.user_id));
-    // Whoever signs in by a provider must be known there at each sign-in.
+    // Anyone who signs in by a provider must be known there at each sign-in.
     const mayTry = user?.state === "active" && (use === "secondFactor" || user.of_provider === null) &&
       await isOfOpen(tx, user);
     const browser = await knownBrowser(tx, user, client.browserSecret);

@@ -69,7 +69,7 @@ export function passkeysOf(tx: Transaction, userId: string): Promise<PasskeyRow[
   return tx.all("SELECT * FROM user_passkeys WHERE user_id = :id ORDER BY created_at, passkey_id", { id: userId });
 }
 
-/** For `allowCredentials` and `excludeCredentials`: only ever shown to whoever has proven to be the user. */
+/** For `allowCredentials` and `excludeCredentials`: only ever shown to anyone who has proven to be the user. */
 export function descriptors(rows: readonly PasskeyRow[]) {
   return rows.map(({ credential_id: id, transports }) => ({
     id,
@@ -146,7 +146,7 @@ export async function registerPasskey(
     const known = await maybeSession(tx, secret, { step: [step], at });
     if (known === undefined) return { kind: "over" };
     const { session, user } = known, { user_id: userId } = user;
-    // Whoever stole the password at this step must not add to the factors that there are.
+    // Anyone who stole the password at this step must not add to the factors that there are.
     const isFirst = !await hasSecondFactor(tx, user);
     if (step === "enrolment" && !isFirst) return { kind: "over" };
     if (!await addRow(tx, { userId, named, credential, at })) return { kind: "refused" };

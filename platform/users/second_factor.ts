@@ -47,7 +47,7 @@ const wideWindow = 20;
 
 /**
  * Seconds that the app's clock is ahead of this one, to 30 seconds, by a code that is of another time; undefined for one
- * that is of none near. It is for whoever runs the server: a wrong clock there makes every code wrong.
+ * that is of none near. It is for anyone who runs the server: a wrong clock there makes every code wrong.
  */
 export function maybeClockDifference(
   secret: Uint8Array,

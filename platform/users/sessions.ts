@@ -52,7 +52,7 @@ export interface SessionOrigin {
   confirmedAt?: number | undefined;
 }
 
-/** Whoever looks at a page. */
+/** The person who looks at a page. */
 export interface Viewer {
   userId: string;
   sessionId: string;

@@ -269,7 +269,7 @@ async function maybeLinked(tx: Transaction, token: string, at: Date): Promise<Us
 }
 
 /**
- * Sets the password of whoever holds a link, ends all sessions, and signs in as far as a right password does. Throws
+ * Sets the password of anyone who holds a link, ends all sessions, and signs in as far as a right password does. Throws
  * UsageError for a password that cannot be used; then the link still works. `email`: that of the first user, whose address
  * is not known before.
  */

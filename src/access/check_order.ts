@@ -95,7 +95,7 @@ function checkPort({ port, scheme }: OpenWebAccess, { policy }: AgentConfig): vo
 /** Milliseconds until the end of the hours in which the device may be contacted and sessions may be open. */
 function hoursOf(device: KnownDevice, { config, now }: { config: AgentConfig; now: Date }): number {
   const site = config.sites.find(({ name }) => name === device.site);
-  if (site === undefined) throw policyRefusal(`the site "${device.site}" is not configured any more`);
+  if (site === undefined) throw policyRefusal(`the site "${device.site}" is no longer configured`);
   const own = [...site.schedule.allowedHours, ...config.policy.webAccess.allowedHours];
   const window = sendWindowAt(own, now.getTime());
   if (window === undefined) throw policyRefusal("the allowed hours do not include this time");

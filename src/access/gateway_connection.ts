@@ -72,7 +72,7 @@ async function signIn(socket: Socket, gateway: Endpoint, options: GatewayOptions
   const pinned = utils.parseKey(Buffer.from(hostKey));
   if (pinned instanceof Error) {
     socket.destroy();
-    throw new UnavailableError(`Cannot use the gateway ${where}: its host key in the task is no key`);
+    throw new UnavailableError(`Cannot use the gateway ${where}: its host key in the task is not a key`);
   }
   const client = new Client();
   const closed = Promise.withResolvers<string>(), ready = Promise.withResolvers<void>();
@@ -86,7 +86,7 @@ async function signIn(socket: Socket, gateway: Endpoint, options: GatewayOptions
   });
   socket.once("close", () => {
     const why = lastError?.level === "client-timeout"
-      ? "the gateway did not answer any more"
+      ? "the gateway stopped answering"
       : "the gateway closed the connection";
     closed.resolve(why);
     ready.reject(lastError ?? new Error(why));

@@ -149,7 +149,7 @@ export function createWebAccess(parts: WebAccessParts): WebAccess {
 
   function configChanged(): void {
     for (const session of byId.values()) {
-      const end = () => session.stop.abort(new SessionEnd("the configuration does not allow it any more"));
+      const end = () => session.stop.abort(new SessionEnd("the configuration no longer allows it"));
       if (!parts.config().policy.features.webAccess) {
         end();
         continue;

@@ -105,7 +105,7 @@ function parseDeviceIndex(text: string): number {
   const index = Number(text);
   if (/^\d{1,10}$/.test(text) && index >= 1 && index < 2 ** 31) return index;
   throw new UsageError(
-    `Cannot use --device-index as it is no hrDeviceIndex: current value is "${text}"`,
+    `Cannot use --device-index as it is not an hrDeviceIndex: current value is "${text}"`,
     "a number from 1 up; opendca scan shows it behind the address, as in 192.168.1.77 #2",
   );
 }

@@ -218,7 +218,7 @@ function rendererOf({ targets, options, given }: PreviewCommand): (document: Pre
   }
   if (options.all === true) {
     throw new UsageError(
-      "Cannot use --all with --preview-upload as devices that are no printers are never sent",
+      "Cannot use --all with --preview-upload as devices that are not printers are never sent",
       "opendca scan TARGET --all lists them",
     );
   }

@@ -18,7 +18,7 @@ Examples:
   opendca verify-statement statement.json --authority agents-ca.pem --json
   opendca verify-statement statement.json --platform-key a5876a81d9199ddb 355ceb3920da1aff
 
-Exit codes: 0 nothing is wrong, 64 the file is no statement, 77 something is wrong; with --strict, also if a row is not
+Exit codes: 0 nothing is wrong, 64 the file is not a statement, 77 something is wrong; with --strict, also if a row is not
 proved.
 `;
 
@@ -64,7 +64,7 @@ export function addVerifyStatementCommand(program: Command, host: Host, setExitC
     });
 }
 
-/** Whoever makes up a statement makes up keys as well: it is consistent by itself. */
+/** Anyone who makes up a statement makes up keys as well: it is consistent by itself. */
 function trustNotes(isAgentNamed: boolean, isPlatformNamed: boolean): string[] {
   return [
     ...(isAgentNamed

@@ -74,7 +74,7 @@ function addressOf(text: string): IpAddress {
   const ip = tryParseIp(withoutZone(text));
   const isZoned = text.includes("%");
   if (ip !== undefined && (!isZoned || (ip.family === 6 && /%[0-9A-Za-z][0-9A-Za-z_.-]{0,31}$/.test(text)))) return ip;
-  throw new TypeError(`Cannot ping ${JSON.stringify(text)} as it is no IP address`);
+  throw new TypeError(`Cannot ping ${JSON.stringify(text)} as it is not an IP address`);
 }
 
 interface Run {

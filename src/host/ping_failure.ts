@@ -73,7 +73,7 @@ export function pingFailure({ address, program }: Failed, end: PingEnd, facts: P
     case "raw-only":
       return refused(
         `"${program}" needs CAP_NET_RAW, which it does not have here`,
-        "install one that does without, such as by: apt-get install iputils-ping",
+        "install one that does not need it, for example: apt-get install iputils-ping",
       );
     case "unknown-refusal":
       return refused(

@@ -74,7 +74,7 @@ for (
 ) {
   Deno.test(`ping() runs nothing for ${JSON.stringify(text)}`, async () => {
     const { signal } = new AbortController();
-    await assert.rejects(ping(text, { count: 1, signal, programs: ["/nowhere"] }), /as it is no IP address$/);
+    await assert.rejects(ping(text, { count: 1, signal, programs: ["/nowhere"] }), /as it is not an IP address$/);
   });
 }
 

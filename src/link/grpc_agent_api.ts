@@ -212,7 +212,7 @@ async function download(
     if (code === Status.DEADLINE_EXCEEDED && received > 0) return false;
     if (code !== Status.NOT_FOUND) throw error;
     const { details } = error as ServiceError;
-    throw new RejectedError(`The platform does not offer this update any more: ${details}`, "see opendca update");
+    throw new RejectedError(`The platform no longer offers this update: ${details}`, "see opendca update");
   } finally {
     signal?.removeEventListener("abort", cancel);
     // Errors of the cancelled call, which nobody waits for.

@@ -30,7 +30,7 @@ export const faultAdvice = {
   "not-the-platform": "check platform.endpoints: the peer is not an OpenDCA platform",
   "not-the-broker": "check platform.mqtt: the peer is not an MQTT broker, or sends what no platform sends",
   "broker-refused":
-    "check that platform.mqtt has the scheme of that port, wss or mqtts; else report this to the platform's operator: the broker refuses this agent or ends its connections; polling goes on",
+    "check that platform.mqtt has the scheme of that port, wss or mqtts; else report this to the platform's operator: the broker refuses this agent or ends its connections; polling continues",
   "deadline": "try again later: the platform took longer than its deadline",
   "message-too-large": "report this to the platform's operator: its answer is larger than 4 MB",
   "platform-busy": "nothing: the platform asked to wait, and the agent retries",

@@ -22,7 +22,7 @@ export function createSendGate(window: SendWindow | undefined, clock: Pick<Clock
   let isClosed = false;
   const close = () => {
     isClosed = true;
-    closing.abort(new DOMException("Nothing may be sent any more", "AbortError"));
+    closing.abort(new DOMException("Nothing more may be sent", "AbortError"));
   };
 
   function isOpen(): boolean {

@@ -77,7 +77,7 @@ export async function openLiveConfig(options: LiveConfigOptions): Promise<LiveCo
         stored = next;
         changed("platform");
       });
-      applying = taking.catch(() => {}); // Told to whoever brought it.
+      applying = taking.catch(() => {}); // Reported to the caller that brought it.
       await taking;
     },
   };

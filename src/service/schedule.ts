@@ -1,5 +1,5 @@
 /**
- * What is due of the sites and devices of the running agent, by the rules of src/schedule. Whoever learns something tells it
+ * What is due of the sites and devices of the running agent, by the rules of src/schedule. A part that learns something tells it
  * here; the scheduler asks what to do.
  */
 import type { AgentConfig } from "../config/agent_config.ts";

@@ -148,7 +148,7 @@ function readBatches(
     if (before === undefined || before === line.previous) continue;
     // The agent lost its memory of the chain, or batches are missing: the platform said so when it came.
     if (fault === "gap") {
-      notes.push(`${name} does not follow the one before it: one is missing, or the agent began anew`);
+      notes.push(`${name} does not follow the one before it: one is missing, or the agent started a new chain`);
     } else problems.push(`${name} does not follow the one before it: one was removed or put in`);
   }
   return sound;
@@ -156,7 +156,7 @@ function readBatches(
 
 const reasons: Record<string, string> = {
   notSigned: "the agent did not sign it",
-  notKept: "the platform does not keep it any more",
+  notKept: "the platform no longer keeps it",
   forged: "the signature of its batch was wrong",
   altered: "its batch was not what the agent signed",
   unknownKey: "its batch was signed by an unknown key",

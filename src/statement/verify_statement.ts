@@ -186,7 +186,7 @@ function countedVerdict(row: Row, first: Reading, last: Reading, readings: Evide
   let counted = last.value - first.value, open: Verdict | undefined;
   for (const mark of row.marks) {
     if (!steps.includes(mark.kind)) continue;
-    if (mark.kind === "unit" || mark.kind === "board") return unproved("another counter goes on in the period");
+    if (mark.kind === "unit" || mark.kind === "board") return unproved("another counter continues in the period");
     const { before, after, counted: own = 0 } = mark;
     if (typeof before !== "number" || typeof after !== "number" || !Number.isFinite(own)) {
       return wrong("a step is damaged");

@@ -2,7 +2,7 @@
  * The egress ledger in `ledger.db`: an append-only record of everything sent and every task received. One table `entry`,
  * a row an entry, synced before `append` returns, so that a crash leaves the chain with or without its last entry, never
  * half of one. Pruning removes the oldest entries and appends a checkpoint that names the last of them with its hash, in
- * one transaction. Whoever may write the file can make a whole new chain: what shows that is the head, which the agent
+ * one transaction. Anyone who may write the file can make a whole new chain: what shows that is the head, which the agent
  * tells the platform.
  */
 import { type Database, openDatabase } from "../../common/host/sqlite.ts";

@@ -283,7 +283,7 @@ function currentOf(parts: RootParts): string {
   const version = linkedVersion(parts, "current");
   if (version !== undefined) return version;
   throw new UnavailableError(
-    `Cannot update as "${parts.folders.lib}/current" is no link to a version`,
+    `Cannot update as "${parts.folders.lib}/current" is not a link to a version`,
     "run install.sh of a release",
   );
 }

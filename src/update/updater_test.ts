@@ -182,10 +182,10 @@ Deno.test("an offer that is taken back is neither installed nor kept: while it c
   await withUpdater(async (scene) => {
     scene.send = function* (request) {
       yield* [...partsOf(release.packed, request)].slice(0, 1);
-      throw new RejectedError("The platform does not offer this update any more");
+      throw new RejectedError("The platform no longer offers this update");
     };
     scene.updater.polled(offerOf(release));
-    assert.match(await scene.until(UpdatePhase.FAILED), /does not offer this update/);
+    assert.match(await scene.until(UpdatePhase.FAILED), /no longer offers this update/);
     assert.deepEqual(names(scene.folder), ["polled"]);
     scene.send = (request) => partsOf(release.packed, request);
     await scene.pass(300_000);

@@ -128,7 +128,7 @@ Deno.test("a call ends after its time: with what came, or as a failure if nothin
 Deno.test("a file that is not offered is told apart from a platform that fails", async () => {
   const codes = [Status.NOT_FOUND, Status.INTERNAL];
   await withFetch({ fetchUpdate: (_, calls) => [{ code: codes[calls - 1]! }] }, async ({ fetch }) => {
-    await assert.rejects(fetch(), (error) => error instanceof RejectedError && /does not offer/.test(error.message));
+    await assert.rejects(fetch(), (error) => error instanceof RejectedError && /no longer offers/.test(error.message));
     await assert.rejects(fetch(), TransportError);
   });
 });

@@ -55,7 +55,7 @@ const refusals: [
     /10\.9\.9\.9 is outside the configured ranges/,
   ],
   ["a device that another one has displaced", (_, { device }) => device.place = null, /another device answers/],
-  ["a site that is gone", (_, { device }) => device.site = "old", /the site "old" is not configured any more/],
+  ["a site that is gone", (_, { device }) => device.site = "old", /the site "old" is no longer configured/],
   ["port 22", (order) => order.port = 22, /policy\.ports\.webAccess does not have port 22/],
   ["port 80, which this policy does not have", (order) => order.port = 80, /does not have port 80/],
   ["port 9100 as a web page", (order) => order.port = 9100, /port 9100 prints what it gets/],
@@ -287,7 +287,7 @@ Deno.test("an agent ends its sessions when the configuration does not allow them
   scene.access.configChanged();
   config = { ...own, policy: { ...own.policy, features: { ...own.policy.features, webAccess: false } } };
   scene.access.configChanged();
-  assert.equal((await run).end, "the configuration does not allow it any more");
+  assert.equal((await run).end, "the configuration no longer allows it");
   config = undefined;
   const last = scene.run(second);
   await isOpen(scene, second.sessionId);

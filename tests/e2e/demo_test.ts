@@ -134,7 +134,7 @@ Deno.test({
   ignore,
   fn: () =>
     withDemo(["--keep"], async ({ end, says, out, err, pid }) => {
-      await says("5  It goes on until Ctrl-C");
+      await says("5  It continues until Ctrl-C");
       await says("tail -f");
       // To a printer's page, which was not used yet, and to the portal.
       const links = out().match(/^https:.*$/gm)!.slice(-2);
@@ -172,7 +172,7 @@ Deno.test({
   ignore,
   fn: () =>
     withDemo(["--keep"], async ({ says, children, files, pid }) => {
-      await says("5  It goes on until Ctrl-C");
+      await says("5  It continues until Ctrl-C");
       assert.equal(children().length, 2);
       assert.equal(files().length, 1);
       Deno.kill(pid, "SIGKILL");
@@ -188,7 +188,7 @@ Deno.test({
       await until("the agent runs", () => agent() !== undefined);
       Deno.kill(agent()!.pid, "SIGKILL");
       assert.equal(await end(), 69);
-      assert.match(err(), /^error: Cannot go on with the demo as "opendca run" ended by SIGKILL\nhint: .*\n$/m);
+      assert.match(err(), /^error: Cannot continue the demo as "opendca run" ended by SIGKILL\nhint: .*\n$/m);
     }),
 });
 

@@ -122,7 +122,7 @@ compiledTest(
       for (const args of [without, ["verify"]]) {
         const { code, err } = await program(...args);
         assert.equal(code, 77, err);
-        assert.match(err, /^error: Cannot trust ".*" as it is no file of opendca .*: its SHA-256 is [0-9a-f]{64}$/m);
+        assert.match(err, /^error: Cannot trust ".*" as it is not a file of opendca .*: its SHA-256 is [0-9a-f]{64}$/m);
       }
       assert.equal((await program("--version")).code, 0);
     }),

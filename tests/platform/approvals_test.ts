@@ -240,7 +240,7 @@ eachDatabase("what a user asked for who may not do it any more is not done", asy
     const asked = await asker.post(`/customers/${scene.acme}/agents/${agentId}/ping`, { target: "10.1.0.7" });
     const requestId = /apr-\w{12}/.exec(asked.location)![0];
     await change(email);
-    await assert.rejects(approve(platform, by, { requestId }), /may not do this any more/, name);
+    await assert.rejects(approve(platform, by, { requestId }), /may no longer do this/, name);
     assert.equal((await showApproval(platform, by, { requestId })).state, "waiting");
     assert.equal((await tasksOf(scene)).length, 0, name);
   }

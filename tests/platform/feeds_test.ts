@@ -227,12 +227,12 @@ eachDatabase("a feed that cannot be is refused in words", async () => {
   const glpi = "https://glpi.example.com/", mqtt = "mqtts://broker.example.com", zabbix = "zabbixs://z.example.com";
   const wishes: [kind: string, address: string, settings: Record<string, string>, message: RegExp][] = [
     ["nagios", glpi, {}, /"nagios" as a kind/],
-    ["glpi", "nothing", {}, /it is no address/],
+    ["glpi", "nothing", {}, /it is not an address/],
     ["glpi", "ftp://glpi.example.com", {}, /does not begin with https:/],
     ["glpi", "https://eva:word@glpi.example.com", {}, /"https:\/\/glpi.example.com\/".* user or a password/],
     ["mqtt", glpi, {}, /does not begin with mqtts:/],
     ["mqtt", `${mqtt}/topic`, {}, /more than a host/],
-    ["mqtt", "mqtts://:8883", {}, /no address|no host/],
+    ["mqtt", "mqtts://:8883", {}, /not an address|no host/],
     ["zabbix", `${zabbix}:0`, {}, /port is 0/],
     ["zabbix", zabbix, { host: "one" }, /one host of Zabbix for all customers/],
     ["zabbix", zabbix, { host: "a\nb{customer}" }, /control characters/],

@@ -40,7 +40,7 @@ eachDatabase(
         [{ lock: "0" }, /number of a lock/],
         [{ lock: "1e3" }, /number of a lock/],
         [{ installation: "x" }, /not a UUID/],
-        [{ installation: foreign }, /no agent of this customer/],
+        [{ installation: foreign }, /not an agent of this customer/],
       ] as const
     ) {
       const { status, body } = await user.post(path, { ...wish, ...wrong });

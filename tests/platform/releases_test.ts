@@ -68,7 +68,7 @@ eachDatabase("a release is offered when it is rolled out, and fetched byte for b
   const beyond = await fetchUpdate(client, { sha256, offset: whole.bytes.length + 1 });
   assert.match(
     beyond.error!.details,
-    /^Cannot send an update as it cannot go on at byte \d+: the encoded file has \d+$/,
+    /^Cannot send an update as it cannot continue at byte \d+: the encoded file has \d+$/,
   );
 
   // The file of another target, one that is not of a release, and what is no hash.

@@ -117,7 +117,7 @@ Deno.test("whom a reader trusts by naming nobody is said, as anybody can sign a 
   assert.doesNotMatch(sound.out, /^note/m);
 });
 
-eachDatabase("a statement of a key that is not known any more is no file with a wrong signature", async () => {
+eachDatabase("a statement of a key that is no longer known is no file with a wrong signature", async () => {
   await using scene = await signedScene();
   await scene.send({ 21: 1000, 6: 1200 });
   await scene.statement();

@@ -47,7 +47,7 @@ Deno.test("prepareBase() refuses deno itself, the base of another machine, and a
     await assert.rejects(prepareBase(own!, folder, Deno.execPath()), /denort/);
     await assert.rejects(prepareBase(other!, folder, Deno.execPath()), /for linux-x64, and not for linux-arm64/);
     await Deno.writeTextFile(`${folder}/none`, "none");
-    await assert.rejects(prepareBase(own!, folder, `${folder}/none`), /no executable for linux-x64/);
+    await assert.rejects(prepareBase(own!, folder, `${folder}/none`), /not an executable for linux-x64/);
     await assert.rejects(prepareBase(own!, folder, `${folder}/absent`), /Cannot read/);
   } finally {
     await Deno.remove(folder, { recursive: true });

@@ -180,7 +180,7 @@ if (import.meta.main) {
     const { names, left } = await packagesOf(folder, await listedKeys(keys));
     for (const name of names) console.log(name);
     for (const sentence of left) console.error(sentence);
-    if (names.length > 0) console.error("SHA256SUMS is written anew: sign it (deno task release:sign)");
+    if (names.length > 0) console.error("SHA256SUMS is rewritten: sign it (deno task release:sign)");
     Deno.exitCode = left.length === 0 ? 0 : 75;
   } catch (error) {
     if (!(error instanceof ReleaseError || error instanceof Deno.errors.NotFound)) throw error;

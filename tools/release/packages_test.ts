@@ -112,7 +112,7 @@ peerTest(
       const said = await makePackages();
       assert.match(said, /\.rpm is left out: rpmbuild is not installed$/m);
       assert.match(said, /\.oci\.tar is left out: buildah is not installed$/m);
-      assert.match(said, /^SHA256SUMS is written anew: sign it/m);
+      assert.match(said, /^SHA256SUMS is rewritten: sign it/m);
       const sums = await Deno.readTextFile(`${folder}/SHA256SUMS`);
       assert.deepEqual(sums.match(/\S+$/gm), [`opendca-${version}-${own.name}`, packageNames[0]]);
       await toolOutput("sh", ["-c", 'cd "$1" && sha256sum --quiet --check SHA256SUMS', "-", folder]);

@@ -115,7 +115,7 @@ export function megabytes(bytes: number): string {
 
 function formatProblems(bytes: Uint8Array, { name, system, processor }: Target): string[] {
   const found = formatOf(bytes);
-  if (found === undefined) return [`it is no executable for ${name}`];
+  if (found === undefined) return [`it is not an executable for ${name}`];
   if (found.system === system && found.processor === processor) return [];
   return [`it is an executable for ${found.system}-${found.processor}, and not for ${name}`];
 }

@@ -15,7 +15,7 @@ export function addBackupCommand(program: Command, context: CommandContext): voi
       "after",
       `
 The folder is a data directory: to restore it, copy it to the place of the other
-one. Whoever has it can act as the platform: encrypt it. PostgreSQL is backed up
+one. Anyone who has it can act as the platform: encrypt it. PostgreSQL is backed up
 by pg_dump, right after this.`,
     )
     .action(async (folder: string, _, command: Command) => {

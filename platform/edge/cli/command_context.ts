@@ -50,7 +50,7 @@ export const formats = ["table", "json", "csv"] as const;
 /** Throws UsageError for an answer that is not a list. */
 function csvOf(json: unknown): string {
   if (Array.isArray(json)) return escapeInvisible(csvText(csvCells(shown(json) as object[])));
-  throw new UsageError("Cannot print CSV as the answer is no list", "use --format json");
+  throw new UsageError("Cannot print CSV as the answer is not a list", "use --format json");
 }
 
 export interface GlobalOptions {

@@ -199,7 +199,7 @@ const reopenedNext = "its agents stay revoked: opendca-platform code create make
 
 function closeCommand(command: Command, description: string): Command {
   return command
-    .description(`${description}: no agent, code, task or session of it works any more; its data stays`)
+    .description(`${description}: none of its agents, codes, tasks and sessions works any longer; its data stays`)
     .requiredOption("--reason <text>", "why, for the audit log", checkedReason)
     .option("--revoke-agents", "also if it has active agents, each of which then needs a new code to come back");
 }

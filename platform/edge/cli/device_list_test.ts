@@ -344,7 +344,7 @@ Deno.test("--format csv is for lists, and --format takes three names", () =>
   withDevices(async (run) => {
     const csv = (await run("device", "list", "--format", "csv")).stdout;
     assert.equal(csv.split("\r\n").length, 6);
-    assert.match((await run("device", "show", "10.1.0.1", "--format", "csv")).stderr, /the answer is no list/);
+    assert.match((await run("device", "show", "10.1.0.1", "--format", "csv")).stderr, /the answer is not a list/);
     assert.match(
       (await run("device", "list", "--format", "xml")).stderr,
       /--format as a format: current value is "xml"/,

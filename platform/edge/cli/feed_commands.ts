@@ -19,7 +19,7 @@ import { writeFailure } from "./write_parts.ts";
 
 /** `feed create|list|pause|resume|refresh|remove`. */
 export function addFeedCommands(program: Command, context: CommandContext): void {
-  const feed = program.command("feed").description("other systems that are sent what is known of devices");
+  const feed = program.command("feed").description("other systems that receive what is known of devices");
   addCreate(feed, context);
   feed.command("list").description("all feeds, and what came of them")
     .action((_, command: Command) =>
@@ -42,7 +42,7 @@ export function addFeedCommands(program: Command, context: CommandContext): void
   });
   addChange(feed, context, {
     name: "resume",
-    description: "go on, also at once after a failure",
+    description: "continue, also at once after a failure",
     work: resumeFeed,
     state: "resumed",
   });

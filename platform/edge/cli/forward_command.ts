@@ -23,8 +23,8 @@ export function addForwardCommand(program: Command, context: CommandContext): vo
     .addHelpText(
       "after",
       `
-The session: its id, where the platform's data directory or database can be reached, or the link that access open and
-access link print, anywhere else. A session belongs to the user who opened it, and ends by itself.`,
+The session: its id, if the platform's data directory or database can be reached; otherwise the link that access open
+and access link print. A session belongs to the user who opened it, and ends by itself.`,
     )
     .action((session: string, _, command: Command) =>
       runForward(context, session, command.optsWithGlobals<ForwardFlags>())
@@ -45,7 +45,7 @@ async function runForward({ host, actor }: CommandContext, session: string, flag
     ca ??= [platform.serverAuthority.certificate.toString("pem"), ...systemAuthorities()].join("\n");
   }
   const stop = new AbortController();
-  const stopped = host.untilStopped().then(() => stop.abort(new UsageError("Cannot go on as it was stopped")));
+  const stopped = host.untilStopped().then(() => stop.abort(new UsageError("Cannot continue as it was stopped")));
   const { forwardSession } = await import("../http/forward_session.ts");
   const say = (text: string) => void host.stderr(`${text}\n`).catch(() => {});
   const reason = await forwardSession({

@@ -72,7 +72,7 @@ export function hoursText(hours: WorkingHours | undefined): string {
 /** `notification list|create|change|show|pause|resume|test|sent|remove`. */
 export function addNotificationCommands(program: Command, context: CommandContext): void {
   const notification = program.command("notification").description("rules that tell people what happens");
-  notification.command("list").description("all rules, and what waits to be told")
+  notification.command("list").description("all rules, and the events that wait to be sent")
     .action((_, command: Command) =>
       context.run(command, async (platform, by) => {
         const rows = await listRules(platform, by);
@@ -125,8 +125,8 @@ function withRuleOptions(command: Command): Command {
     .option("--ends", "also tell when an alert has ended")
     .option("--no-ends", "only tell when an alert is raised")
     .option("--mail <address...>", "e-mail addresses that are told")
-    .option("--user <user...>", "users that are told, by e-mail address or id")
-    .option("--webhook <webhook>", "a webhook that is told; - for none")
+    .option("--user <user...>", "users to notify, by e-mail address or id")
+    .option("--webhook <webhook>", "a webhook to notify; - for none")
     .option("--hours <hours>", 'working hours, as "mon-fri 08:00-17:00"; always for none')
     .option("--zone <zone>", "time zone of hours and times, as Europe/Berlin")
     .option("--urgent", "critical ones wait neither for the hours nor for the digest")
@@ -250,10 +250,10 @@ function addActions(notification: Command, context: CommandContext): void {
         })
       );
   one("pause", {
-    description: "tell nothing; what happens meanwhile is not told later",
+    description: "send nothing; events until it is resumed are not reported later",
     done: "paused",
   }, pauseRule);
-  one("resume", { description: "tell what happens from now on", done: "active" }, resumeRule);
+  one("resume", { description: "report events from now on", done: "active" }, resumeRule);
   notification.command("test <rule>").description("tell everybody whom a rule names, now")
     .action((ruleId: string, _, command: Command) =>
       context.run(command, async (platform, by) => {
@@ -262,7 +262,7 @@ function addActions(notification: Command, context: CommandContext): void {
         return { json: { ruleId, notifications: count }, text: `${count} on their way\n`, next };
       })
     );
-  notification.command("sent <rule>").description("what was sent of late and what became of it, newest first")
+  notification.command("sent <rule>").description("what was sent recently, with the outcome, newest first")
     .option("--limit <number>", "of how many", wholeNumber("--limit", { min: 1, max: 10_000 }), 100)
     .action((ruleId: string, { limit }: { limit: number }, command: Command) =>
       context.run(command, async (platform, by) => {

@@ -35,10 +35,10 @@ function addAdd(release: Command, context: CommandContext): void {
     .addHelpText(
       "after",
       `
-The path is a folder with opendca-VERSION.manifest, or the manifest. Files beside
-it are stored as NAME.zst or, compressed here, as NAME; a target without a file
-is offered nothing. Add the manifest again for further signatures, for a later
-roll-out that the keys have signed, or for further files.`,
+The path is the manifest, opendca-VERSION.manifest, or its folder. Files beside
+it are stored as NAME.zst, or as NAME, which is compressed first. Agents of a
+target without a file are offered nothing. Add the manifest again for further
+signatures, further files, or another signed roll-out.`,
     )
     .action((path: string, options: { keys?: string }, command: Command) => {
       const keys = trustedKeys(options.keys);
@@ -205,10 +205,10 @@ function addChanges(release: Command, context: CommandContext): void {
     .addHelpText(
       "after",
       `
-The smallest group with a share decides: site, customer, dealer, all. A share is
-never more than the manifest permits. The same agents come first in each share,
-and others with each release. It pauses itself if it fails on 3 agents and on
-more than 5 % of those that have tried.`,
+The smallest group with a share decides: site, customer, dealer, all. A share
+never exceeds what the manifest permits. A larger share has the agents of a
+smaller one; each release starts with other agents. A roll-out pauses itself if
+it fails on 3 agents and on more than 5 % of those that have tried.`,
     )
     .action((version: string, options: RolloutOptions, command: Command) =>
       context.run(command, async (platform, by) => {
@@ -241,7 +241,7 @@ more than 5 % of those that have tried.`,
       );
   }
   release.command("resume").argument("<version>", versionHelp)
-    .description("offer a paused release again; failures until now are not counted any more")
+    .description("offer a paused release again; failures until now are no longer counted")
     .action((version: string, _, command: Command) =>
       context.run(command, async (platform, by) => {
         await resumeRelease(platform, by, { version });

@@ -56,7 +56,7 @@ export function addRoleCommands(program: Command, context: CommandContext): void
       })
     );
   role.command("remove <role>").description("remove a role that nobody has, or whose users get another")
-    .option("--replacement <role>", "what whoever has it gets in its place")
+    .option("--replacement <role>", "the role that its users get in its place")
     .option("--dealer <dealer>", dealerHelp)
     .action((role: string, options: { replacement?: string; dealer?: string }, command: Command) =>
       context.run(command, async (platform, by) => {

@@ -136,7 +136,7 @@ function addAdd(signIn: Command, context: CommandContext): void {
         const shown = await shownProvider(row, await readPortalOrigin(platform, by));
         return {
           ...shown,
-          next: `opendca-platform sign-in roles "${row.name}" GROUP ROLE lets the people of a group in`,
+          next: `opendca-platform sign-in roles "${row.name}" GROUP ROLE lets the people of a group sign in`,
         };
       })
     );
@@ -213,7 +213,7 @@ function lookedUp(account: string, { provider, identity, reason, grants }: Looke
     ["e-mail address", email],
     ["id", subject],
     ...groups.map((group) => ["group", group]),
-    ["roles", roles === "" ? "none, so that nobody is let in by this account" : roles],
+    ["roles", roles === "" ? "none, so that this account cannot sign in" : roles],
   ].filter(([, value]) => value !== "");
   return { json, text: lines.map(([name, value]) => `${name!.padEnd(14)}  ${value}\n`).join("") };
 }

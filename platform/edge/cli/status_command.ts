@@ -16,11 +16,12 @@ export function addStatusCommand(program: Command, context: CommandContext): voi
     .addHelpText(
       "after",
       `
-An agent that missed three polls is silent. With --check, WARNING means an agent
-that is silent or in doubt, an alarm of the last 24 hours about guessed
-activation codes, a roll-out that paused itself, or a certificate of the server
-that ends within 30 days, and CRITICAL that all agents are silent, as when the
-server does not run. The store is read, not the server.`,
+An agent that missed three polls is silent. The store is read, not the server.
+With --check:
+  WARNING   a silent or doubtful agent, guessed activation codes in the last 24
+            hours, a paused roll-out, or a server certificate that ends within
+            30 days
+  CRITICAL  all agents are silent, as when the server does not run`,
     )
     .action(async (options: { check?: boolean }, command: Command) => {
       if (options.check !== true) {

@@ -17,7 +17,7 @@ const secretNext = "keep the secret as a password: it is not shown again, and th
 
 /** `webhook create|list|test|rotate|deliveries|resend|pause|resume|remove`. */
 export function addWebhookCommands(program: Command, context: CommandContext): void {
-  const webhook = program.command("webhook").description("addresses that are told what happens");
+  const webhook = program.command("webhook").description("addresses that receive events");
   addCreate(webhook, context);
   webhook.command("list").description("all webhooks, and what waits for them")
     .action((_, command: Command) =>

@@ -5,7 +5,7 @@ import { type Caller, callerOf } from "../../agents/caller.ts";
 import type { ConnectionGate } from "../connections/connection_gate.ts";
 import type { Platform } from "../../agents/platform.ts";
 
-/* A message may have 4 MiB, and whoever has no certificate may send one as slowly as the call timeout lets it. */
+/* A message may have 4 MiB, and anyone who has no certificate may send one as slowly as the call timeout lets it. */
 const mostActivations = 16;
 const openPath = "/opendca.v1.AgentService/Activate";
 

@@ -57,7 +57,7 @@ export function updateStreams(platform: Platform, given: Partial<UpdateLimits> =
 
   return async (caller, call) => {
     const { sha256, encoding, offset } = call.request;
-    if (!/^[0-9a-f]{64}$/.test(sha256)) throw invalid("sha256 is no SHA-256 in hexadecimal");
+    if (!/^[0-9a-f]{64}$/.test(sha256)) throw invalid("sha256 is not a SHA-256 in hexadecimal");
     if (encoding !== UpdateEncoding.ZSTD) throw invalid("the file is stored with the encoding zstd");
     const { agentId } = caller;
     refuseFor(calls.waitMs(agentId));
@@ -80,7 +80,7 @@ export function updateStreams(platform: Platform, given: Partial<UpdateLimits> =
     try {
       let file = await offeredFile(platform, caller, sha256);
       if (offset > BigInt(file.encodedBytes)) {
-        throw invalid(`it cannot go on at byte ${offset}: the encoded file has ${file.encodedBytes}`);
+        throw invalid(`it cannot continue at byte ${offset}: the encoded file has ${file.encodedBytes}`);
       }
       for (let at = Number(offset), count = 1; at < file.encodedBytes; count++) {
         refuseFor(budget.waitMs(agentId));

@@ -63,7 +63,7 @@ export async function checkLegacyTls({ program, configFile }: LegacyTlsOptions):
     });
   }
   if (/^\s*#define WITH_OPENSSL 1/m.test(said)) return;
-  throw new ConfigError(`Cannot use "${program}" for --legacy-tls-helper as it is no socat with OpenSSL`, hint);
+  throw new ConfigError(`Cannot use "${program}" for --legacy-tls-helper as it is not socat with OpenSSL`, hint);
 }
 
 function commandOf(
@@ -89,7 +89,7 @@ export function createLegacyTls(options: LegacyTlsOptions): LegacyTls {
   return {
     async open(channel, check) {
       if (processes >= mostProcesses) {
-        throw new UnavailableError(`As many old connections are open as the gateway has at a time: ${processes}`);
+        throw new UnavailableError(`The gateway has reached its limit of connections with old TLS: ${processes}`);
       }
       processes++;
       const { promise: ended, resolve } = Promise.withResolvers<void>();

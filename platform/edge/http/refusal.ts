@@ -42,7 +42,7 @@ export const refusals = {
   },
   linkUsed: {
     status: 403,
-    title: "This link does not work any more",
+    title: "This link no longer works",
     text: "It was used already, or it is too old.",
     detail: "Print a new one: opendca-platform access link SESSION",
   },
@@ -185,16 +185,16 @@ export function leadsOutside(
     case "other-port":
       return {
         ...base,
-        text: `It wants to go on at ${outside.url}, which is another port than this session's.`,
+        text: `It leads to ${outside.url}, which is another port than this session's.`,
         detail: `Open a session for it: opendca-platform access open DEVICE --port ${outside.port}`,
       };
     case "elsewhere":
       return {
         ...base,
-        text: `It wants to go on at ${outside.url}, which this session does not reach. It was not followed.`,
+        text: `It leads to ${outside.url}, which this session does not reach. It was not followed.`,
       };
     case "invalid":
-      return { ...base, text: "It names a place to go on that is no address." };
+      return { ...base, text: "It leads to a place that is not an address." };
   }
 }
 

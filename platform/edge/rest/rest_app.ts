@@ -234,7 +234,7 @@ function streamOf(
   return new ReadableStream({
     async pull(controller) {
       try {
-        if (!isFirst && !await isAlive()) throw new Error("The token does not work any more");
+        if (!isFirst && !await isAlive()) throw new Error("The token no longer works");
         isFirst = false;
         let { done, value } = await iterator.next();
         // After a piece without bytes, the server's writer would wait for ever.

@@ -21,7 +21,7 @@ const settings = {
   days: z.int().min(1).max(limits.days).nullable().openapi({
     description: "Supplies that are empty within this many days",
   }),
-  ends: z.boolean().openapi({ description: "Also tell when an alert that was told has ended" }),
+  ends: z.boolean().openapi({ description: "Also report the end of an alert that was reported" }),
   hours,
   zone: z.string().max(60).openapi({ description: "Time zone of hours and digest, such as Europe/Berlin" }),
   urgent: z.boolean().openapi({ description: "Critical ones wait neither for the hours nor for the digest" }),
@@ -29,7 +29,7 @@ const settings = {
   digest: time.nullable().openapi({ description: "One mail a day at this time; null: as it happens" }),
   mostPerHour: z.int().min(1).max(limits.mostPerHour),
   language: z.enum(languages).openapi({ description: "Of mails to `emails`; users have a language of their own" }),
-  webhookId: id.nullable().openapi({ description: "A webhook that is told as well" }),
+  webhookId: id.nullable().openapi({ description: "A webhook that is notified as well" }),
 };
 
 export const rule = z.strictObject({
@@ -46,7 +46,7 @@ export const rule = z.strictObject({
   })),
   createdAt: z.iso.datetime(),
   pausedAt: z.iso.datetime().nullable(),
-  waiting: z.int().openapi({ description: "Events that wait to be told" }),
+  waiting: z.int().openapi({ description: "Events that wait to be sent" }),
 }).openapi("NotificationRule");
 export type ShownRule = z.infer<typeof rule>;
 

@@ -38,7 +38,7 @@ export function createTunnel(parts: TunnelParts): Tunnel {
 
   connection.on("error", (error: Error & { level?: string }) => {
     if (end !== undefined || error.level !== "client-timeout") return;
-    end = "the agent did not answer any more";
+    end = "the agent stopped answering";
     socket.destroy();
   });
   socket.once("close", () => closed.resolve(end ?? agentClosed));

@@ -66,7 +66,7 @@ async function save({ c, platform, by }: UserRequest, of: LimitsOf): Promise<voi
   await setAlertLimits(platform, by, { ...of, changes });
 }
 
-/* They are of the whole customer: whoever sees some of its sites only cannot set them. */
+/* They are of the whole customer: anyone who sees some of its sites only cannot set them. */
 function isWhole({ customer: { sites } }: CustomerRequest): boolean {
   return sites === "all";
 }

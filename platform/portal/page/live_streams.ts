@@ -154,7 +154,7 @@ function streamTo(
     longest: undefined,
     send(text) {
       if ((controller.desiredSize ?? 0) > 0) controller.enqueue(encoder.encode(text));
-      // Whoever does not read for minutes is not there.
+      // Anyone who does not read for minutes is not there.
       else if (leave(stream)) controller.error(new Error("Cannot send to a reader that takes nothing"));
     },
     end(last) {

@@ -284,7 +284,7 @@ function GroupRoles({ request, provider }: { request: UserRequest; provider: Lis
 }
 
 /**
- * Runs a change of a provider that the viewer sees. Whoever may less than its groups may not change it: by another
+ * Runs a change of a provider that the viewer sees. Anyone who may less than its groups may not change it: by another
  * certificate or secret, somebody could become one of them.
  */
 async function change(

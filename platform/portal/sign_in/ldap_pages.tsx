@@ -24,7 +24,7 @@ interface Shown {
 export function directoryPage(request: PublicRequest, provider: Provider, shown: Shown): Response | Promise<Response> {
   const { t } = request, { providerId, name } = provider, { next, isConfirm, message, status, typed = "" } = shown;
   const query = next === "/" ? "" : `?next=${encodeURIComponent(next)}`;
-  // The proxy in front signs in whoever asks for this path.
+  // The proxy in front signs in the person who asks for this path.
   const hasWindows = !isConfirm && request.remoteUsers !== undefined && provider.settings["realms"] !== undefined;
   return pageOf(request, {
     title: isConfirm ? t("confirmTitle") : t("ssoWith", { name }),
@@ -105,7 +105,7 @@ async function finish(
   if (vouch.kind === "person") {
     return await finishAtProvider(request, provider, { identity: vouch.identity, attempt });
   }
-  if (vouch.kind === "wait") throw new Error("whoever waits is not asked");
+  if (vouch.kind === "wait") throw new Error("a person who waits is not asked");
   throw new ProviderRefusal(vouch.kind === "away" ? "away" : "cancelled", vouch.message);
 }
 

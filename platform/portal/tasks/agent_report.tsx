@@ -10,7 +10,7 @@ const mostEvents = 50;
 
 export async function agentReport(request: CustomerRequest, agent: AgentRow) {
   const { t, formats, platform, by, customer } = request, report = maybeAgentReport(agent);
-  // Entries name people: whoever may not read the log is shown none of it.
+  // Entries name people: anyone who may not read the log is shown none of it.
   const events = may(request, "readAudit")
     ? await listAuditOf(platform, { ...by, tenant: customer.customerId }, {
       subject: agent.agent_id,

@@ -59,7 +59,7 @@ function shown(text: string): string {
   return safeText(markInvisible(text), 300);
 }
 
-/** Approve and refuse for others, withdraw for whoever asked. */
+/** Approve and refuse for others, withdraw for the person who asked. */
 function Decision({ request, row }: { request: CustomerRequest; row: ShownApproval }) {
   const { t, viewer, customer } = request, root = `${rootOf(customer)}/approvals/${row.request_id}`;
   if (row.state !== "waiting") return null;
@@ -157,7 +157,7 @@ export async function approvalPage(request: CustomerRequest): Promise<Response> 
   });
 }
 
-/** Where whoever asked goes on. */
+/** Where the person who asked continues. */
 function MadeLink({ request: { t, customer, viewer }, row }: { request: CustomerRequest; row: ShownApproval }) {
   if (row.state !== "approved" || row.made_id === null) return null;
   const isOwn = row.asked_by === `user:${viewer.email}`;
@@ -189,7 +189,7 @@ export function refuseRequest(request: CustomerRequest): Promise<Response> {
   return decided(request, (requestId) => refuseApproval(request.platform, tenantOf(request), { requestId }));
 }
 
-/** By whoever asked, who needs no permission to decide. */
+/** By the person who asked, who needs no permission to decide. */
 export function withdrawRequest(request: CustomerRequest): Promise<Response> {
   return decided(request, (requestId, { asked_by }) => {
     if (asked_by !== `user:${request.viewer.email}`) {

@@ -53,7 +53,7 @@ export async function checkDatabase(pool: pg.Pool): Promise<Finding[]> {
       what: "durability",
       fault: lossy.length === 0
         ? undefined
-        : `the server has ${lossy.join(" and ")} off: a crash loses what agents were told is stored`,
+        : `the server has ${lossy.join(" and ")} off: a crash loses what the platform has acknowledged`,
       hint: "set it to on in postgresql.conf",
     },
   ];

@@ -28,6 +28,6 @@ peerTest("checkDatabase() finds what loses data, lets others see it, or is missi
   assert.deepEqual(await faults(), [
     "row-level security: customers are not separated in another, records, sites",
     "rights: not all are given on another, devices",
-    "durability: the server has fsync and full_page_writes and synchronous_commit off: a crash loses what agents were told is stored",
+    "durability: the server has fsync and full_page_writes and synchronous_commit off: a crash loses what the platform has acknowledged",
   ]);
 });
