@@ -21,8 +21,8 @@ const kinds: [kind: FieldKind, name: string][] = [
 
 const verdicts: Readonly<Record<Verdict, string>> = {
   right: "right",
-  convention: "source's convention",
-  notRecorded: "not in the recording",
+  convention: "_Source's convention_",
+  notRecorded: "_Not in the recording_",
   wrong: "**wrong**",
 };
 
@@ -62,10 +62,8 @@ export function accuracyDocument({ devices, negatives }: Survey, cases: readonly
       "_Source's convention_: the source converts or shortens the device's value, and the reading does not; it is checked " +
         "that the conversion is the only difference. _Not in the recording_: no recorded value contains it.",
     ),
-    table([
-      ["device", "field", "stated", "read", "counted as", "why"],
-      ...judgements.filter(({ verdict }) => verdict !== "right").map(differenceRow),
-    ]),
+    [...Map.groupBy(judgements.filter(({ verdict }) => verdict !== "right"), reasonOf)]
+      .map(([reason, group]) => wrapped(`- ${reason}: ${group.map(differenceText).join("; ")}`, "  ")).join("\n"),
     "## Devices",
     wrapped(
       "What is right, of how many facts that the source states. A field without a value is not shown, as said above.",
@@ -100,8 +98,13 @@ function summaryRow(name: string, judgements: Judgement[]): string[] {
   ];
 }
 
-function differenceRow({ device, fact, stated, read, verdict, reason }: Judgement): string[] {
-  return [device, fact.field, stated, read, verdicts[verdict], reason];
+function reasonOf({ verdict, reason }: Judgement): string {
+  return `${verdicts[verdict]}: ${reason}`;
+}
+
+function differenceText({ device, fact, stated, read, verdict }: Judgement): string {
+  const values = verdict === "notRecorded" ? stated : `${stated}, read ${read}`;
+  return `${device} ${fact.field}${values === "stated" ? "" : ` ${values}`}`;
 }
 
 function deviceLine({ name, sourceKind, system, outside, judgements }: Surveyed): string {
