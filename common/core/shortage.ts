@@ -48,7 +48,7 @@ const shortages: { codes: readonly string[]; phrase: RegExp; shortage: Shortage 
   {
     // EAGAIN has many other meanings, so only its text for a thread or a program is matched.
     codes: [],
-    phrase: /(spawn|thread).*Resource temporarily unavailable/i,
+    phrase: /(?:failed to )?(?:spawn|thread).*Resource temporarily unavailable/i,
     shortage: {
       what: "the system does not let this process start another thread or program",
       hint: "raise its limit: TasksMax= of the service, or ulimit -u in the shell",

@@ -12,7 +12,7 @@ const cases: [message: string, says: RegExp][] = [
   ["Cannot allocate memory (os error 12)", /^the system has no free memory/],
   [
     "Failed to spawn '/usr/bin/ping': Resource temporarily unavailable (os error 11)",
-    /another thread or program.*TasksMax/,
+    /^the system does not let this process start another thread or program .*TasksMax/,
   ],
   ["No buffer space available (os error 105)", /neighbour table of this machine may be full.*gc_thresh3/],
   ["Cannot assign requested address (os error 99)", /no free port to send from/],
