@@ -91,7 +91,7 @@ export interface AssessmentOptions {
   boms: Readonly<Record<string, string>>;
 }
 
-/** Writes the folder anew, and returns the sheets that it is without. */
+/** Rewrites the folder, and returns the sheets that it is without. */
 export async function writeAssessment(folder: string, { output, commit, boms }: AssessmentOptions): Promise<string[]> {
   const { names, without } = findDocuments(folder);
   await Deno.remove(output, { recursive: true }).catch((error) => {

@@ -1,5 +1,5 @@
 /**
- * Makes kept forecasts anew, customer by customer, in small transactions. A round over a large fleet takes many minutes:
+ * Updates stored forecasts, customer by customer, in small transactions. A round over a large fleet takes many minutes:
  * a look goes on where the one before ended.
  */
 import type { Platform } from "../agents/platform.ts";

@@ -1,4 +1,4 @@
-/** Second factors of the person who is signed in: an app that is added or replaced later, and recovery codes made anew. */
+/** Second factors of the person who is signed in: an app that is added or replaced later, and recovery codes made again. */
 import { UsageError } from "../../common/core/errors.ts";
 import { appendAudit } from "../audit/audit_log.ts";
 import { maybeTotpStep, openSecret } from "./second_factor.ts";

@@ -76,7 +76,7 @@ export function nextActions(state: ScheduleState, now: Moment, options: Schedule
     }
     state.sites.set(site.name, remembered);
   }
-  // The state of sites that were removed from the configuration is dropped; they start anew if they come back.
+  // The state of sites that were removed from the configuration is dropped; they start again if they come back.
   const names = new Set(options.sites.map(({ name }) => name));
   for (const name of state.sites.keys()) if (!names.has(name)) state.sites.delete(name);
   state.seen = now;

@@ -106,7 +106,7 @@ export function createTaskPusher({ store, clock, broker, soon, againMs = usualAg
   };
 }
 
-/** Tells once, some time after an agent has come, and anew each time it comes. */
+/** Tells once, some time after an agent has come, and again each time it comes. */
 function createLater(tell: (agentId: string, came: Date) => void, waitMs: number) {
   const timers = new Map<string, ReturnType<typeof setTimeout>>();
   return {

@@ -218,7 +218,7 @@ export async function checkSchema(pool: pg.Pool, address: DatabaseAddress): Prom
 
 /**
  * Migrates the tables to this release's version, and grants `role` the platform's rights. In one transaction. `to`: an
- * earlier version, as a release of then left it.
+ * earlier version, as a release of that time left it.
  */
 export async function migrateSchema(
   client: pg.ClientBase,
