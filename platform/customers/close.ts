@@ -6,6 +6,7 @@
 import { UsageError } from "../../common/core/errors.ts";
 import { appendAudit } from "../audit/audit_log.ts";
 import { type Base, type By, changePlatform, changeTenant, type TenantBy } from "../audit/use_case.ts";
+import { queueAllDevices } from "../events/queue_changes.ts";
 import { revokedChannel } from "../store/channels.ts";
 import { takeLock, type Tenant, type Transaction } from "../store/store.ts";
 import { closedError, customerOf, customerRows, refuseClosed, siteOf, type SiteRow } from "./customers.ts";
@@ -221,6 +222,7 @@ async function setSiteClosed(tenant: Tenant, siteId: string, at: Date | null): P
     site_id: siteId,
     at: at?.getTime() ?? null,
   });
+  await queueAllDevices(tenant);
 }
 
 async function setDealerClosed(tx: Transaction, dealerId: string, at: Date | null): Promise<void> {

@@ -8,6 +8,7 @@ import {
   readTenant,
   type TenantBy,
 } from "../audit/use_case.ts";
+import { queueAllDevices } from "../events/queue_changes.ts";
 import { newId } from "../store/new_id.ts";
 import type { Tenant, Transaction } from "../store/store.ts";
 import { dealerNamed, dealerOf } from "./dealers.ts";
@@ -302,6 +303,7 @@ export function renameSite(
     if (renamed === 0) {
       throw new UsageError(`Cannot rename the site "${row.name}" to "${name}" as the name is taken`, sitesHint);
     }
+    await queueAllDevices(tenant);
     const detail = { from: row.name, to: name };
     return { answer: { ...row, name }, audit: { action: "siteRenamed", subject: site_id, detail } };
   });

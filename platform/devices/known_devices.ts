@@ -3,6 +3,7 @@
  * queries, regardless of the number of readings; changes are made in memory, visible to later reads, and written by
  * flush().
  */
+import { queueChanges } from "../events/queue_changes.ts";
 import { type PlatformEvent, queueEvents } from "../events/queue_events.ts";
 import { newId } from "../store/new_id.ts";
 import type { RowsOf, Tenant } from "../store/store.ts";
@@ -187,6 +188,7 @@ export class KnownDevices {
   async merge({ from, into, at }: { from: string; into: string; at: number }): Promise<void> {
     await this.flush();
     await mergeDevices(this.#tenant, { from, into, at });
+    await queueChanges(this.#tenant, [from, into]);
     const places = [from, into].flatMap((deviceId) => this.#places.in(0, deviceId));
     for (const rows of [this.#devices, this.#evidence, this.#places, this.#states, this.#alerts]) {
       for (const deviceId of [from, into]) rows.forget(deviceId);
@@ -206,6 +208,7 @@ export class KnownDevices {
       each.catch(() => {});
       written.push(each);
     };
+    const told = new Set<string>();
     // A table is written before those that refer to it.
     for (const rows of [this.#devices, this.#evidence, this.#places, this.#states]) {
       const { added, changed } = rows.takeChanges();
@@ -214,9 +217,13 @@ export class KnownDevices {
           this.addEvent({ type: "device.new", deviceId: device_id, at: new Date(first_seen_at), data: {} });
         }
       }
+      if (rows === this.#devices || rows === this.#states) {
+        for (const row of [...added, ...changed]) told.add(byDevice(row as DeviceRow | StateRow));
+      }
       if (added.length > 0) write(this.#tenant.insertMany(rows.table, added));
       if (changed.length > 0) write(this.#tenant.updateMany(rows.table, changed));
     }
+    write(queueChanges(this.#tenant, told));
     const { added, changed } = this.#alerts.takeChanges();
     if (added.length > 0) write(this.#tenant.insertMany(alertTable, added, shownAgain));
     if (changed.length > 0) write(this.#tenant.updateMany(alertTable, changed));

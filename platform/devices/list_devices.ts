@@ -9,6 +9,7 @@ import { type DeviceView, silentAfterMs, viewOf } from "./device_view.ts";
 import {
   type AgentCount,
   agentCounts,
+  closedAgentIds,
   conditionsOf,
   countRows,
   type DeviceCounts,
@@ -18,6 +19,7 @@ import {
   mostIds,
   orderedIds,
   type RowFilters,
+  type StatedRow,
   statedRows,
 } from "./listed_devices.ts";
 
@@ -116,6 +118,26 @@ export function devicesNamed(platform: Platform, by: TenantBy, ids: readonly str
     }
     const places = new Map(ids.map((id, place) => [id, place]));
     return found.sort((a, b) => places.get(a.row.device_id)! - places.get(b.row.device_id)!);
+  });
+}
+
+/**
+ * Those that a list without filters has, with the ids of it; of a merged one, the id of any part will do. Closed sites
+ * have none.
+ */
+export function devicesListed(platform: Platform, by: TenantBy, ids: readonly string[]): Promise<ListedDevice[]> {
+  return readTenant(platform, by, async (tenant) => {
+    const now = platform.clock.now().getTime(), groups = await groupsOf(tenant), found: ListedDevice[] = [];
+    const closed = new Set(await closedAgentIds(tenant));
+    const isOpen = ({ row }: StatedRow) =>
+      closed.size === 0 || (groups.of.get(row.device_id)?.parts ?? [row]).some(({ agent_id }) => !closed.has(agent_id));
+    const fronts = [...new Set(ids.map((id) => groups.of.get(id)?.parts[0]!.device_id ?? id))];
+    for (let from = 0; from < fronts.length; from += mostIds) {
+      const stated = await statedRows(tenant, { groups, ids: fronts.slice(from, from + mostIds) });
+      const rows = await joinedRows(tenant, groups, stated.filter(isOpen));
+      found.push(...rows.map(({ row, state }) => ({ ...viewOf(row, state, now), row })));
+    }
+    return found;
   });
 }
 

@@ -82,6 +82,11 @@ const lowDevices = "SELECT device_id FROM device_state WHERE customer_id = :cust
 const closedAgents = `SELECT a.agent_id FROM agents a
      JOIN sites l ON l.customer_id = a.customer_id AND l.site_id = a.site_id
      WHERE a.customer_id = :customer AND l.closed_at IS NOT NULL`;
+/** Agents at sites that are closed. */
+export async function closedAgentIds(tenant: Tenant): Promise<string[]> {
+  return (await tenant.all<{ agent_id: string }>(closedAgents)).map(({ agent_id }) => agent_id);
+}
+
 const meterless = "SELECT device_id FROM device_state WHERE customer_id = :customer AND no_meters IS NOT NULL";
 const listOrder = "lower(l.name), d.network, d.address, d.device_id";
 

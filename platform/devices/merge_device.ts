@@ -3,6 +3,7 @@ import { UsageError } from "../../common/core/errors.ts";
 import type { Platform } from "../agents/platform.ts";
 import { actorText } from "../audit/audit_log.ts";
 import { changeTenant, readTenant, type TenantBy } from "../audit/use_case.ts";
+import { queueChanges } from "../events/queue_changes.ts";
 import { newId } from "../store/new_id.ts";
 import { takeLock, type Tenant } from "../store/store.ts";
 import {
@@ -35,6 +36,7 @@ export function mergeDevice(
     refuseMerge(into, from);
     const changeId = newId("chg");
     for (const id of [deviceId, otherId]) await setMergedInto(tenant, id, deviceId);
+    await queueChanges(tenant, [deviceId, otherId]);
     await addChange(tenant, {
       change_id: changeId,
       kind: "merge",
@@ -105,6 +107,7 @@ export function undoDeviceChange(
     }
     if (kind === "merge") await undoMerge(tenant, change);
     else await undoSplit(tenant, change);
+    await queueChanges(tenant, [deviceId, otherId]);
     await markUndone(tenant, { changeId, at: at.getTime(), actor: actorText(by.actor), reason: reason ?? null });
     const detail = { change: changeId, other: otherId, ...(reason === undefined ? {} : { reason }) };
     return {

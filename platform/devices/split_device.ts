@@ -10,6 +10,7 @@ import { maybeAgent } from "../agents/agents.ts";
 import type { Platform } from "../agents/platform.ts";
 import { actorText } from "../audit/audit_log.ts";
 import { changeTenant, type TenantBy } from "../audit/use_case.ts";
+import { queueChanges } from "../events/queue_changes.ts";
 import { newId } from "../store/new_id.ts";
 import { packRecord, unpackRecord } from "../store/stored_record.ts";
 import { takeLock, type Tenant } from "../store/store.ts";
@@ -69,6 +70,7 @@ export function splitDevice(
     const changeId = newId("chg"), otherId = newId("dev");
     const undividedBefore = await undividedUntil(tenant, deviceId, records);
     const saved = await moveRecords(tenant, { changeId, row: parts[0]!, otherId, moved, stay });
+    await queueChanges(tenant, [deviceId, otherId]);
     await addChange(tenant, {
       change_id: changeId,
       kind: "split",

@@ -139,7 +139,7 @@ export function listFeeds(
 ): Promise<ListedFeed[]> {
   return readPlatform(platform, by, async (tx) => {
     const rows = await tx.all<FeedRow & { devices: number }>(
-      `SELECT f.*, (SELECT count(*) FROM feed_devices d WHERE d.feed_id = f.feed_id AND d.device_id <> '') AS devices
+      `SELECT f.*, (SELECT count(*) FROM feed_devices d WHERE d.feed_id = f.feed_id AND d.device_id <> '' AND d.sent_at > 0) AS devices
        FROM feeds f WHERE (CAST(:dealer AS TEXT) IS NULL OR f.dealer_id = :dealer)
          AND (CAST(:customer AS TEXT) IS NULL OR f.of_customer = :customer) ORDER BY f.created_at, f.feed_id`,
       { dealer: dealerId ?? null, customer: customerId ?? null },
@@ -184,7 +184,7 @@ function changeFeed(
   platform: Base,
   by: By,
   one: OneFeed,
-  { action, set }: { action: string; set: string },
+  { action, set, isSending = true }: { action: string; set: string; isSending?: boolean },
 ): Promise<void> {
   return changePlatform(platform, by, async (tx, at) => {
     const row = await feedOf(tx, one);
@@ -193,6 +193,7 @@ function changeFeed(
       id: row.feed_id,
       ...(set.includes(":now") ? { now: at.getTime() } : {}),
     });
+    if (!isSending) await beginAgain(tx, row.feed_id);
     tx.notify(feedChannel, "");
     return {
       answer: undefined,
@@ -202,9 +203,15 @@ function changeFeed(
   });
 }
 
+/** Forgets what has changed: all devices are read again. What the receiver has is not sent again for that. */
+export async function beginAgain(tx: Transaction, feedId: string): Promise<void> {
+  await tx.run("UPDATE feed_customers SET began_at = 0, place = NULL WHERE feed_id = :feedId", { feedId });
+  await tx.run("DELETE FROM feed_changes WHERE feed_id = :feedId", { feedId });
+}
+
 /** Sends nothing more until it is resumed. Throws UsageError. */
 export function pauseFeed(platform: Base, by: By, one: OneFeed): Promise<void> {
-  return changeFeed(platform, by, one, { action: "feedPaused", set: "paused_at = :now" });
+  return changeFeed(platform, by, one, { action: "feedPaused", set: "paused_at = :now", isSending: false });
 }
 
 /** Also one that waits after a failure is tried at once. Throws UsageError. */
@@ -219,7 +226,7 @@ export function resumeFeed(platform: Base, by: By, one: OneFeed): Promise<void> 
 export function refreshFeed(platform: Base, by: By, one: OneFeed): Promise<void> {
   return changePlatform(platform, by, async (tx, at) => {
     const row = await feedOf(tx, one);
-    await tx.run("UPDATE feed_devices SET digest = '' WHERE feed_id = :id", { id: row.feed_id });
+    await tx.run("UPDATE feed_devices SET digest = '', due_at = 0 WHERE feed_id = :id", { id: row.feed_id });
     await tx.run("UPDATE feeds SET failures = 0, next_at = :now, claim = NULL WHERE feed_id = :id", {
       id: row.feed_id,
       now: at.getTime(),
@@ -237,6 +244,7 @@ export function refreshFeed(platform: Base, by: By, one: OneFeed): Promise<void>
 export function removeFeed(platform: Base, by: By, one: OneFeed): Promise<void> {
   return changeFeed(platform, by, one, {
     action: "feedRemoved",
+    isSending: false,
     set: "removed_at = :now, paused_at = NULL, failures = 0, next_at = :now",
   });
 }

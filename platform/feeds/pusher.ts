@@ -1,4 +1,5 @@
 /** What every kind of receiver does. */
+import { createHash } from "node:crypto";
 import type { GuardedOptions } from "../../common/host/guarded_post.ts";
 import type { FedDevice } from "./fed_device.ts";
 import type { FeedRow } from "./feeds.ts";
@@ -9,9 +10,13 @@ export interface FeedItem {
   deviceId: string;
   /** What changes when it must be sent again. */
   text: string;
-  /** Names under which the receiver keeps it, to be taken away later. */
+  /** Names under which the receiver keeps it, to be taken away later; or a digest of what the summary says of it. */
   kept: readonly string[];
   payload: unknown;
+}
+
+export function digestOf(text: string): string {
+  return createHash("sha256").update(text).digest("base64url").slice(0, 22);
 }
 
 /** Why an item was refused, by its place. What is not there was taken. */
@@ -22,8 +27,8 @@ export interface Pusher extends AsyncDisposable {
   /** Of so many devices at a time, each within some seconds. */
   readonly atOnce: number;
   itemOf(device: FedDevice): FeedItem;
-  /** Of all devices of a customer, which are shown one by one before. */
-  summary?: { add(device: FedDevice): void; take(customerId: string): FeedItem };
+  /** Of all devices of a customer, which are added one by one before; add() returns `kept` of the device's item. */
+  summary?: { add(device: FedDevice): readonly string[]; take(customerId: string): FeedItem };
   /** `before`: what the receiver kept of each until now. */
   send(items: readonly FeedItem[], before: readonly (readonly string[])[]): Promise<Refusals>;
   /** Takes away what the receiver keeps under these names. */

@@ -4,7 +4,7 @@ import { parse } from "yaml";
 import { colorPrinter, hostileDevice } from "../../tests/fixtures/fed_devices.ts";
 import { maybeZabbixText, parseProcessed, zabbixFrame } from "./zabbix_frames.ts";
 import { zabbixTemplate } from "./zabbix_template.ts";
-import { addDiscovered, deviceValues, type Discovery, discoveryValues, keyParameter } from "./zabbix_values.ts";
+import { deviceValues, discovered, discoveryValues, keyParameter } from "./zabbix_values.ts";
 
 const numRuns = 300;
 
@@ -67,9 +67,9 @@ Deno.test("a parameter of a key is quoted where Zabbix would take it apart", () 
 Deno.test("each value has a row of discovery that its item is made of, whatever the texts", () => {
   fc.assert(
     fc.property(hostileDevice, (device) => {
-      const discovery: Discovery = { printers: [], meters: [], supplies: [] };
-      addDiscovered(discovery, device);
-      const [printers, meters, supplies] = discoveryValues(discovery, "h", 0).map(({ value }) => JSON.parse(value));
+      const [printers, meters, supplies] = discoveryValues(discovered(device), "h", 0).map(({ value }) =>
+        JSON.parse(value)
+      );
       const made = new Set([
         ...["online", "state", "firmware"].map((name) => `opendca.${name}[${keyParameter(printers[0]["{#DEVICE}"])}]`),
         ...meters.map((row: Record<string, string>) => `opendca.meter[dev-1,${keyParameter(row["{#METER}"]!)}]`),

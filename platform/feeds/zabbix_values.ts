@@ -77,7 +77,8 @@ export interface Discovery {
   supplies: Row[];
 }
 
-export function addDiscovered(discovery: Discovery, device: FedDevice): void {
+export function discovered(device: FedDevice): Discovery {
+  const discovery: Discovery = { printers: [], meters: [], supplies: [] };
   const named = {
     "{#DEVICE}": device.deviceId,
     "{#TITLE}": plain(titleOf(device)),
@@ -100,6 +101,7 @@ export function addDiscovered(discovery: Discovery, device: FedDevice): void {
       discovery.supplies.push({ ...named, "{#SUPPLY}": index, "{#SUPPLYNAME}": plain(name) });
     }
   }
+  return discovery;
 }
 
 export function discoveryValues(discovery: Discovery, host: string, now: number): ZabbixValue[] {

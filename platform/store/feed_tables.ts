@@ -47,3 +47,39 @@ CREATE TABLE feed_devices (
 ) STRICT;
 CREATE INDEX feed_devices_by_feed ON feed_devices (feed_id);
 `;
+
+/** A round reads what has changed, and each customer's devices once a day. */
+export const feedChanges = `
+-- How far the pass over all devices of a customer is. What has changed since it began is in feed_changes.
+CREATE TABLE feed_customers (
+  customer_id TEXT NOT NULL,
+  feed_id TEXT NOT NULL,
+  -- As the receiver was told it.
+  name TEXT NOT NULL,
+  -- 0: it has to begin again, and until then nothing is put into feed_changes.
+  began_at INTEGER NOT NULL,
+  -- The last device that it has done; null: it is over.
+  place TEXT,
+  PRIMARY KEY (customer_id, feed_id)
+) STRICT;
+CREATE INDEX feed_customers_by_feed ON feed_customers (feed_id);
+
+-- What each upload, or what a person did, has changed: see events/queue_changes.ts.
+CREATE TABLE feed_changes (
+  customer_id TEXT NOT NULL,
+  feed_id TEXT NOT NULL,
+  change_id TEXT NOT NULL,
+  -- JSON: ids.
+  devices TEXT NOT NULL,
+  PRIMARY KEY (customer_id, feed_id, change_id)
+) STRICT;
+CREATE INDEX feed_changes_by_feed ON feed_changes (feed_id, customer_id);
+
+-- When it is looked at, though nothing has changed.
+ALTER TABLE feed_devices ADD COLUMN due_at INTEGER NOT NULL DEFAULT 0;
+UPDATE feed_devices SET due_at = sent_at + 86400000;
+DROP INDEX feed_devices_by_feed;
+CREATE INDEX feed_devices_due ON feed_devices (feed_id, due_at);
+INSERT INTO feed_customers (customer_id, feed_id, name, began_at)
+  SELECT DISTINCT customer_id, feed_id, '', 0 FROM feed_devices;
+`;

@@ -7,7 +7,7 @@ import { alertLimits } from "./alert_tables.ts";
 import { access } from "./access_tables.ts";
 import { insight } from "./insight_tables.ts";
 import { counts, countTriggers } from "./count_tables.ts";
-import { feeds } from "./feed_tables.ts";
+import { feedChanges, feeds } from "./feed_tables.ts";
 import { interfaces } from "./interface_tables.ts";
 import { notifications } from "./notification_tables.ts";
 import { passkeys } from "./passkey_tables.ts";
@@ -489,4 +489,5 @@ export const migrations: readonly Migration[] = [
   approvals,
   alertLimits,
   agentIds,
+  feedChanges,
 ];

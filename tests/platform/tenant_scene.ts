@@ -125,6 +125,13 @@ export async function customerWithEverything(platform: TestPlatform, name: strin
      VALUES (:customer, 'fed-000000000000', :device_id, '', '[]', 0)`,
     { device_id: device!.device_id },
   );
+  await agent.tenant.run(
+    `INSERT INTO feed_customers (customer_id, feed_id, name, began_at) VALUES (:customer, 'fed-000000000000', '', 0)`,
+  );
+  await agent.tenant.run(
+    `INSERT INTO feed_changes (customer_id, feed_id, change_id, devices)
+     VALUES (:customer, 'fed-000000000000', 'chg-000000000000', '[]')`,
+  );
   await setApprovalRules(platform.platform, by, { kinds: ["ping"] });
   await askForTask(platform.platform, by, {
     agentId: agent.agentId,

@@ -8,6 +8,7 @@ import { AgentStatus } from "../../proto/gen/opendca/v1/agent_service.ts";
 import { PlatformConfig } from "../../proto/gen/opendca/v1/config.ts";
 import { DeviceEvent } from "../../proto/gen/opendca/v1/batch.ts";
 import { TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
+import * as queueChanges from "../../platform/events/queue_changes.ts";
 import * as legacyTls from "../../platform/access/legacy_tls_permission.ts";
 import * as sessions from "../../platform/access/sessions.ts";
 import * as activationCodes from "../../platform/agents/activation_codes.ts";
@@ -74,6 +75,7 @@ const modules = {
   keptForecasts,
   listAlerts,
   proofs,
+  queueChanges,
   raisedAlerts,
   readings,
   samples,
@@ -243,6 +245,9 @@ const probes: Record<string, (tenant: Tenant, id: string) => Promise<unknown>> =
   maybeDevice: (tenant, id) => devices.maybeDevice(tenant, id),
   countDevices: async (tenant) => (await listedDevices.countDevices(tenant, { silentSince: at })).known,
   findDevices: (tenant, id) => devices.findDevices(tenant, id),
+  closedAgentIds: (tenant) => listedDevices.closedAgentIds(tenant),
+  queueChanges: (tenant, id) => queueChanges.queueChanges(tenant, [id]),
+  queueAllDevices: (tenant) => queueChanges.queueAllDevices(tenant),
   deviceRows: (tenant) => listedDevices.deviceRows(tenant),
   statedRows: (tenant) => listedDevices.statedRows(tenant, {}),
   orderedIds: (tenant, id) => listedDevices.orderedIds(tenant, { ids: [id] }, { by: "pages", isDescending: true }),
