@@ -16,9 +16,11 @@ const mostAtOnce = 1000;
 
 /** Looks every minute, until disposed of. */
 export function watchSilent(platform: DeliveryPlatform): AsyncDisposable {
-  let looking: Promise<unknown> = Promise.resolve();
+  let looking: Promise<unknown> | undefined;
   const timer = setInterval(() => {
-    looking = noteSilent(platform).catch((error) => platform.log("storeBusy", { message: messageOf(error) }));
+    // A slow store gets no second look while it answers the first.
+    looking ??= noteSilent(platform).catch((error) => platform.log("storeBusy", { message: messageOf(error) }))
+      .finally(() => looking = undefined);
   }, lookMs);
   return {
     async [Symbol.asyncDispose]() {

@@ -5,6 +5,7 @@ import { messageOf } from "../../common/core/errors.ts";
 import { dial } from "../../common/host/dial.ts";
 import { mailChannel } from "../store/channels.ts";
 import type { Store } from "../store/store.ts";
+import { startQueue } from "../store/work_queue.ts";
 import { forgetMails, noteFailed, noteSent, takeMail, type TakenMail, tryMs } from "./mail_queue.ts";
 
 export interface MailOptions {
@@ -26,22 +27,18 @@ export interface MailerPlatform {
   log(event: string, fields: Record<string, string | number | boolean>): void;
 }
 
-const lookMs = 15_000, connectMs = 20_000;
+const lookMs = 15_000, forgetMs = 3_600_000, connectMs = 20_000;
 
 /** Until disposed of, which waits for the mail under way. */
 export function startMailer(platform: MailerPlatform, options: MailOptions): AsyncDisposable {
-  const { store, pepper, clock, log } = platform;
-  const send = sender(options);
-  let working: Promise<void> | undefined, isStopped = false, isAsked = false;
-
-  async function sendAll(): Promise<void> {
-    for (;;) {
-      isAsked = false;
-      const mail = isStopped ? undefined : await takeMail(store, { pepper, at: clock.now() });
-      if (mail === undefined) {
-        if (isAsked && !isStopped) continue;
-        return;
-      }
+  const { store, pepper, clock, log } = platform, send = sender(options);
+  let forgotAt = -Infinity;
+  return startQueue(platform, {
+    most: 1,
+    channel: mailChannel,
+    lookMs,
+    take: () => takeMail(store, { pepper, at: clock.now() }),
+    async work(mail) {
       const { mailId, recipient, tries } = mail;
       try {
         await send(mail);
@@ -54,26 +51,14 @@ export function startMailer(platform: MailerPlatform, options: MailOptions): Asy
         const isGivenUp = await noteFailed(store, { mail, failure, isFinal, at: clock.now() });
         log(isGivenUp ? "mailGivenUp" : "mailFailed", { mail: mailId, recipient, tries, message: failure });
       }
-    }
-  }
-
-  const look = () => {
-    isAsked = true;
-    working ??= sendAll().then(() => forgetMails(store, clock.now())).catch((error) =>
-      log("storeBusy", { message: messageOf(error) })
-    ).finally(() => working = undefined);
-  };
-  const stopListening = store.listen(mailChannel, look);
-  const timer = setInterval(look, lookMs);
-  look();
-  return {
-    async [Symbol.asyncDispose]() {
-      isStopped = true;
-      clearInterval(timer);
-      stopListening();
-      await working;
     },
-  };
+    async afterLook() {
+      const now = clock.now();
+      if (now.getTime() - forgotAt < forgetMs) return;
+      forgotAt = now.getTime();
+      await forgetMails(store, now);
+    },
+  });
 }
 
 function sender({ host, port, isImplicit, user, password, from, ca }: MailOptions): (mail: TakenMail) => Promise<void> {
