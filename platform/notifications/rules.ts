@@ -1,7 +1,7 @@
 /** Rules of a dealer: who is told of what, and when. */
 import { UsageError } from "../../common/core/errors.ts";
 import { type Base, type By, changePlatform, readPlatform } from "../audit/use_case.ts";
-import { customerOf, siteOf } from "../customers/customers.ts";
+import { closedError, customerOf, refuseClosed, siteOf } from "../customers/customers.ts";
 import { dealerOf } from "../customers/dealers.ts";
 import { newId } from "../store/new_id.ts";
 import type { Transaction } from "../store/store.ts";
@@ -93,19 +93,25 @@ export function createRule(
   return changePlatform(platform, by, async (tx, at) => {
     const name = checkedName(wish.name), settings = checkedSettings(wish.settings);
     const of = customer === undefined ? undefined : await customerOf(tx, customer);
-    const dealerId = of?.dealer_id ?? (await dealerOf(tx, dealer, at)).dealer_id;
-    if (of !== undefined && dealer !== undefined && of.dealer_id !== (await dealerOf(tx, dealer, at)).dealer_id) {
-      throw new UsageError(`Cannot find the customer "${customer}"`);
-    }
+    const owner = await dealerOf(tx, dealer ?? of?.dealer_id, at), dealerId = owner.dealer_id;
+    if (of !== undefined && of.dealer_id !== dealerId) throw new UsageError(`Cannot find the customer "${customer}"`);
     if (site !== undefined && of === undefined) throw new UsageError("Cannot tell of one site without its customer");
-    const ofSite = site === undefined ? null : (await siteOf(tx.tenant(of!.customer_id), site)).site_id;
+    const ofSite = site === undefined ? undefined : await siteOf(tx.tenant(of!.customer_id), site);
+    const what = "make a rule of notifications";
+    if (of !== undefined) await refuseClosed(tx.tenant(of.customer_id), what, ofSite);
+    if (owner.closed_at !== null) throw closedError(what, "dealer", owner);
     const counted = await tx.get<{ n: number }>(
       "SELECT count(*) AS n FROM notification_rules WHERE dealer_id = :dealer",
       { dealer: dealerId },
     );
     if (counted!.n >= mostRules) throw new UsageError(`Cannot make more than ${mostRules} rules of a dealer`);
     const ruleId = newId("rul"), now = at.getTime();
-    const row = { rule_id: ruleId, dealer_id: dealerId, of_customer: of?.customer_id ?? null, of_site: ofSite };
+    const row = {
+      rule_id: ruleId,
+      dealer_id: dealerId,
+      of_customer: of?.customer_id ?? null,
+      of_site: ofSite?.site_id ?? null,
+    };
     await tx.run(
       `INSERT INTO notification_rules (rule_id, dealer_id, of_customer, of_site, name, settings, created_at, since)
        VALUES (:rule_id, :dealer_id, :of_customer, :of_site, :name, :settings, :at, :at)`,

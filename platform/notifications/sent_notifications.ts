@@ -15,11 +15,22 @@ export interface SentNotification {
   failure: string | null;
 }
 
+/** Of a page of the list, the last row; the next page goes on behind it. */
+export interface SentPosition {
+  at: number;
+  notificationId: string;
+}
+
 /** The newest first. Throws UsageError. */
 export function listSent(
   platform: Base,
   by: By,
-  { ruleId, whose, limit = 50 }: { ruleId: string; whose?: Whose | undefined; limit?: number },
+  { ruleId, whose, limit = 50, after }: {
+    ruleId: string;
+    whose?: Whose | undefined;
+    limit?: number;
+    after?: SentPosition | undefined;
+  },
 ): Promise<SentNotification[]> {
   return readPlatform(platform, by, async (tx) => {
     await ruleOf(tx, ruleId, whose);
@@ -30,8 +41,11 @@ export function listSent(
          coalesce(m.failure, w.failure) AS last
        FROM notifications n LEFT JOIN mails m ON m.mail_id = n.mail_id
        LEFT JOIN webhook_deliveries w ON w.customer_id = n.of_customer AND w.delivery_id = n.delivery_id
-       WHERE n.rule_id = :id ORDER BY n.at DESC, n.notification_id LIMIT :limit`,
-      { id: ruleId, limit },
+       WHERE n.rule_id = :id${
+        after === undefined ? "" : " AND n.at <= :at AND (n.at < :at OR n.notification_id > :last)"
+      }
+       ORDER BY n.at DESC, n.notification_id LIMIT :limit`,
+      { id: ruleId, limit, ...(after === undefined ? {} : { at: after.at, last: after.notificationId }) },
     );
     return rows.map(({ batch_id, state, last, failure, ...row }) => ({
       ...row,

@@ -1,5 +1,6 @@
 /** Pages of notifications and webhooks, over HTTPS. */
 import assert from "node:assert/strict";
+import { closeCustomer } from "../../platform/customers/close.ts";
 import { listRules } from "../../platform/notifications/rules.ts";
 import { createWebhook, listDeliveries, listWebhooks } from "../../platform/interfaces/webhooks.ts";
 import { stopPathOf } from "../../platform/notifications/stop_links.ts";
@@ -112,7 +113,12 @@ Deno.test("a rule that makes no sense is refused with what was typed", async () 
     assert.match(body, message);
     assert.match(body, /name="most"[^>]*value="5"|value="5"[^>]*name="most"/);
   }
-  assert.deepEqual(await listRules(scene.platform.platform, operator), []);
+  const { platform } = scene.platform;
+  await closeCustomer(platform, operator, { customer: scene.other, reason: "moved", revokeAgents: true });
+  const closed = await user.post("/notifications", { ...rule, place: scene.other });
+  assert.equal(closed.status, 422);
+  assert.match(closed.body, /Cannot make a rule of notifications as the customer &quot;.*&quot; is closed/);
+  assert.deepEqual(await listRules(platform, operator), []);
 });
 
 eachDatabase(

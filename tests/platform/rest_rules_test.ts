@@ -1,8 +1,10 @@
 /** Rules of notifications by REST. Who may what, and whether answers are as described: rest_test.ts. */
 import assert from "node:assert/strict";
 import { restRoot } from "../../platform/edge/rest/rest_app.ts";
+import { closeCustomer, closeDealer, closeSite } from "../../platform/customers/close.ts";
 import { createWebhook } from "../../platform/interfaces/webhooks.ts";
-import { listRules } from "../../platform/notifications/rules.ts";
+import { createRule, listRules } from "../../platform/notifications/rules.ts";
+import { defaultRule } from "../../platform/notifications/settings.ts";
 import { setMail } from "../../platform/users/user_mails.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
 import { owner, programsScene } from "./programs_scene.ts";
@@ -100,6 +102,87 @@ eachDatabase(
     assert.deepEqual(await listRules(platform, operator), before);
   },
 );
+
+eachDatabase("what a rule has sent is listed page by page, to those alone who see the rule", async () => {
+  await using scene = await programsScene();
+  const program = await scene.program(), { platform, queries } = scene.platform;
+  await platform.store.transaction((tx) => setMail(tx, "dca@partner.example"));
+  const { ruleId } = (await program.send("POST", root, { ...desk, customerId: scene.acme })).json;
+  const path = `${root}/${ruleId}/sent`;
+  assert.deepEqual((await program.get(path)).json, { items: [], next: null });
+  await program.send("POST", `${root}/${ruleId}/test`);
+  // Of one moment, as those of one round are.
+  await queries.run(
+    `INSERT INTO notifications (notification_id, rule_id, batch_id, recipient, at, items, failure)
+     WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 7)
+     SELECT 'not-' || CAST(i AS TEXT), :ruleId, 'one', 'desk@partner.example', 1000 * (i / 4), i, 'no such host' FROM n`,
+    { ruleId },
+  );
+  const got: Record<string, unknown>[] = [];
+  let cursor: string | null = "";
+  for (let pages = 0; cursor !== null; pages++) {
+    assert(pages < 6);
+    const { json, status, body } = await program.get(`${path}?limit=2${cursor === "" ? "" : `&cursor=${cursor}`}`);
+    assert.equal(status, 200, body);
+    got.push(...json.items);
+    cursor = json.next;
+  }
+  assert.deepEqual(got, (await program.get(path)).json.items);
+  assert.deepEqual(got.map(({ isTest, state }) => [isTest, state]).slice(0, 2), [[true, "waiting"], [true, "waiting"]]);
+  assert.deepEqual(
+    got.slice(2).map(({ notificationId, at, events, state, failure }) => [notificationId, at, events, state, failure]),
+    [4, 5, 6, 7, 1, 2, 3].map((i) => [
+      `not-${i}`,
+      new Date(i < 4 ? 0 : 1000).toISOString(),
+      i,
+      "failed",
+      "no such host",
+    ]),
+  );
+  const other = (await program.send("POST", root, desk)).json.ruleId;
+  const { next } = (await program.get(`${path}?limit=2`)).json;
+  assert.equal((await program.get(`${root}/${other}/sent?cursor=${next}`)).status, 400);
+  for (const wrong of ["limit=0", "limit=1001", "cursor=abc", "more=1"]) {
+    assert([400, 422].includes((await program.get(`${path}?${wrong}`)).status), wrong);
+  }
+  const narrow = await scene.program({ places: [{ customerId: scene.other }] });
+  assert.equal((await narrow.get(path)).status, 403);
+  for (const rule of [ruleId, other, "rul-000000000000"]) {
+    const own = `${restRoot}/customers/${scene.other}/notification-rules/${rule}/sent`;
+    for (const each of [narrow, program]) assert.equal((await each.get(own)).status, 404, rule);
+  }
+});
+
+eachDatabase("no rule is made for what is closed", async () => {
+  await using scene = await programsScene();
+  const program = await scene.program(),
+    { platform } = scene.platform,
+    closing = { reason: "moved", revokeAgents: true };
+  const refused = async (wish: object, pattern: RegExp, path = root) => {
+    const { status, json } = await program.send("POST", path, { ...desk, users: [], ...wish });
+    assert.equal(status, 422);
+    assert.match(json.detail, pattern);
+  };
+  await closeSite(platform, { ...operator, tenant: scene.acme }, { site: scene.berlin, ...closing });
+  const ofSite = /^Cannot make a rule of notifications as the site "Berlin" is closed/;
+  await refused({ customerId: scene.acme, siteId: scene.berlin }, ofSite);
+  await closeCustomer(platform, operator, { customer: scene.acme, ...closing });
+  const ofCustomer = /^Cannot make a rule of notifications as the customer "Acme" is closed/;
+  await refused({ customerId: scene.acme }, ofCustomer);
+  await refused({}, ofCustomer, `${restRoot}/customers/${scene.acme}/notification-rules`);
+  assert.equal((await program.send("POST", root, { ...desk, customerId: scene.other })).status, 201);
+  await closeDealer(platform, operator, { dealer: "Print Partner", ...closing });
+  await assert.rejects(
+    createRule(platform, operator, {
+      name: "Desk",
+      emails: desk.emails,
+      users: [],
+      settings: defaultRule,
+      dealer: "Print Partner",
+    }),
+    /as the dealer "Print Partner" is closed/,
+  );
+});
 
 Deno.test("a rule that cannot be is refused, and nothing is kept of it", async () => {
   await using scene = await programsScene();

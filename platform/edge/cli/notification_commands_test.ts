@@ -98,6 +98,11 @@ eachDatabase(
           [],
         ]
       ) assert.equal((await run("notification", "create", "Wrong", ...wrong)).code, 64, wrong.join(" "));
+      await run("customer", "create", "Gone");
+      await run("customer", "close", "Gone", "--reason", "moved");
+      const closed = await run("notification", "create", "Desk", "--mail", "desk@example.com", "--customer", "Gone");
+      assert.equal(closed.code, 64);
+      assert.match(closed.stderr, /Cannot make a rule of notifications as the customer "Gone" is closed/);
       const hook = (await run("webhook", "create", "https://hooks.example.com/x", "--event", "device.new")).stdout
         .split("\n")[0]!;
       assert.equal((await run("webhook", "pause", hook)).stdout, `${hook} is paused\n`);

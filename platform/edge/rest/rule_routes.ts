@@ -11,11 +11,12 @@ import {
   resumeRule,
   type Whose,
 } from "../../notifications/rules.ts";
-import { testRule } from "../../notifications/sent_notifications.ts";
+import { listSent, testRule } from "../../notifications/sent_notifications.ts";
+import { cursorOf, positionOf } from "./paging.ts";
 import { Problem } from "./problem.ts";
 import type { RestRequest, RestRoute } from "./route.ts";
 import * as schemas from "./rule_schemas.ts";
-import { pageOf } from "./schemas.ts";
+import { pageOf, paging } from "./schemas.ts";
 
 const iso = (ms: number) => new Date(ms).toISOString();
 
@@ -71,6 +72,27 @@ async function ruleNamed(request: RestRequest): Promise<ListedRule> {
 
 async function ofRule(request: RestRequest): Promise<{ ruleId: string; whose: Whose }> {
   return { ruleId: (await ruleNamed(request)).ruleId, whose: whoseOf(request) };
+}
+
+async function sentPage(request: RestRequest) {
+  const { platform, by, query } = request, of = await ofRule(request), name = `sent by ${of.ruleId}`;
+  const [at, notificationId] = positionOf(request, name) ?? [];
+  const after = at === undefined ? undefined : { at: Number(at), notificationId: String(notificationId) };
+  const rows = await listSent(platform, by, { ...of, limit: query.limit + 1, after });
+  const shown = rows.slice(0, query.limit), last = shown.at(-1);
+  const next = rows.length > shown.length && last !== undefined ? [last.at, last.notification_id] : undefined;
+  return {
+    items: shown.map(({ notification_id, at, recipient, items, isTest, state, failure }): schemas.Sent => ({
+      notificationId: notification_id,
+      at: iso(at),
+      recipient,
+      events: items,
+      isTest,
+      state,
+      failure,
+    })),
+    next: cursorOf(request, name, next),
+  };
 }
 
 interface Place {
@@ -140,6 +162,16 @@ function routesOfOne({ access, one }: { access: Place["access"]; one: string }):
       status: 200,
       answer: schemas.rule,
       handle: async (request) => shownRule(await ruleNamed(request)),
+    },
+    {
+      ...common,
+      method: "get",
+      path: `${one}/sent`,
+      summary: "What the rule has sent within a month, the newest first, and what became of it",
+      query: paging,
+      status: 200,
+      answer: pageOf(schemas.sent, "SentNotification"),
+      handle: sentPage,
     },
     {
       ...common,

@@ -88,6 +88,18 @@ export const newRule = z.strictObject({
 }).openapi("NewNotificationRule");
 
 export const madeRule = z.strictObject({ ruleId: id }).openapi("MadeNotificationRule");
+export const sent = z.strictObject({
+  notificationId: id,
+  at: z.iso.datetime(),
+  recipient: z.string().openapi({ description: "E-mail address, or address of a webhook" }),
+  events: z.int().openapi({ description: "How many it tells of" }),
+  isTest: z.boolean(),
+  state: z.enum(["waiting", "sent", "failed", "unknown"]).openapi({
+    description: "What became of it; `unknown` once that is not kept any more",
+  }),
+  failure: z.string().nullable(),
+}).openapi("SentNotification");
+export type Sent = z.infer<typeof sent>;
 export const tested = z.strictObject({ notifications: z.int() }).openapi("TestedNotificationRule", {
   description: "How many are on their way",
 });
