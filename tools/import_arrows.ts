@@ -144,7 +144,7 @@ export const allowed: Record<string, string[]> = {
   "platform/audit": ["platform/store"],
   "platform/events": ["platform/store"],
   "platform/keys": ["common/core", "common/protocol", "common/host"],
-  "platform/customers": ["common/core", "platform/store", "platform/audit"],
+  "platform/customers": ["common/core", "platform/store", "platform/audit", "platform/events"],
   "platform/agents": [
     "common/core",
     "common/protocol",
@@ -396,6 +396,7 @@ export const allowed: Record<string, string[]> = {
   ],
   "platform/edge/rest": [
     "common/core",
+    "platform/store",
     "platform/audit",
     "platform/customers",
     "platform/agents",

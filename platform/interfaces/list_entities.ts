@@ -9,7 +9,7 @@ import type { AgentRow } from "../agents/agents.ts";
 import { type By, readPlatform } from "../audit/use_case.ts";
 import { isLow, metersOf, suppliesOf } from "../devices/device_state.ts";
 import { shownSupply, silentAfterMs } from "../devices/device_view.ts";
-import type { Parameters, Queries, Store, Transaction } from "../store/store.ts";
+import { type Parameters, type Queries, SlowStatementError, type Store, type Transaction } from "../store/store.ts";
 import { entities, type EntityName, type Property } from "./entities.ts";
 import {
   customersOf,
@@ -58,6 +58,7 @@ export class TooMuchWorkError extends Error {}
 /* What one request looks at of what is stored with its device, and what it sorts or counts of it. */
 const lot = 500, mostLooked = 5000, mostSorted = 20_000;
 
+/** Throws TooMuchWorkError. */
 export function listEntities(
   platform: { store: Store; clock: { now(): Date } },
   by: By,
@@ -71,6 +72,9 @@ export function listEntities(
     }
     const isStored = wish.entity !== "supplies" && wish.entity !== "meters";
     return await (isStored ? storedPage(tx, named, now) : decodedPage(tx, named, now));
+  }).catch((error) => {
+    if (!(error instanceof SlowStatementError)) throw error;
+    throw new TooMuchWorkError(`Cannot look for these ${wish.entity} in the time that one request has`);
   });
 }
 

@@ -3,6 +3,8 @@
  * accessed through `tenant()`, which binds `:customer` and refuses a statement that does not use it.
  */
 
+import { UnavailableError } from "../../common/core/errors.ts";
+
 export type SqlValue = string | number | bigint | null | Uint8Array;
 /** By name: `:name` in the text. */
 export type Parameters = Record<string, SqlValue>;
@@ -71,6 +73,9 @@ export interface TransactionOptions {
   /** It sees one consistent state of the store, and does not wait for writing processes. */
   readOnly?: boolean;
 }
+
+/** A statement that the database has given up, as it took too long. */
+export class SlowStatementError extends UnavailableError {}
 
 export interface Store extends AsyncDisposable {
   readonly engine: "sqlite" | "postgres";

@@ -12,6 +12,7 @@ import { maybeReadCursor, writeCursor } from "../../interfaces/cursor.ts";
 import { entities, type Entity, type EntityName } from "../../interfaces/entities.ts";
 import type { Row, Value } from "../../interfaces/filter.ts";
 import { listEntities, type ListWish, type Scope, TooMuchWorkError } from "../../interfaces/list_entities.ts";
+import { Turns } from "../../store/turns.ts";
 import { type TokenCaller, tokenMay, tokenSites } from "../../users/api_tokens.ts";
 import type { Permission } from "../../users/permissions.ts";
 import { shownRow } from "./list_routes.ts";
@@ -23,10 +24,12 @@ import { type TokenGate, tokenOf } from "./token_gate.ts";
 /** Rows of a page, at most. */
 const pageRows = 1000;
 const mostSkipped = 100_000;
+/** Lists of a token that the database is asked for at a time, by this process; others wait for so long. */
+const mostLists = 4, waitMs = 30_000;
 const known = ["$filter", "$select", "$orderby", "$top", "$skip", "$count", "$skiptoken", "$format"];
 
 export function odataApp(platform: Platform, gate: TokenGate): Hono {
-  const app = new Hono().basePath(odataRoot);
+  const app = new Hono().basePath(odataRoot), turns = new Turns(mostLists);
   app.use(async (c, next) => {
     for (const [name, value] of headers) c.header(name, value);
     if (c.req.method !== "GET" && c.req.method !== "HEAD") throw new Problem(405, "OData is read-only here");
@@ -34,7 +37,16 @@ export function odataApp(platform: Platform, gate: TokenGate): Hono {
     if (!/^4\.\d+$/.test(wanted)) throw new Problem(400, `OData-MaxVersion ${wanted.slice(0, 10)} is not supported`);
     const token = await gate.caller(c, tokenOf(c.req.header("authorization"), ["bearer", "basic"]));
     c.set("token" as never, token as never);
-    await next();
+    const end = await turns.take(token.tokenId, waitMs);
+    if (end === undefined) {
+      c.header("retry-after", String(waitMs / 1000));
+      throw new Problem(429, `${mostLists} lists of this token take long already: ask for the next one after them`);
+    }
+    try {
+      await next();
+    } finally {
+      end();
+    }
   });
   const tokenIn = (c: Context): TokenCaller => c.get("token" as never);
   app.get("/", (c) => sent(c, serviceDocument(c)));
@@ -261,13 +273,15 @@ function errorOf(c: Context, status: ProblemStatus, message: string): Response {
   return c.body(JSON.stringify(body), status, { "content-type": "application/json;charset=utf-8" });
 }
 
+const narrower = "filter by CustomerId, or by Serial, Hostname or Address with eq or startswith";
+
 function failure(platform: Platform, error: Error, c: Context): Response {
   for (const [name, value] of headers) c.header(name, value);
   if (error instanceof Problem) {
     if (error.status === 401) c.header("www-authenticate", 'Basic realm="OpenDCA", charset="UTF-8"');
     return errorOf(c, error.status, error.message);
   }
-  if (error instanceof TooMuchWorkError) return errorOf(c, 501, `${error.message}: filter by customer or device`);
+  if (error instanceof TooMuchWorkError) return errorOf(c, 501, `${error.message}: ${narrower}`);
   if (error instanceof UsageError) return errorOf(c, 400, error.message);
   if (error instanceof UnavailableError) {
     platform.log("interfaceBusy", { path: c.req.path, message: messageOf(error) });

@@ -2,6 +2,7 @@
  * Classifies errors of PostgreSQL and the connection to it: temporary ones, those that the operator must fix, and bugs.
  */
 import { ConfigError, messageOf, UnavailableError } from "../../../common/core/errors.ts";
+import { SlowStatementError } from "../store.ts";
 
 /* By SQLSTATE, or the beginning of one (PostgreSQL's manual, appendix A). */
 const passing: [codes: RegExp, hint: string][] = [
@@ -58,7 +59,11 @@ export function queryError(error: unknown, shown: string, sql?: string): unknown
   const code = codeOf(error);
   const what = `Cannot use the database ${shown}: ${messageOf(error)}`;
   const hint = passing.find(([codes]) => codes.test(code))?.[1];
-  if (hint !== undefined) return new UnavailableError(what, hint, 1000, { cause: error });
+  // An operator cancels with the same code.
+  const isSlow = code === "57014" && /statement timeout/.test(messageOf(error));
+  if (hint !== undefined) {
+    return new (isSlow ? SlowStatementError : UnavailableError)(what, hint, 1000, { cause: error });
+  }
   if (code === "0A000" && /cached plan/.test(messageOf(error))) {
     return new UnavailableError(what, "the database was migrated just now; try again", 1000, { cause: error });
   }

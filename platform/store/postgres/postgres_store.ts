@@ -14,7 +14,7 @@ import { postgresListener } from "./postgres_listener.ts";
 import { createClient, createPool, lockTimeoutMs, type PostgresOptions } from "./postgres_pool.ts";
 import { checkSchema } from "./postgres_schema.ts";
 import { PostgresTransaction } from "./postgres_transaction.ts";
-import { Turns } from "./turns.ts";
+import { Turns } from "../turns.ts";
 
 /* Of a transaction that met others; the pauses are random, so that the same ones do not meet again. */
 const mostRepeats = 4, firstPauseMs = 10;

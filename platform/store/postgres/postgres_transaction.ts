@@ -17,7 +17,7 @@ import { type ColumnTypes, insertMany, type ManyRows, selectMany, updateMany, ty
 import { numberParameters } from "../named_parameters.ts";
 import { isAborted, isConflict, isConnectionLost, isStaleConnection, queryError } from "./postgres_error.ts";
 import { channel } from "./postgres_listener.ts";
-import type { Turns } from "./turns.ts";
+import type { Turns } from "../turns.ts";
 
 /* Texts that are put together for one question would otherwise stay prepared for ever. */
 const mostPrepared = 500;

@@ -10,7 +10,7 @@ import { parseDatabaseUrl } from "./database_url.ts";
 import { openPostgresStore } from "./postgres_store.ts";
 import { createPool } from "./postgres_pool.ts";
 import { PostgresTransaction } from "./postgres_transaction.ts";
-import { Turns } from "./turns.ts";
+import { Turns } from "../turns.ts";
 
 /* Messages of PostgreSQL's protocol (its manual, "Message Formats"). */
 function message(type: string, ...parts: (string | number[])[]): Buffer {

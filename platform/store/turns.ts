@@ -1,28 +1,41 @@
 /**
  * Turns by key within this process. Writing transactions of one customer wait for each other in the database anyway;
- * here they wait without a connection, so that connections remain for other customers.
+ * here they wait without a connection, so that connections remain for other customers. So do long lists of one token.
  */
 
 interface Waiting {
   go(): void;
 }
 
+interface Taken {
+  turns: number;
+  waiting: Waiting[];
+}
+
 export class Turns {
-  /* Contains a key while its turn is taken. */
-  readonly #waiting = new Map<string, Waiting[]>();
+  readonly #most: number;
+  /* Contains a key while a turn of it is taken. */
+  readonly #taken = new Map<string, Taken>();
+
+  /** `most`: turns of one key at a time. */
+  constructor(most = 1) {
+    this.#most = most;
+  }
 
   /** Returns a function that ends the turn; undefined if the turn did not come within `waitMs`. */
   async take(key: string, waitMs: number): Promise<(() => void) | undefined> {
-    const queue = this.#waiting.get(key);
-    if (queue === undefined) this.#waiting.set(key, []);
-    else if (!await isNext(queue, waitMs)) return undefined;
+    const taken = this.#taken.get(key) ?? { turns: 0, waiting: [] };
+    if (taken.turns < this.#most) {
+      taken.turns++;
+      this.#taken.set(key, taken);
+    } else if (!await isNext(taken.waiting, waitMs)) return undefined;
     let isOver = false;
     return () => {
       if (isOver) return;
       isOver = true;
-      const next = this.#waiting.get(key)!.shift();
-      if (next === undefined) this.#waiting.delete(key);
-      else next.go();
+      const next = taken.waiting.shift();
+      if (next !== undefined) next.go();
+      else if (--taken.turns === 0) this.#taken.delete(key);
     };
   }
 }
