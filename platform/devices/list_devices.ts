@@ -131,7 +131,7 @@ export function devicesListed(platform: Platform, by: TenantBy, ids: readonly st
     const closed = new Set(await closedAgentIds(tenant));
     const isOpen = ({ row }: StatedRow) =>
       closed.size === 0 || (groups.of.get(row.device_id)?.parts ?? [row]).some(({ agent_id }) => !closed.has(agent_id));
-    const fronts = [...new Set(ids.map((id) => groups.of.get(id)?.parts[0]!.device_id ?? id))];
+    const fronts = [...new Set(ids.map((id) => groups.of.get(id)?.parts[0]?.device_id ?? id))];
     for (let from = 0; from < fronts.length; from += mostIds) {
       const stated = await statedRows(tenant, { groups, ids: fronts.slice(from, from + mostIds) });
       const rows = await joinedRows(tenant, groups, stated.filter(isOpen));

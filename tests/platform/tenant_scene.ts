@@ -120,18 +120,7 @@ export async function customerWithEverything(platform: TestPlatform, name: strin
      VALUES (:customer, :id, 'hok-000000000000', 'alert.raised', '{}', 'sent', 0, :now)`,
     { id: newId("msg"), now: Date.now() },
   );
-  await agent.tenant.run(
-    `INSERT INTO feed_devices (customer_id, feed_id, device_id, digest, kept, sent_at)
-     VALUES (:customer, 'fed-000000000000', :device_id, '', '[]', 0)`,
-    { device_id: device!.device_id },
-  );
-  await agent.tenant.run(
-    `INSERT INTO feed_customers (customer_id, feed_id, name, began_at) VALUES (:customer, 'fed-000000000000', '', 0)`,
-  );
-  await agent.tenant.run(
-    `INSERT INTO feed_changes (customer_id, feed_id, change_id, devices)
-     VALUES (:customer, 'fed-000000000000', 'chg-000000000000', '[]')`,
-  );
+  await fed(agent, device!.device_id);
   await setApprovalRules(platform.platform, by, { kinds: ["ping"] });
   await askForTask(platform.platform, by, {
     agentId: agent.agentId,
@@ -144,6 +133,21 @@ export async function customerWithEverything(platform: TestPlatform, name: strin
   await notified(agent);
   await billed(platform, agent, device!.device_id);
   return agent;
+}
+
+async function fed(agent: TestAgent, deviceId: string): Promise<void> {
+  await agent.tenant.run(
+    `INSERT INTO feed_devices (customer_id, feed_id, device_id, digest, kept, sent_at)
+     VALUES (:customer, 'fed-000000000000', :device_id, '', '[]', 0)`,
+    { device_id: deviceId },
+  );
+  await agent.tenant.run(
+    `INSERT INTO feed_customers (customer_id, feed_id, name, began_at) VALUES (:customer, 'fed-000000000000', '', 0)`,
+  );
+  await agent.tenant.run(
+    `INSERT INTO feed_changes (customer_id, feed_id, change_id, devices)
+     VALUES (:customer, 'fed-000000000000', 'chg-000000000000', '[]')`,
+  );
 }
 
 async function notified({ tenant, agentId }: TestAgent): Promise<void> {
