@@ -1,12 +1,13 @@
 /**
- * deno task sheet [--breaks] [ID…]
+ * deno task sheet [--breaks] [--reports FOLDER] [ID…]
  *
  * Runs the tests of every sentence (see sentences.ts) and writes the result beside it: docs/security-sheet.md and
  * docs/security-sheet.de.md. `--breaks` also breaks the product on purpose, in a copy, once for each break, and looks
- * whether the test that is named catches it. With ids, only those sentences, and nothing is written.
+ * whether the test that is named catches it. With ids, only those sentences, and nothing is written. `--reports` takes what
+ * became of the tests from reports of a run of all of them (OPENDCA_TEST_REPORTS of tools/run_tests.ts), and runs none.
  */
 import { parseArgs } from "node:util";
-import { type Outcome, outcomeOf, runProofs, type TestCase } from "./run_proofs.ts";
+import { type Outcome, outcomeOf, readReports, runProofs, type TestCase } from "./run_proofs.ts";
 import type { Break, Sentence } from "./sentence.ts";
 import { sentences } from "./sentences.ts";
 import { sheetText } from "./sheet_text.ts";
@@ -59,11 +60,15 @@ async function checkBreaks(chosen: readonly Sentence[], log: string): Promise<st
   return missed;
 }
 
-const { values, positionals: ids } = parseArgs({ options: { breaks: { type: "boolean" } }, allowPositionals: true });
+const { values, positionals: ids } = parseArgs({
+  options: { breaks: { type: "boolean" }, reports: { type: "string" } },
+  allowPositionals: true,
+});
 const chosen = ids.length === 0 ? sentences : sentences.filter(({ id }) => ids.includes(id));
 const log = await Deno.makeTempFile({ prefix: "sheet-", suffix: ".log" });
-const cases: TestCase[] =
-  await runProofs(chosen.flatMap(({ proofs }) => proofs), { root, log, limitMs: limitsMs.proofs }) ?? [];
+const cases: TestCase[] = values.reports === undefined
+  ? await runProofs(chosen.flatMap(({ proofs }) => proofs), { root, log, limitMs: limitsMs.proofs }) ?? []
+  : readReports(values.reports);
 const wrong: string[] = [];
 for (const { id, proofs, brings } of chosen) {
   const outcomes: Outcome[] = proofs.map((proof) => outcomeOf(proof, cases));
@@ -80,7 +85,9 @@ if (ids.length === 0) {
   await Deno.writeTextFile(`${root}/docs/security-sheet.de.md`, sheetText(sentences, results, "de"));
 }
 if (wrong.length > 0) {
-  console.error(`${wrong.join("\n")}\nCannot sign the sheet: ${wrong.length} of it is not proved; see ${log}`);
+  console.error(
+    `${wrong.join("\n")}\nCannot sign the sheet: ${wrong.length} of it is not proved; see ${values.reports ?? log}`,
+  );
   Deno.exit(1);
 }
 await Deno.remove(log);

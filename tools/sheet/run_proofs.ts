@@ -62,6 +62,12 @@ export function parseReport(xml: string): TestCase[] {
   return cases;
 }
 
+/** The cases of all reports of a folder. */
+export function readReports(folder: string): TestCase[] {
+  return [...Deno.readDirSync(folder)].filter(({ name }) => name.endsWith(".xml"))
+    .flatMap(({ name }) => parseReport(Deno.readTextFileSync(`${folder}/${name}`)));
+}
+
 /**
  * Runs the proofs in the tree `root`, in one `deno test`. Its output goes to `log`, a file. Undefined if it does not end
  * within `limitMs`.

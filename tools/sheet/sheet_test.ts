@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { outcomeOf, parseReport, patternOf } from "./run_proofs.ts";
+import { outcomeOf, parseReport, patternOf, readReports } from "./run_proofs.ts";
 import { sentences } from "./sentences.ts";
 import { sheetText } from "./sheet_text.ts";
 
@@ -48,6 +48,18 @@ Deno.test("parseReport() reads names and outcomes of Deno's report", () => {
     { file: "tests/fixtures/peers.ts", name: "waits 2", outcome: "passed" },
   ]);
   assert.deepEqual(parseReport(""), []);
+});
+
+Deno.test("readReports() reads all reports of a folder, and nothing else", () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    assert.deepEqual(readReports(folder), []);
+    for (const name of ["tests.xml", "slow.xml", "log.txt"]) Deno.writeTextFileSync(`${folder}/${name}`, report);
+    assert.deepEqual(readReports(folder), [...parseReport(report), ...parseReport(report)]);
+    assert.throws(() => readReports(`${folder}/none`), Deno.errors.NotFound);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
 });
 
 for (
