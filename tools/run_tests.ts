@@ -1,0 +1,78 @@
+/**
+ * deno run tools/run_tests.ts [--each] [OPTION=VALUE of deno test…] FOLDER…
+ *
+ * Runs the tests of folders as `deno test --parallel` does, but in groups of files. `deno test` makes a thread for each
+ * module that it is given, which loads and compiles all that the module imports; for a test of the portal that is two
+ * seconds of processor time before its first line. The files of a group share a thread and what it has loaded, and run one
+ * after the other. With `--each`, each file has a thread of its own. If OPENDCA_TEST_REPORTS names a folder, a report in
+ * the format of JUnit is written there.
+ */
+
+const root = new URL("../", import.meta.url);
+const isTest = /_test\.tsx?$/;
+
+export interface TestFile {
+  path: string;
+  bytes: number;
+}
+
+/** Of the tests that one thread runs one after the other: with more, the other threads would wait for the last one. */
+const groupBytes = 60_000;
+
+/** Of each folder that is named, neighbours together; a file that is large enough is a group of its own. */
+export function testGroups(files: readonly TestFile[], limit = groupBytes): string[][] {
+  const groups: string[][] = [];
+  let size = Infinity;
+  for (const { path, bytes } of files.toSorted((a, b) => a.path < b.path ? -1 : 1)) {
+    if (size + bytes > limit) {
+      groups.push([]);
+      size = 0;
+    }
+    groups.at(-1)!.push(path);
+    size += bytes;
+  }
+  return groups;
+}
+
+function testFiles(folder: string): TestFile[] {
+  return [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory }) => {
+    const path = `${folder}/${name}`;
+    if (isDirectory) return testFiles(path);
+    return isTest.test(name) ? [{ path, bytes: Deno.statSync(path).size }] : [];
+  });
+}
+
+/** Writes a module for each group into `into`; returns their paths. */
+function groupModules(folder: string, into: string): string[] {
+  return testGroups(testFiles(new URL(folder, root).pathname)).map((paths, index) => {
+    const module = `${into}/${folder.replaceAll("/", "_")}_${index + 1}_test.ts`;
+    Deno.writeTextFileSync(module, paths.map((path) => `import ${JSON.stringify(`file://${path}`)};\n`).join(""));
+    return module;
+  });
+}
+
+async function runTests(args: readonly string[]): Promise<number> {
+  const folders = args.filter((arg) => !arg.startsWith("-"));
+  const options = args.filter((arg) => arg.startsWith("-") && arg !== "--each");
+  const reports = Deno.env.get("OPENDCA_TEST_REPORTS");
+  if (reports !== undefined) options.push(`--junit-path=${reports}/${folders.join("+").replaceAll("/", "_")}.xml`);
+  const into = Deno.makeTempDirSync({ prefix: "opendca-tests-" });
+  try {
+    const modules = args.includes("--each") ? folders : folders.flatMap((folder) => groupModules(folder, into));
+    const fixed = [
+      "test",
+      "--no-check",
+      "--no-prompt",
+      "--allow-all",
+      "--parallel",
+      "--config",
+      `${root.pathname}deno.json`,
+    ];
+    const child = new Deno.Command(Deno.execPath(), { args: [...fixed, ...options, ...modules], cwd: root }).spawn();
+    return (await child.status).code;
+  } finally {
+    Deno.removeSync(into, { recursive: true });
+  }
+}
+
+if (import.meta.main) Deno.exitCode = await runTests(Deno.args);

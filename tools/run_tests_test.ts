@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import { testGroups } from "./run_tests.ts";
+import { parseReport } from "./sheet/run_proofs.ts";
+
+const file = (path: string, bytes: number) => ({ path, bytes });
+
+Deno.test("testGroups() puts neighbours together, each file once, and a large file alone", () => {
+  const files = [file("a/d_test.ts", 9), file("a/b_test.ts", 4), file("a/c_test.ts", 6), file("b/a_test.tsx", 3)];
+  assert.deepEqual(testGroups(files, 10), [["a/b_test.ts", "a/c_test.ts"], ["a/d_test.ts"], ["b/a_test.tsx"]]);
+  assert.deepEqual(testGroups([file("a_test.ts", 50)], 10), [["a_test.ts"]]);
+  assert.deepEqual(testGroups([], 10), []);
+});
+
+Deno.test("the tests of a folder run in groups, each file is in the report, and one that fails is the exit code", async () => {
+  const folder = Deno.makeTempDirSync();
+  const test = (body: string) => `Deno.test("it", () => { globalThis.count = (globalThis.count ?? 0) + 1; ${body} });`;
+  const run = async (...args: string[]) => {
+    const program = new URL("run_tests.ts", import.meta.url).pathname;
+    const { code } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "--no-prompt", "--allow-all", program, ...args, folder],
+      env: { OPENDCA_TEST_REPORTS: folder },
+      stdout: "null",
+      stderr: "null",
+    }).output();
+    const report = [...Deno.readDirSync(folder)].find(({ name }) => name.endsWith(".xml"))!;
+    const xml = Deno.readTextFileSync(`${folder}/${report.name}`);
+    return { code, cases: parseReport(xml).map(({ file, outcome }) => `${file.split("/").at(-1)} ${outcome}`) };
+  };
+  try {
+    Deno.mkdirSync(`${folder}/more`);
+    Deno.writeTextFileSync(`${folder}/a_test.ts`, test(""));
+    Deno.writeTextFileSync(`${folder}/more/b_test.ts`, test(`if (globalThis.count !== 2) throw new Error("alone");`));
+    Deno.writeTextFileSync(`${folder}/c.ts`, "throw new Error();");
+    assert.deepEqual(await run(), { code: 0, cases: ["a_test.ts passed", "b_test.ts passed"] });
+    assert.deepEqual(await run("--each"), { code: 1, cases: ["a_test.ts passed", "b_test.ts failed"] });
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
