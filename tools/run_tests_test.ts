@@ -8,6 +8,8 @@ Deno.test("testGroups() puts neighbours together, each file once, and a large fi
   const files = [file("a/d_test.ts", 9), file("a/b_test.ts", 4), file("a/c_test.ts", 6), file("b/a_test.tsx", 3)];
   assert.deepEqual(testGroups(files, 10), [["a/b_test.ts", "a/c_test.ts"], ["a/d_test.ts"], ["b/a_test.tsx"]]);
   assert.deepEqual(testGroups([file("a_test.ts", 50)], 10), [["a_test.ts"]]);
+  const [a, b, c] = [file("a_test.ts", 1), file("b_test.ts", Infinity), file("c_test.ts", 1)];
+  assert.deepEqual(testGroups([a, b, c], 10), [["a_test.ts"], ["b_test.ts"], ["c_test.ts"]]);
   assert.deepEqual(testGroups([], 10), []);
 });
 
@@ -24,7 +26,7 @@ Deno.test("the tests of a folder run in groups, each file is in the report, and 
     }).output();
     const report = [...Deno.readDirSync(folder)].find(({ name }) => name.endsWith(".xml"))!;
     const xml = Deno.readTextFileSync(`${folder}/${report.name}`);
-    return { code, cases: parseReport(xml).map(({ file, outcome }) => `${file.split("/").at(-1)} ${outcome}`) };
+    return { code, cases: parseReport(xml).map(({ file, outcome }) => `${file.split("/").at(-1)} ${outcome}`).sort() };
   };
   try {
     Deno.mkdirSync(`${folder}/more`);
