@@ -168,7 +168,7 @@ Deno.test("a poll makes no more statements where there are releases, but when it
   using updating = updatingAgent(platform, agent);
   const polled = async () => {
     const counts = [];
-    for (let i = 0; i < 3; i++) counts.push(await statementsDuring(() => updating.poll()));
+    for (let i = 0; i < 6; i++) counts.push(await statementsDuring(() => updating.poll()));
     return counts;
   };
   await polled();
