@@ -146,6 +146,8 @@ interface ScanPool {
   request: ScanRequest;
   parts: ScanParts;
   queue: ShardQueue;
+  /** Number of shards at the start. */
+  shards: number;
   done: [from: number, to: number][];
   findings: ScanFindings;
   /** Number of workers that share the rate, or that work without one so far. */
@@ -210,6 +212,7 @@ function createPool(request: ScanRequest, parts: ScanParts): ScanPool {
     request,
     parts,
     queue,
+    shards: queue.length,
     done: [...request.position?.done ?? []],
     findings: createFindings(parts),
     size,
@@ -430,10 +433,14 @@ async function watchWorkers(pool: ScanPool): Promise<never> {
   }
 }
 
-/** Starts one more worker if there are shards that no worker has taken and the process can start it. */
+/**
+ * Starts one more worker if the process can start it, and if at least as many shards are left as have been taken: fewer
+ * are soon done, and loading the code of a thread takes as much processor time as some twenty thousand probes.
+ */
 function startFurther(pool: ScanPool): void {
   const { request, queue, workers, parts: { signal } } = pool;
   if (signal.aborted || queue.length === 0 || queue.onlySuspects) return;
+  if (queue.length * 2 < pool.shards) return;
   // Failed workers are replaced separately.
   if (workers.size < pool.size || pool.size >= mostWorkersOf(request)) return;
   try {

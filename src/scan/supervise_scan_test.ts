@@ -141,6 +141,7 @@ function finishAfter(ms: number): Parameters<typeof supervise>[1] {
 const furtherWorkers = [
   { what: "starts further workers one by one while there is work that nobody has begun", ms: 1000, most: 3, want: 3 },
   { what: "starts no further worker when all work is begun after two seconds", ms: 50, most: 3, want: 1 },
+  { what: "starts no further worker when less is left than was begun in two seconds", ms: 130, most: 3, want: 1 },
   { what: "starts no further worker where they share a rate", ms: 1000, most: 3, rate: 100_000, want: 1 },
   { what: "goes on with the workers that it has where there is no room for a further one", ms: 1000, most: 3, room: 2 },
 ];
