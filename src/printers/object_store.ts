@@ -97,9 +97,12 @@ export class ObjectStore {
     this.#added = [];
   }
 
-  /** Whether anything at or below `base` was answered. */
+  /** Whether anything at or below `base` was answered. Not a reason to learn a column, such as a whole table. */
   has(base: string): boolean {
-    return this.#values.has(base) || this.column(base).length > 0;
+    if (this.#values.has(base)) return true;
+    if (bases.has(base)) return this.column(base).length > 0;
+    for (const oid of this.#values.keys()) if (isUnder(oid, base)) return true;
+    return false;
   }
 
   /** Identifiers in no particular order. */

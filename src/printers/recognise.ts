@@ -320,13 +320,9 @@ function collectTestimony(store: ObjectStore, oneOfSeveral?: string): Testimony 
 /** Makers whose private objects were answered. */
 function enterprisesOf(store: ObjectStore): Set<string> {
   const enterprises = new Set<string>();
-  let last = "";
-  for (const [index] of store.column("1.3.6.1.4.1")) {
-    // In MIB order, so that the objects of one maker are adjacent.
-    if (index.startsWith(last) && last !== "") continue;
-    last = `${index.split(".")[0]!}.`;
-    const base = `1.3.6.1.4.1.${last.slice(0, -1)}`;
-    if (!shared.has(base)) enterprises.add(base);
+  for (const oid of store.oids()) {
+    const base = enterpriseOf(oid);
+    if (base !== undefined && !shared.has(base)) enterprises.add(base);
   }
   return enterprises;
 }
