@@ -154,12 +154,13 @@ const overhead = 4 + 3 + 2 + 4 + 6 + 3 + 4 + 4;
 
 /** Sorts the varbinds of a GetBulk answer by the OID they answer (RFC 3416 section 4.2.3); a cut answer is normal. */
 function toLists(varbinds: Varbind[], oids: number, nonRepeaters: number, maxRepetitions: number): Varbind[][] {
-  const lists: Varbind[][] = Array.from({ length: oids }, () => []);
-  const repeaters = oids - nonRepeaters;
-  const most = nonRepeaters + repeaters * maxRepetitions;
+  const lists: Varbind[][] = [];
+  for (let i = 0; i < oids; i++) lists.push([]);
+  const most = nonRepeaters + (oids - nonRepeaters) * maxRepetitions;
+  let at = 0;
   for (let i = 0; i < varbinds.length && i < most; i++) {
-    const at = i < nonRepeaters ? i : nonRepeaters + (i - nonRepeaters) % repeaters;
-    lists[at]!.push(varbinds[i]!);
+    lists[at++]!.push(varbinds[i]!);
+    if (at === oids) at = nonRepeaters;
   }
   return lists;
 }

@@ -24,8 +24,8 @@ export function requestEncoder(version: 0 | 1, community: Uint8Array): (request:
   const head = writer.finish();
   return ({ type, requestId, nonRepeaters, maxRepetitions, oids }) => {
     const list = listOf(oids);
-    const pdu = 6 + integerOctets(nonRepeaters) + integerOctets(maxRepetitions) + headerOctets(list.length) +
-      list.length;
+    const octets = lengthOf(list);
+    const pdu = 6 + integerOctets(nonRepeaters) + integerOctets(maxRepetitions) + headerOctets(octets) + octets;
     const content = head.length + headerOctets(pdu) + pdu;
     const bytes = new Uint8Array(headerOctets(content) + content);
     let at = putHeader(bytes, 0, Tag.sequence, content);
@@ -36,8 +36,7 @@ export function requestEncoder(version: 0 | 1, community: Uint8Array): (request:
     at = putId(bytes, at, requestId);
     at = putInteger(bytes, at, nonRepeaters);
     at = putInteger(bytes, at, maxRepetitions);
-    at = putHeader(bytes, at, Tag.sequence, list.length);
-    bytes.set(list, at);
+    putAll(bytes, putHeader(bytes, at, Tag.sequence, octets), list);
     return bytes;
   };
 }
@@ -52,27 +51,33 @@ export function putId(bytes: Uint8Array, at: number, id: number): number {
 }
 
 /** Cache of encoded lists that are used for many requests: those of the read plan. */
-const lists = new WeakMap<readonly string[], Uint8Array>();
+const lists = new WeakMap<readonly string[], readonly Uint8Array[]>();
 
 /** Marks a list as common to many devices, so that it is encoded only once. It must not be changed afterwards. */
 export function fixedList(oids: string[]): readonly string[] {
-  lists.set(oids, joined(oids));
+  const parts = oids.map(unsetVariable);
+  const list = new Uint8Array(lengthOf(parts));
+  putAll(list, 0, parts);
+  lists.set(oids, [list]);
   return Object.freeze(oids);
 }
 
-function listOf(oids: readonly string[]): Uint8Array {
-  return lists.get(oids) ?? joined(oids);
+/** The encoded list in parts. */
+function listOf(oids: readonly string[]): readonly Uint8Array[] {
+  return lists.get(oids) ?? oids.map(unsetVariable);
 }
 
-function joined(oids: readonly string[]): Uint8Array {
-  const parts = oids.map(unsetVariable);
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
+function lengthOf(parts: readonly Uint8Array[]): number {
+  let octets = 0;
+  for (const part of parts) octets += part.length;
+  return octets;
+}
+
+function putAll(bytes: Uint8Array, at: number, parts: readonly Uint8Array[]): void {
   for (const part of parts) {
     bytes.set(part, at);
     at += part.length;
   }
-  return bytes;
 }
 
 /** Cache of encoded objects: a fleet is asked for the same ones. */
