@@ -42,9 +42,10 @@ export class ObjectStore {
   /** Stores a value, without a copy; "no such object" answers are ignored. */
   add(varbind: Varbind): void {
     if (isException(varbind)) return;
-    if (this.#values.has(varbind.oid)) this.#columns = undefined;
-    else this.#added.push(varbind.oid);
+    const before = this.#values.size;
     this.#values.set(varbind.oid, varbind);
+    if (this.#values.size === before) this.#columns = undefined;
+    else this.#added.push(varbind.oid);
   }
 
   get size(): number {

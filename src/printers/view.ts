@@ -1,4 +1,5 @@
 /** How much of a device a credential shows by the access rules on the device (RFC 3415). Pure. */
+import { isUnder } from "../snmp/oid.ts";
 import { maybeText } from "./inquiry.ts";
 import type { ObjectStore } from "./object_store.ts";
 import { oids } from "./printer_mib.ts";
@@ -24,8 +25,8 @@ export function viewOf(store: ObjectStore, { profile }: Pick<Recognised, "profil
     return hasPrivateRules(profile) && !store.has("1.3.6.1.4.1") && !isBehindServer(store) ? "noPrivate" : "printer";
   }
   if (store.has("1.3.6.1.2.1.43")) return "noMarkers";
-  const told = [...store.oids()].filter((oid) => !ofTheAgent.some((base) => oid.startsWith(`${base}.`)));
-  if (told.some((oid) => !oid.startsWith(`${system}.`))) return "noPrinterMib";
+  const told = [...store.oids()].filter((oid) => !ofTheAgent.some((base) => isUnder(oid, base)));
+  if (told.some((oid) => !isUnder(oid, system))) return "noPrinterMib";
   return told.length > 0 ? "system" : "nothing";
 }
 
