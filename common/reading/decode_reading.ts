@@ -1,5 +1,5 @@
 import type * as proto from "../../proto/gen/opendca/v1/reading.ts";
-import type { Level, RawValue, Reading, Source } from "./reading.ts";
+import type { Level, OtherSource, RawValue, Reading, Source } from "./reading.ts";
 import { readingEnums } from "./encode_reading.ts";
 
 /** The reading in a message; an unset field becomes `null`, an unknown enum number `unknown`. */
@@ -26,7 +26,13 @@ export function readingFromMessage(message: proto.Reading): Reading {
       errors: message.status?.errors ?? [],
       panel: message.status?.panel ?? null,
     },
-    meters: message.meters.map(({ name, value, unit, source }) => ({ name, value, unit, source: sourceFrom(source) })),
+    meters: message.meters.map(({ name, value, unit, source, others }) => ({
+      name,
+      value,
+      unit,
+      source: sourceFrom(source),
+      ...othersFrom(others),
+    })),
     supplies: message.supplies.map((supply) => ({
       index: supply.index,
       kind: supply.kind,
@@ -36,6 +42,7 @@ export function readingFromMessage(message: proto.Reading): Reading {
       serial: supply.serial ?? null,
       level: levelFrom(supply.level),
       source: sourceFrom(supply.source),
+      ...othersFrom(supply.others),
     })),
     trays: message.trays.map(({ index, name, media, level }) => ({
       index,
@@ -71,6 +78,23 @@ function levelFrom(level: proto.Level | undefined): Level {
 
 function sourceFrom(source: proto.Source | undefined): Source {
   return { oid: source?.oid ?? "", rule: source?.rule ?? "", raw: rawFrom(source?.raw) };
+}
+
+function othersFrom(others: readonly proto.OtherSource[]): { others?: OtherSource[] } {
+  if (others.length === 0) return {};
+  return {
+    others: others.map(({ oid, rule, value, unit, raw, why }) => {
+      const answer = rawFrom(raw);
+      return {
+        oid,
+        rule,
+        value: value ?? null,
+        ...(unit === undefined ? {} : { unit }),
+        ...(answer === null || typeof answer === "object" ? {} : { raw: answer }),
+        why: readingEnums.whys.get(why) ?? "unknown",
+      };
+    }),
+  };
 }
 
 function rawFrom(raw: proto.RawValue | undefined): RawValue {

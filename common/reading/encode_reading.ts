@@ -1,6 +1,16 @@
 /** The reading as the message of proto/opendca/v1/reading.proto; `decode_reading.ts` is its inverse. */
 import * as proto from "../../proto/gen/opendca/v1/reading.ts";
-import type { Alert, Level, LevelKind, PrinterState, RawValue, Reading, Source } from "./reading.ts";
+import type {
+  Alert,
+  Level,
+  LevelKind,
+  OtherSource,
+  PrinterState,
+  RawValue,
+  Reading,
+  Source,
+  WhyNotTaken,
+} from "./reading.ts";
 
 const versions = {
   "1": proto.SnmpVersion.SNMP_VERSION_1,
@@ -31,12 +41,27 @@ const severities = {
   other: proto.AlertSeverity.OTHER,
 } as const satisfies Record<Alert["severity"], proto.AlertSeverity>;
 
+const whys = {
+  unknown: proto.WhyNotTaken.UNSPECIFIED,
+  lowerPriority: proto.WhyNotTaken.LOWER_PRIORITY,
+  zero: proto.WhyNotTaken.ZERO,
+  idleColours: proto.WhyNotTaken.IDLE_COLOURS,
+  incomplete: proto.WhyNotTaken.INCOMPLETE,
+  totalNotRead: proto.WhyNotTaken.TOTAL_NOT_READ,
+  implausible: proto.WhyNotTaken.IMPLAUSIBLE,
+  notACount: proto.WhyNotTaken.NOT_A_COUNT,
+  levelSome: proto.WhyNotTaken.LEVEL_SOME,
+  levelUnknown: proto.WhyNotTaken.LEVEL_UNKNOWN,
+  levelUnlimited: proto.WhyNotTaken.LEVEL_UNLIMITED,
+} as const satisfies Record<WhyNotTaken, proto.WhyNotTaken>;
+
 /** Names of enum members by number, for decoding. */
 export const readingEnums = {
   versions: swapped(versions),
   states: swapped(states),
   kinds: swapped(kinds),
   severities: swapped(severities),
+  whys: swapped(whys),
 };
 
 /** `null` becomes an unset field; nothing else changes. */
@@ -62,11 +87,12 @@ export function readingToMessage(reading: Reading): proto.Reading {
       errors: reading.status.errors,
       panel: reading.status.panel ?? undefined,
     },
-    meters: reading.meters.map(({ name, value, unit, source }) => ({
+    meters: reading.meters.map(({ name, value, unit, source, others }) => ({
       name,
       value,
       unit,
       source: sourceToMessage(source),
+      others: othersToMessage(others),
     })),
     supplies: reading.supplies.map((supply) => ({
       index: supply.index,
@@ -77,6 +103,7 @@ export function readingToMessage(reading: Reading): proto.Reading {
       serial: supply.serial ?? undefined,
       level: levelToMessage(supply.level),
       source: sourceToMessage(supply.source),
+      others: othersToMessage(supply.others),
     })),
     trays: reading.trays.map(({ index, name, media, level }) => ({
       index,
@@ -107,6 +134,17 @@ function levelToMessage({ kind, percent, level, capacity, unit }: Level): proto.
 
 function sourceToMessage({ oid, rule, raw }: Source): proto.Source {
   return { oid, rule, raw: rawToMessage(raw) };
+}
+
+function othersToMessage(others: readonly OtherSource[] = []): proto.OtherSource[] {
+  return others.map(({ oid, rule, value, unit, raw, why }) => ({
+    oid,
+    rule,
+    value: value ?? undefined,
+    unit,
+    raw: rawToMessage(raw ?? null),
+    why: whys[why],
+  }));
 }
 
 function rawToMessage(raw: RawValue): proto.RawValue | undefined {

@@ -1,6 +1,6 @@
 /** Removes fields that the policy masks from a reading, before it is stored for upload. */
 import type { MaskableField } from "./maskable_fields.ts";
-import type { RawValue, Reading, Source } from "./reading.ts";
+import type { OtherSource, RawValue, Reading, Source } from "./reading.ts";
 
 /** Replaces a masked value inside another text. */
 const mark = "[masked]";
@@ -20,6 +20,10 @@ export function maskReading(reading: Reading, maskedFields: readonly MaskableFie
   const clean = (text: string) => values.reduce((rest, value) => rest.replaceAll(value, mark), text);
   const cleaned = (text: string | null) => text === null ? null : clean(text);
   const cleanSource = ({ oid, rule, raw }: Source): Source => ({ oid, rule, raw: cleanRaw(raw, clean) });
+  const cleanOthers = ({ others }: { others?: OtherSource[] }): { others?: OtherSource[] } =>
+    others === undefined ? {} : {
+      others: others.map((other) => typeof other.raw === "string" ? { ...other, raw: clean(other.raw) } : other),
+    };
   return {
     ...reading,
     address: masks.has("address") ? "" : reading.address,
@@ -33,12 +37,17 @@ export function maskReading(reading: Reading, maskedFields: readonly MaskableFie
     model: cleaned(reading.model),
     description: cleaned(keep("description", reading.description)),
     status: { ...reading.status, panel: cleaned(keep("panel", reading.status.panel)) },
-    meters: reading.meters.map((meter) => ({ ...meter, source: cleanSource(meter.source) })),
+    meters: reading.meters.map((meter) => ({
+      ...meter,
+      source: cleanSource(meter.source),
+      ...cleanOthers(meter),
+    })),
     supplies: reading.supplies.map((supply) => ({
       ...supply,
       serial: keep("serial", supply.serial),
       description: clean(supply.description),
       source: cleanSource(supply.source),
+      ...cleanOthers(supply),
     })),
     trays: reading.trays.map((tray) => ({ ...tray, name: clean(tray.name), media: cleaned(tray.media) })),
     alerts: reading.alerts.map((alert) => ({ ...alert, description: clean(alert.description) })),

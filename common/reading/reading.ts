@@ -16,6 +16,39 @@ export interface Source {
   raw: RawValue;
 }
 
+/**
+ * Why an answered source was not taken. `lowerPriority`: it is valid, and an earlier rule's was taken. `zero`: it is 0
+ * while another one counts. `idleColours`: black and colour are 0 while pages are counted. `incomplete`: a part of the
+ * sum or of the table was not read. `totalNotRead`: the device's own total, which it must not replace, may not have been
+ * read. `implausible`: no device has counted that far. `notACount`: a code, a text or a negative number. `levelSome`,
+ * `levelUnknown` and `levelUnlimited`: a code instead of a level. `unknown`: a reason of a later version.
+ */
+export type WhyNotTaken =
+  | "lowerPriority"
+  | "zero"
+  | "idleColours"
+  | "incomplete"
+  | "totalNotRead"
+  | "implausible"
+  | "notACount"
+  | "levelSome"
+  | "levelUnknown"
+  | "levelUnlimited"
+  | "unknown";
+
+/** A source of the same value that answered as well and was not taken. */
+export interface OtherSource {
+  oid: string;
+  rule: string;
+  /** What it says: a count, or for a supply the percentage; null if that is not valid. */
+  value: number | null;
+  /** Only where it is not the unit of the meter. */
+  unit?: string;
+  /** The answer, where `value` is null and the answer is short. */
+  raw?: number | string;
+  why: WhyNotTaken;
+}
+
 export type RawValue = number | string | null | { [column: string]: number | string | null };
 
 export type PrinterState = "idle" | "printing" | "warmup" | "sleeping" | "stopped" | "unknown";
@@ -35,6 +68,8 @@ export interface Meter {
   /** PrtMarkerCounterUnitTC by name: `impressions`, `sheets`, `metres`, … */
   unit: string;
   source: Source;
+  /** What was answered as well, those that contradict first; absent if nothing was. */
+  others?: OtherSource[];
 }
 
 /**
@@ -65,6 +100,8 @@ export interface Supply {
   serial: string | null;
   level: Level;
   source: Source;
+  /** What was answered for the level as well; absent if nothing was. */
+  others?: OtherSource[];
 }
 
 export interface Tray {

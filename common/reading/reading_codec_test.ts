@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Reading as ReadingMessage } from "../../proto/gen/opendca/v1/reading.ts";
 import { maskableFields } from "./maskable_fields.ts";
-import type { Level, RawValue, Reading, Source } from "./reading.ts";
+import type { Level, OtherSource, RawValue, Reading, Source } from "./reading.ts";
 import { readingFromMessage } from "./decode_reading.ts";
-import { readingToMessage } from "./encode_reading.ts";
+import { readingEnums, readingToMessage } from "./encode_reading.ts";
 import { maskReading } from "./mask_reading.ts";
 
 // Lone surrogates are no text in protobuf; what a device sends is decoded to well-formed strings before it gets here.
@@ -20,6 +20,17 @@ const raw: fc.Arbitrary<RawValue> = fc.oneof(
   fc.dictionary(text.filter((name) => name !== "__proto__"), fc.oneof(maybeNumber, text)).map((row) => ({ ...row })),
 );
 const source: fc.Arbitrary<Source> = fc.record({ oid: text, rule: text, raw });
+const others: fc.Arbitrary<OtherSource[]> = fc.array(
+  fc.record({
+    oid: text,
+    rule: text,
+    value: maybeNumber,
+    unit: text,
+    raw: fc.oneof(number, text),
+    why: fc.constantFrom(...readingEnums.whys.values()),
+  }, { requiredKeys: ["oid", "rule", "value", "why"] }),
+  { minLength: 1, maxLength: 3 },
+);
 const level: fc.Arbitrary<Level> = fc.record({
   kind: fc.constantFrom("exact", "some", "unknown", "empty", "unlimited"),
   percent: maybeNumber,
@@ -47,7 +58,12 @@ const someReading: fc.Arbitrary<Reading> = fc.record({
     errors: fc.array(text),
     panel: maybeText,
   }),
-  meters: fc.array(fc.record({ name: text, value: number, unit: text, source }), { maxLength: 3 }),
+  meters: fc.array(
+    fc.record({ name: text, value: number, unit: text, source, others }, {
+      requiredKeys: ["name", "value", "unit", "source"],
+    }),
+    { maxLength: 3 },
+  ),
   supplies: fc.array(
     fc.record({
       index: text,
@@ -58,7 +74,8 @@ const someReading: fc.Arbitrary<Reading> = fc.record({
       serial: maybeText,
       level,
       source,
-    }),
+      others,
+    }, { requiredKeys: ["index", "kind", "colorant", "description", "partNumber", "serial", "level", "source"] }),
     { maxLength: 3 },
   ),
   trays: fc.array(fc.record({ index: text, name: text, media: maybeText, level }), { maxLength: 2 }),
@@ -87,9 +104,29 @@ Deno.test("readingFromMessage() gives back what readingToMessage() encoded, over
 });
 
 Deno.test("readingFromMessage() reads numbers of a later schema as unknown", () => {
-  const message = ReadingMessage.fromPartial({ status: { state: 99 as never }, alerts: [{ severity: 99 as never }] });
+  const message = ReadingMessage.fromPartial({
+    status: { state: 99 as never },
+    alerts: [{ severity: 99 as never }],
+    meters: [{ others: [{ oid: "1.3", why: 99 as never }] }],
+  });
   const reading = readingFromMessage(message);
-  assert.deepEqual([reading.status.state, reading.alerts[0]!.severity], ["unknown", "other"]);
+  const why = reading.meters[0]!.others![0]!.why;
+  assert.deepEqual([reading.status.state, reading.alerts[0]!.severity, why], ["unknown", "other", "unknown"]);
+});
+
+Deno.test("readingFromMessage() reads a meter and a supply of an agent that tells no other sources", () => {
+  // `meters` { name "total", value 1000, unit "sheets", source { oid "1.3", rule "x", raw 1000 } }, `supplies` { index "1.1" }
+  const before = "82012d0a05746f74616c110000000000408f401a0673686565747322130a03312e331201781a09090000000000408f40" +
+    "8a01050a03312e31";
+  const { meters: [meter], supplies: [supply] } = readingFromMessage(ReadingMessage.decode(Uint8Array.fromHex(before)));
+  assert.deepEqual(meter, {
+    name: "total",
+    value: 1000,
+    unit: "sheets",
+    source: { oid: "1.3", rule: "x", raw: 1000 },
+  });
+  assert.equal(supply!.index, "1.1");
+  assert(!("others" in supply!));
 });
 
 const printer: Reading = {
@@ -108,7 +145,13 @@ const printer: Reading = {
   description: "Acme P1; SN ZZ12345; prn-07.example; 4.2.1",
   objectId: "1.3.6.1.4.1.99999.1",
   status: { state: "idle", errors: [], panel: "Ready in Room 4711" },
-  meters: [{ name: "total", value: 1, unit: "impressions", source: { oid: "1.3", rule: "x", raw: "of ZZ12345" } }],
+  meters: [{
+    name: "total",
+    value: 1,
+    unit: "impressions",
+    source: { oid: "1.3", rule: "x", raw: "of ZZ12345" },
+    others: [{ oid: "1.4", rule: "y", value: null, raw: "2 of ZZ12345 on prn-07.example", why: "notACount" }],
+  }],
   supplies: [{
     index: "1.1",
     kind: "toner",
@@ -118,6 +161,7 @@ const printer: Reading = {
     serial: "SUP-9988",
     level: { kind: "unknown", percent: null, level: null, capacity: null, unit: null },
     source: { oid: "1.3", rule: "rfc3805", raw: { serial: "SUP-9988", level: 3 } },
+    others: [{ oid: "1.4", rule: "y", value: null, raw: "SUP-9988", why: "levelUnknown" }],
   }],
   trays: [],
   alerts: [{ severity: "other", code: null, group: "x", description: "call Ada Example at 10.1.0.7", since: null }],
@@ -152,6 +196,13 @@ for (const field of maskableFields) {
 Deno.test("maskReading() changes nothing without masked fields, and no number, unit or OID with them", () => {
   assert.equal(maskReading(printer, []), printer);
   const masked = maskReading(printer, maskableFields);
+  assert.deepEqual(masked.meters[0]!.others, [{
+    oid: "1.4",
+    rule: "y",
+    value: null,
+    raw: "2 of [masked] on [masked]",
+    why: "notACount",
+  }]);
   assert.deepEqual(masked.meters.map(({ value, unit, source }) => [value, unit, source.oid]), [[
     1,
     "impressions",

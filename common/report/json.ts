@@ -1,5 +1,16 @@
 import { visibleJson } from "../core/visible_json.ts";
-import type { Alert, Level, Meter, Problem, Reading, ScanDocument, Source, Supply, Tray } from "../reading/reading.ts";
+import type {
+  Alert,
+  Level,
+  Meter,
+  OtherSource,
+  Problem,
+  Reading,
+  ScanDocument,
+  Source,
+  Supply,
+  Tray,
+} from "../reading/reading.ts";
 
 /** Output of `scan --format json`: indented by two spaces, keys in the documented order, with a final line end. */
 export function renderJson(document: ScanDocument): string {
@@ -104,13 +115,27 @@ function orderedReading(reading: Reading): Reading {
   };
 }
 
-function orderedMeter({ name, value, unit, source }: Meter): Meter {
-  return { name, value, unit, source: orderedSource(source) };
+function orderedMeter({ name, value, unit, source, others }: Meter): Meter {
+  return { name, value, unit, source: orderedSource(source), ...orderedOthers(others) };
 }
 
-function orderedSupply({ index, kind, colorant, description, partNumber, serial, level, source }: Supply): Supply {
+function orderedSupply({ index, kind, colorant, description, partNumber, serial, level, ...from }: Supply): Supply {
   const ordered = { index, kind, colorant, description, partNumber, serial };
-  return { ...ordered, level: orderedLevel(level), source: orderedSource(source) };
+  return { ...ordered, level: orderedLevel(level), source: orderedSource(from.source), ...orderedOthers(from.others) };
+}
+
+function orderedOthers(others: OtherSource[] | undefined): { others?: OtherSource[] } {
+  if (others === undefined) return {};
+  return {
+    others: others.map(({ oid, rule, value, unit, raw, why }) => ({
+      oid,
+      rule,
+      value,
+      ...(unit === undefined ? {} : { unit }),
+      ...(raw === undefined ? {} : { raw }),
+      why,
+    })),
+  };
 }
 
 function orderedTray({ index, name, media, level }: Tray): Tray {

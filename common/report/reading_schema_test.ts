@@ -27,7 +27,16 @@ const base = () =>
   JSON.parse(renderJson(documentOf([
     readingOf("10.0.0.1", {
       supplies: [supplyOf(1, "toner black", exactly(30)), supplyOf(2, "toner cyan", someLevel)],
-      meters: [{ name: "total", value: 1, unit: "impressions", source: { oid: "1.3", rule: "x", raw: 1 } }],
+      meters: [{
+        name: "total",
+        value: 1,
+        unit: "impressions",
+        source: { oid: "1.3", rule: "x", raw: 1 },
+        others: [
+          { why: "lowerPriority", value: 2, rule: "y", oid: "1.4", unit: "sheets" },
+          { why: "notACount", value: null, raw: "n/a", rule: "z", oid: "1.5" },
+        ],
+      }],
       alerts: [{ severity: "warning", code: 1, group: "x", description: "", since: null }],
     }),
   ])));
@@ -53,8 +62,29 @@ const broken: { name: string; change: (document: { printers: Json[] } & Json) =>
   { name: "an invented percent", change: (document) => level(document, 1).percent = 50, path: /percent type/ },
   { name: "a meter as text", change: (document) => first(document, "meters").value = "64299", path: /value type/ },
   { name: "a meter without source", change: (document) => delete first(document, "meters").source, path: /required/ },
+  {
+    name: "an empty list of other sources",
+    change: (document) => first(document, "meters").others = [],
+    path: /others minItems/,
+  },
+  {
+    name: "five other sources",
+    change: (document) => others(document).push(...Array(3).fill(others(document)[0])),
+    path: /others maxItems/,
+  },
+  { name: "a reason that nobody knows", change: (document) => others(document)[0]!.why = "so", path: /why enum/ },
+  { name: "an other source without a reason", change: (document) => delete others(document)[0]!.why, path: /required/ },
+  {
+    name: "a long answer of an other source",
+    change: (document) => others(document)[1]!.raw = "x".repeat(65),
+    path: /raw maxLength/,
+  },
   { name: "an alert without severity", change: (document) => first(document, "alerts").severity = null, path: /enum/ },
 ];
+
+function others(document: { printers: Json[] }): Json[] {
+  return first(document, "meters").others as Json[];
+}
 
 function status(document: { printers: Json[] }): Json {
   return document.printers[0]!.status as Json;

@@ -5,7 +5,8 @@ import { ObjectStore } from "../printers/object_store.ts";
 import type { Profile } from "../printers/profile.ts";
 import { rawOf } from "../printers/raw_value.ts";
 import { identifyColumns, type ReadPlan } from "../printers/read_plan.ts";
-import type { Level, RawValue, Reading } from "../../common/reading/reading.ts";
+import { contradictsLevel, contradictsMeter } from "../../common/reading/other_sources.ts";
+import type { Level, OtherSource, RawValue, Reading } from "../../common/reading/reading.ts";
 import { recognise, type Recognised } from "../printers/recognise.ts";
 import type { Candidate, TracedValue } from "../printers/trace.ts";
 
@@ -16,6 +17,8 @@ export interface ExplainedCandidate extends Candidate {
   name: string | null;
   /** The answer in hexadecimal, if it is an OCTET STRING. */
   octets: string | null;
+  /** Set if it lost and tells another count or level than the one that was taken. */
+  contradicts?: true;
 }
 
 export interface ExplainedValue {
@@ -89,10 +92,11 @@ export function explainReading(
   const own = deviceIndexes.length === 0 ? recognised : recognise(store, String(deviceIndex));
   const reading = context.reading ?? interpreted.reading;
   const nameOf = (oid: string) => maybeObjectName(oid, profile) ?? null;
-  const explained = (candidate: Candidate): ExplainedCandidate => ({
+  const explained = (field: string, candidate: Candidate): ExplainedCandidate => ({
     ...candidate,
     name: nameOf(candidate.oid),
     octets: octetsOf(read.store, candidate.oid),
+    ...isLoser(candidate) && contradicts(reading, { field, candidate }) ? { contradicts: true } : {},
   });
   return {
     schema: "opendca.explanation/1",
@@ -110,7 +114,7 @@ export function explainReading(
       group: groupOf(field),
       field,
       value: valueInWords(reading, field),
-      candidates: settled(reading, { field, candidates }).map(explained)
+      candidates: settled(reading, { field, candidates }).map((candidate) => explained(field, candidate))
         .sort((a, b) => Number(isLoser(a)) - Number(isLoser(b))),
     })).sort((a, b) => explanationGroups.indexOf(a.group) - explanationGroups.indexOf(b.group)),
     notAnswered: asked(read).filter((oid) => !read.store.has(oid)).map((oid) => ({ oid, name: nameOf(oid) })),
@@ -139,6 +143,15 @@ function settled(reading: Reading, { field, candidates }: TracedValue): Candidat
   return candidates.map((candidate) =>
     candidate.oid === source?.oid && candidate.rule === source.rule ? { ...candidate, verdict: "won" } : candidate
   );
+}
+
+function contradicts(reading: Reading, { field, candidate }: { field: string; candidate: Candidate }): boolean {
+  const isIt = ({ oid, rule, value }: OtherSource) =>
+    oid === candidate.oid && rule === candidate.rule && value === candidate.value;
+  const meter = reading.meters.find(({ name }) => field === `meters.${name}`);
+  if (meter !== undefined) return meter.others?.some((other) => isIt(other) && contradictsMeter(meter, other)) ?? false;
+  const supply = reading.supplies.find(({ index }) => field === `supplies.${index}.level`);
+  return supply?.others?.some((other) => isIt(other) && contradictsLevel(supply.level, other)) ?? false;
 }
 
 function isLoser({ verdict }: Candidate): boolean {

@@ -5,6 +5,7 @@ import {
   type Explanation,
   explanationGroups,
 } from "./explanation.ts";
+import { whyNotTakenWords } from "../../common/reading/other_sources.ts";
 import { safeText } from "../../common/core/safe_text.ts";
 import { cells, renderLine, type Span } from "../../common/report/terminal_line.ts";
 
@@ -87,9 +88,9 @@ function valueLines(
 
 /** Verdicts for levels that lost because of their codes (RFC 3805 −3, −2 and −1). */
 const levelVerdicts: Readonly<Record<string, string>> = {
-  some: "only says that some is left",
-  unknown: "says that it does not know",
-  unlimited: "says that there is no limit",
+  some: whyNotTakenWords.levelSome,
+  unknown: whyNotTakenWords.levelUnknown,
+  unlimited: whyNotTakenWords.levelUnlimited,
 };
 
 function candidateLines(
@@ -109,9 +110,12 @@ function candidateLines(
       : [{ text: ` ${candidate.name}`, style: "dim" as const }],
   ]];
   if (!won) {
-    const value = candidate.value === null ? "" : `; it says ${JSON.stringify(candidate.value)}`;
-    const text = safeText(`${levelVerdicts[candidate.verdict] ?? candidate.verdict}${value}`, 2000);
-    for (const line of wrap(text, options.columns - inner.length)) lines.push([{ text: inner + line, style: "warn" }]);
+    const { verdict, value, contradicts } = candidate;
+    const says = value === null
+      ? ""
+      : `; it says ${JSON.stringify(value)}${contradicts ? ", which does not agree" : ""}`;
+    const text = safeText(`${levelVerdicts[verdict] ?? verdict}${says}`, 2000), style = contradicts ? "bad" : "warn";
+    for (const line of wrap(text, options.columns - inner.length)) lines.push([{ text: inner + line, style }]);
   }
   const isDump = candidate.octets !== null && typeof candidate.raw === "string";
   if (isDump && dumped.has(candidate.oid)) {

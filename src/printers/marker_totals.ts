@@ -1,8 +1,9 @@
 import type { Inquiry } from "./inquiry.ts";
 import { oids, units } from "./printer_mib.ts";
 import { maybeCounter, maybeInteger, rawOf } from "./raw_value.ts";
-import { agree, plausible } from "./meter_checks.ts";
-import type { MeterOffer } from "./meter_offer.ts";
+import { agree } from "../../common/reading/other_sources.ts";
+import { plausible } from "./meter_checks.ts";
+import { type MeterOffer, offerOfCount } from "./meter_offer.ts";
 import { ofPrinter, rowsOf } from "./table_rows.ts";
 
 /**
@@ -18,12 +19,16 @@ export function markerTotals(inquiry: Inquiry, own: MeterOffer[], isLast: boolea
       const unit = units[maybeInteger(values.unit) ?? 7] ?? "unknown";
       const number = maybeCounter(values.count);
       const count = number !== undefined && plausible(number, unit) ? number : undefined;
-      return { oid: `${oids.prtMarkerLifeCount}.${index}`, answered: values.count, count, unit };
+      return {
+        meter: "total",
+        oid: `${oids.prtMarkerLifeCount}.${index}`,
+        answered: values.count,
+        number,
+        count,
+        unit,
+      };
     });
-  const offerOf = (row: typeof rows[number], rule: string): MeterOffer => {
-    const value = row.count === undefined ? undefined : { value: row.count, unit: row.unit };
-    return { meter: "total", oid: row.oid, rule, answered: row.answered, value };
-  };
+  const offerOf = (row: typeof rows[number], rule: string): MeterOffer => offerOfCount({ rule }, row);
   // Hours and metres cannot be compared with pages.
   const valid = rows.filter(({ count }) => count !== undefined);
   const { unit: main } = valid.find(({ unit }) => unit === "impressions") ?? valid[0] ?? { unit: "" };

@@ -1,13 +1,6 @@
 import type { MeterOffer } from "./meter_offer.ts";
+import { agree } from "../../common/reading/other_sources.ts";
 import type { Meter, Problem } from "../../common/reading/reading.ts";
-
-/**
- * Whether two page counts are equal except for blank and maintenance pages, which some totals include, and pages
- * printed between two requests: tolerance 2 %, at least 20.
- */
-export function agree(a: number, b: number): boolean {
-  return Math.abs(a - b) <= Math.max(20, Math.max(a, b) * 0.02);
-}
 
 /** Whether a count is plausible: no device has printed 2^31 pages. */
 export function plausible(count: number, unit: string): boolean {

@@ -7,8 +7,8 @@ import { maybeCounter, maybeFirstNumber, maybeInteger, maybeOctets, rawOf } from
 import type { Meter, RawValue } from "../../common/reading/reading.ts";
 import { decodeRecords } from "./records.ts";
 import { markerTotals } from "./marker_totals.ts";
-import { checkCandidates, plausible } from "./meter_checks.ts";
-import { inOrder, type MeterOffer, sharedBase } from "./meter_offer.ts";
+import { checkCandidates } from "./meter_checks.ts";
+import { inOrder, type MeterOffer, offerOfCount, otherSources, sharedBase } from "./meter_offer.ts";
 import { firstValid } from "./trace.ts";
 
 /**
@@ -42,7 +42,7 @@ export function readMeters(inquiry: Inquiry): Meter[] {
     const { value, oid, rule, raw } = won;
     const meter: Meter = { name, value: value.value, unit: value.unit, source: { oid, rule, raw } };
     inquiry.problems.push(...checkCandidates(meter, candidates));
-    return [meter];
+    return [{ ...meter, ...otherSources(meter, candidates) }];
   });
 }
 
@@ -56,7 +56,7 @@ function offersByKind(inquiry: Inquiry, rule: MeterRule): MeterOffer[] {
     case "scalar": {
       const answered = inquiry.store.get(rule.oid);
       const number = rule.read === "text" ? maybeFirstNumber(answered) : maybeCounter(answered);
-      return [offer(rule, { meter: rule.meter, oid: rule.oid, number, unit: rule.unit, answered })];
+      return [offerOfCount(rule, { meter: rule.meter, oid: rule.oid, number, unit: rule.unit, answered })];
     }
     case "sum":
       return [sumOffer(inquiry, rule)];
@@ -85,7 +85,9 @@ function sumOffer(inquiry: Inquiry, rule: SumMeter): MeterOffer {
   const raw: RawValue = rule.oids.length === 1
     ? rawOf(there[0]?.answered)
     : Object.fromEntries(there.map(({ oid, answered }) => [oid, rawOf(answered)]));
-  return { ...offer(rule, seen), raw, reason: "a part is not answered or not valid" };
+  const offer = { ...offerOfCount(rule, seen), raw };
+  if (number === undefined && rule.oids.length > 1) offer.why = "incomplete";
+  return offer;
 }
 
 /** Most sums of a profile belong to other models; what is offered for them is the same for all devices. */
@@ -94,7 +96,7 @@ function unansweredSum(rule: SumMeter): MeterOffer {
   if (known === undefined) {
     const seen = { meter: rule.meter, oid: sharedBase(rule.oids), number: undefined, unit: rule.unit };
     const raw: RawValue = rule.oids.length === 1 ? rawOf(undefined) : {};
-    known = Object.freeze({ ...offer(rule, { ...seen, answered: undefined }), raw, reason: "not answered" });
+    known = Object.freeze({ ...offerOfCount(rule, { ...seen, answered: undefined }), raw, reason: "not answered" });
     unanswered.set(rule, known);
   }
   return known;
@@ -183,7 +185,9 @@ function addUp(
       ? Object.fromEntries(same.map(({ oid, value }) => [oid, rawOf(value)]))
       : { label: first!.label, value: rawOf(first!.value) };
     const lost = cut ? "the table was not read to its end" : "a row is missing or not valid";
-    return { ...offer(rule, seen), raw, ...number === undefined ? { reason: lost } : {} };
+    const offer = { ...offerOfCount(rule, seen), raw };
+    if (number !== undefined) return offer;
+    return { ...offer, reason: lost, ...cut || same.length > 1 ? { why: "incomplete" } : {} };
   });
 }
 
@@ -225,7 +229,7 @@ function metersOf(rule: MeterRule): (string | null)[] {
 }
 
 function withheld(offer: MeterOffer): MeterOffer {
-  return { ...offer, value: undefined, reason: "the device's own total may not have been read" };
+  return offer.value === undefined ? offer : { ...offer, value: undefined, why: "totalNotRead" };
 }
 
 /** Whether some of these objects or columns may be missing because reading them failed. */
@@ -251,24 +255,12 @@ function recordOffers(inquiry: Inquiry, rule: RecordMeters): MeterOffer[] {
   return rule.fields.map((field) => {
     const record = records.find(({ id }) => id === field.id);
     const seen = { meter: field.meter, oid: rule.oid, number: record?.value, unit: field.unit, answered };
-    const reason = octets === undefined ? "not answered" : `no record ${field.id.toString(16).padStart(2, "0")}`;
-    return { ...offer(rule, seen), reason };
+    const offer = offerOfCount(rule, seen);
+    if (octets === undefined || record !== undefined) return offer;
+    // The octets are no answer for this meter.
+    const { why: _, ...absent } = offer;
+    return { ...absent, reason: `no record ${field.id.toString(16).padStart(2, "0")}` };
   });
-}
-
-function offer(
-  rule: { rule: string },
-  seen: {
-    meter: string;
-    oid: string;
-    number: number | undefined;
-    unit: string | undefined;
-    answered: Parameters<typeof rawOf>[0];
-  },
-): MeterOffer {
-  const { meter, oid, number, answered, unit = "impressions" } = seen;
-  const value = number !== undefined && plausible(number, unit) ? { value: number, unit } : undefined;
-  return { meter, oid, rule: rule.rule, answered, value };
 }
 
 const meterGroups = ["", "print.", "copy.", "fax.", "scan.", "large.", "small."];
@@ -295,7 +287,7 @@ function withoutIdleColours(offers: MeterOffer[]): MeterOffer[] {
   });
   return offers.map((offer) =>
     idle.includes(offer.meter) && offer.value?.value === 0
-      ? { ...offer, value: undefined, reason: "black and colour are 0, and pages are counted" }
+      ? { ...offer, value: undefined, why: "idleColours" as const }
       : offer
   );
 }

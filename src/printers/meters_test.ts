@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { openInquiry } from "./inquiry.ts";
-import { agree, checkMeters } from "./meter_checks.ts";
+import { agree } from "../../common/reading/other_sources.ts";
+import { checkMeters } from "./meter_checks.ts";
 import { readMeters } from "./meters.ts";
 import { oids } from "./printer_mib.ts";
 import type { MeterRule, Profile } from "./profile.ts";

@@ -4,7 +4,8 @@ import { knownText } from "./known_text.ts";
 import { interpretLevel } from "./level.ts";
 import type { RecordSupplies, ScalarSupply, SupplyDetail, SupplyFact, TableSupplies } from "./profile.ts";
 import { maybeLevel, maybeOctets, rawOf } from "./raw_value.ts";
-import type { Level, Source, Supply } from "../../common/reading/reading.ts";
+import { briefRaw, mostOthers } from "../../common/reading/other_sources.ts";
+import type { Level, OtherSource, Source, Supply, WhyNotTaken } from "../../common/reading/reading.ts";
 import { decodeRecords } from "./records.ts";
 import { colorantFromWords, kindFromWords, mayBeToner } from "./supply_names.ts";
 import { override, type TracedValue } from "./trace.ts";
@@ -219,6 +220,7 @@ function merge(
     }
   }
   traced?.candidates.push(verdict(won));
+  noteOther(same, won ? same : finding);
   const vague: Record<FactPart, boolean> = {
     description: same.description === "",
     kind: isVague(same),
@@ -234,6 +236,21 @@ function merge(
     same.source = finding.source;
   }
   return same;
+}
+
+const whyNotCodes: Partial<Record<Level["kind"], WhyNotTaken>> = {
+  some: "levelSome",
+  unknown: "levelUnknown",
+  unlimited: "levelUnlimited",
+};
+
+/** Keeps a level that was not taken with its supply. */
+function noteOther(supply: Supply, { level, source: { oid, rule, raw } }: Pick<Finding, "level" | "source">): void {
+  const others: OtherSource[] = supply.others ?? [];
+  if (others.length >= mostOthers) return;
+  const answer = level.percent !== null ? {} : level.level === null ? briefRaw(raw) : { raw: level.level };
+  others.push({ oid, rule, value: level.percent, ...answer, why: whyNotCodes[level.kind] ?? "lowerPriority" });
+  supply.others = others;
 }
 
 type FactPart = "kind" | "colorant" | "description";

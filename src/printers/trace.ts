@@ -1,5 +1,6 @@
 import type { SnmpValue } from "../snmp/value.ts";
-import type { RawValue } from "../../common/reading/reading.ts";
+import { whyNotTakenWords } from "../../common/reading/other_sources.ts";
+import type { RawValue, WhyNotTaken } from "../../common/reading/reading.ts";
 import { rawOf } from "./raw_value.ts";
 
 /** One possible source of a value. `verdict` is `won`, or why it lost. */
@@ -35,6 +36,8 @@ export interface Offer<T> {
   answered: SnmpValue | undefined;
   value: T | undefined;
   reason?: string;
+  /** Why an answered one of a meter is not taken, if not by its place in the order. */
+  why?: WhyNotTaken;
   /** The raw value to record if it is more than one object. */
   raw?: RawValue;
 }
@@ -56,9 +59,10 @@ export function firstValid<T>(trace: Trace | null, field: string, offers: Offer<
   const candidates: Candidate[] = [];
   for (const offer of offers) {
     const raw = rawOfOffer(offer);
-    let verdict = "an earlier one won";
+    let verdict = whyNotTakenWords[offer.why ?? "lowerPriority"];
     if (offer.value === undefined) {
-      verdict = offer.reason ?? (offer.answered === undefined ? "not answered" : "not valid");
+      const missing: string = offer.answered === undefined ? "not answered" : "not valid";
+      verdict = offer.reason ?? (offer.why === undefined ? missing : verdict);
     } else if (won === undefined) {
       won = { value: offer.value, oid: offer.oid, rule: offer.rule, raw };
       verdict = "won";
@@ -69,7 +73,7 @@ export function firstValid<T>(trace: Trace | null, field: string, offers: Offer<
   return won;
 }
 
-function rawOfOffer({ raw, answered }: Offer<unknown>): RawValue {
+export function rawOfOffer({ raw, answered }: Offer<unknown>): RawValue {
   return raw ?? rawOf(answered);
 }
 

@@ -89,7 +89,16 @@ const mono = readingOf("10.1.0.7", {
   description: "Brother NC-8700w, Firmware Ver.1.01",
   objectId: "1.3.6.1.4.1.2435.2.3.9.1",
   status: { state: "sleeping", errors: [], panel: "Sleep" },
-  meters: [meter("total", 64299), meter("duplex", 20110, "sheets")],
+  meters: [
+    {
+      ...meter("total", 64299),
+      others: [
+        { oid: "1.3.6.1.4.1.99999.7.0", rule: "acme.odometer", value: 32150, unit: "sheets", why: "lowerPriority" },
+        { oid: "1.3.6.1.4.1.99999.8.0", rule: "acme.pages", value: null, raw: "n/a", why: "notACount" },
+      ],
+    },
+    meter("duplex", 20110, "sheets"),
+  ],
   supplies: [
     supplyOf(1, "toner black", someLevel, { description: "Black Toner Cartridge", partNumber: "TN-0000" }),
     supplyOf(2, "drum none", exactly(61, 12000, "impressions"), { description: "Drum Unit" }),

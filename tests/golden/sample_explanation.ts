@@ -119,9 +119,10 @@ export const sampleExplanation: Explanation = {
         {
           oid: "1.3.6.1.2.1.43.10.2.1.4.1.1",
           rule: "rfc3805.lifeCount",
-          raw: 48300,
-          value: 48300,
+          raw: 61300,
+          value: 61300,
           verdict: "an earlier one won",
+          contradicts: true,
           name: "prtMarkerLifeCount.1.1",
           octets: null,
         },

@@ -21,7 +21,7 @@ const fromNetwork = new Set(["observedAt", "address", "port", "snmp.version", "s
 function leavesOf(reading: Reading): string[] {
   const leaves: string[] = [];
   const walk = (value: unknown, path: string): void => {
-    if (value === null || path === "problems" || path.endsWith(".source")) return;
+    if (value === null || path === "problems" || /\.(?:source|others)$/.test(path)) return;
     const isList = Array.isArray(value) && typeof value[0] !== "object";
     if (typeof value !== "object" || (isList && path.startsWith("status"))) return void leaves.push(path);
     for (const [key, part] of Object.entries(value)) {
@@ -172,6 +172,23 @@ Deno.test("explain prints a recording as JSON with the octets of each answer", a
   ]);
   assert.deepEqual(unused.map(({ oid }) => oid), ["1.3.6.1.2.1.1.7.0"]);
   assert(notAnswered.some(({ oid, name }) => oid.endsWith(".5.5.17.0") && name === "brother.firmware"));
+});
+
+Deno.test("explain says of a rule that lost whether its count does not agree, and keeps it in the reading", async () => {
+  for (const [count, contradicts] of [[48300, undefined], [61300, true]] as const) {
+    const changed = recording.replace("|65|48300", `|65|${count}`);
+    const explanation: Explanation = JSON.parse((await explainText(changed, ["--format", "json"])).out);
+    const { candidates } = explanation.values.find(({ field }) => field === "meters.total")!;
+    assert.deepEqual(candidates.map((it) => [it.rule, it.contradicts]), [["brother.counter", undefined], [
+      "rfc3805.lifeCount",
+      contradicts,
+    ]]);
+    const { others } = explanation.reading.meters.find(({ name }) => name === "total")!;
+    const oid = "1.3.6.1.2.1.43.10.2.1.4.1.1";
+    assert.deepEqual(others, [{ oid, rule: "rfc3805.lifeCount", value: count, why: "lowerPriority" }]);
+    const { out } = await explainText(changed);
+    assert.equal(out.includes("it says 61300, which does not agree"), contradicts === true);
+  }
 });
 
 Deno.test("explain names the first line of a recording that is none, and reads the rest", async () => {

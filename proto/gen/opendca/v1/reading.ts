@@ -232,6 +232,104 @@ export function alertSeverityToJSON(object: AlertSeverity): string {
   }
 }
 
+/** A receiver treats a number that it does not know as UNSPECIFIED. */
+export enum WhyNotTaken {
+  UNSPECIFIED = 0,
+  /** LOWER_PRIORITY - It is valid, and an earlier rule's was taken. */
+  LOWER_PRIORITY = 1,
+  /** ZERO - It is 0 while another one counts. */
+  ZERO = 2,
+  /** IDLE_COLOURS - Black and colour are 0 while pages are counted. */
+  IDLE_COLOURS = 3,
+  /** INCOMPLETE - A part of the sum or of the table was not read. */
+  INCOMPLETE = 4,
+  /** TOTAL_NOT_READ - The device's own total, which it must not replace, may not have been read. */
+  TOTAL_NOT_READ = 5,
+  /** IMPLAUSIBLE - No device has counted that far. */
+  IMPLAUSIBLE = 6,
+  /** NOT_A_COUNT - A code, a text or a negative number. */
+  NOT_A_COUNT = 7,
+  /** LEVEL_SOME - -3 of RFC 3805. */
+  LEVEL_SOME = 8,
+  /** LEVEL_UNKNOWN - -2 of RFC 3805, or unreadable. */
+  LEVEL_UNKNOWN = 9,
+  /** LEVEL_UNLIMITED - -1 of RFC 3805. */
+  LEVEL_UNLIMITED = 10,
+  UNRECOGNIZED = -1,
+}
+
+export function whyNotTakenFromJSON(object: any): WhyNotTaken {
+  switch (object) {
+    case 0:
+    case "WHY_NOT_TAKEN_UNSPECIFIED":
+      return WhyNotTaken.UNSPECIFIED;
+    case 1:
+    case "WHY_NOT_TAKEN_LOWER_PRIORITY":
+      return WhyNotTaken.LOWER_PRIORITY;
+    case 2:
+    case "WHY_NOT_TAKEN_ZERO":
+      return WhyNotTaken.ZERO;
+    case 3:
+    case "WHY_NOT_TAKEN_IDLE_COLOURS":
+      return WhyNotTaken.IDLE_COLOURS;
+    case 4:
+    case "WHY_NOT_TAKEN_INCOMPLETE":
+      return WhyNotTaken.INCOMPLETE;
+    case 5:
+    case "WHY_NOT_TAKEN_TOTAL_NOT_READ":
+      return WhyNotTaken.TOTAL_NOT_READ;
+    case 6:
+    case "WHY_NOT_TAKEN_IMPLAUSIBLE":
+      return WhyNotTaken.IMPLAUSIBLE;
+    case 7:
+    case "WHY_NOT_TAKEN_NOT_A_COUNT":
+      return WhyNotTaken.NOT_A_COUNT;
+    case 8:
+    case "WHY_NOT_TAKEN_LEVEL_SOME":
+      return WhyNotTaken.LEVEL_SOME;
+    case 9:
+    case "WHY_NOT_TAKEN_LEVEL_UNKNOWN":
+      return WhyNotTaken.LEVEL_UNKNOWN;
+    case 10:
+    case "WHY_NOT_TAKEN_LEVEL_UNLIMITED":
+      return WhyNotTaken.LEVEL_UNLIMITED;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return WhyNotTaken.UNRECOGNIZED;
+  }
+}
+
+export function whyNotTakenToJSON(object: WhyNotTaken): string {
+  switch (object) {
+    case WhyNotTaken.UNSPECIFIED:
+      return "WHY_NOT_TAKEN_UNSPECIFIED";
+    case WhyNotTaken.LOWER_PRIORITY:
+      return "WHY_NOT_TAKEN_LOWER_PRIORITY";
+    case WhyNotTaken.ZERO:
+      return "WHY_NOT_TAKEN_ZERO";
+    case WhyNotTaken.IDLE_COLOURS:
+      return "WHY_NOT_TAKEN_IDLE_COLOURS";
+    case WhyNotTaken.INCOMPLETE:
+      return "WHY_NOT_TAKEN_INCOMPLETE";
+    case WhyNotTaken.TOTAL_NOT_READ:
+      return "WHY_NOT_TAKEN_TOTAL_NOT_READ";
+    case WhyNotTaken.IMPLAUSIBLE:
+      return "WHY_NOT_TAKEN_IMPLAUSIBLE";
+    case WhyNotTaken.NOT_A_COUNT:
+      return "WHY_NOT_TAKEN_NOT_A_COUNT";
+    case WhyNotTaken.LEVEL_SOME:
+      return "WHY_NOT_TAKEN_LEVEL_SOME";
+    case WhyNotTaken.LEVEL_UNKNOWN:
+      return "WHY_NOT_TAKEN_LEVEL_UNKNOWN";
+    case WhyNotTaken.LEVEL_UNLIMITED:
+      return "WHY_NOT_TAKEN_LEVEL_UNLIMITED";
+    case WhyNotTaken.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 export interface Reading {
   /** When the device was read, UTC, to the millisecond. */
   observedAt:
@@ -302,7 +400,11 @@ export interface Meter {
   value: number;
   /** PrtMarkerCounterUnitTC by name: `impressions`, `sheets`, `metres` … */
   unit: string;
-  source: Source | undefined;
+  source:
+    | Source
+    | undefined;
+  /** What was answered as well and not taken, those that contradict first; at most 4. Not set by agents before 0.2. */
+  others: OtherSource[];
 }
 
 export interface Supply {
@@ -316,7 +418,11 @@ export interface Supply {
   partNumber?: string | undefined;
   serial?: string | undefined;
   level: Level | undefined;
-  source: Source | undefined;
+  source:
+    | Source
+    | undefined;
+  /** What was answered for the level as well and not taken; at most 4. Not set by agents before 0.2. */
+  others: OtherSource[];
 }
 
 export interface Tray {
@@ -368,6 +474,23 @@ export interface Source {
   rule: string;
   /** Not set where the raw value is `null`. */
   raw: RawValue | undefined;
+}
+
+/** A source of the same value that answered as well and was not taken. */
+export interface OtherSource {
+  oid: string;
+  rule: string;
+  /** A count, or for a supply the percentage; not set where the answer is not valid. */
+  value?:
+    | number
+    | undefined;
+  /** Only where it is not the unit of the meter. */
+  unit?:
+    | string
+    | undefined;
+  /** The answer where `value` is not set, a number or a text of at most 64 characters; not set where it is longer. */
+  raw: RawValue | undefined;
+  why: WhyNotTaken;
 }
 
 /** A value before interpretation. With no member set it is `null`. */
@@ -1010,7 +1133,7 @@ export const PrinterStatus: MessageFns<PrinterStatus> = {
 };
 
 function createBaseMeter(): Meter {
-  return { name: "", value: 0, unit: "", source: undefined };
+  return { name: "", value: 0, unit: "", source: undefined, others: [] };
 }
 
 export const Meter: MessageFns<Meter> = {
@@ -1026,6 +1149,9 @@ export const Meter: MessageFns<Meter> = {
     }
     if (message.source !== undefined) {
       Source.encode(message.source, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.others) {
+      OtherSource.encode(v!, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -1075,6 +1201,14 @@ export const Meter: MessageFns<Meter> = {
             message.source = Source.decode(reader, reader.uint32());
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.others.push(OtherSource.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1093,6 +1227,7 @@ export const Meter: MessageFns<Meter> = {
       value: isSet(object.value) ? globalThis.Number(object.value) : 0,
       unit: isSet(object.unit) ? globalThis.String(object.unit) : "",
       source: isSet(object.source) ? Source.fromJSON(object.source) : undefined,
+      others: globalThis.Array.isArray(object?.others) ? object.others.map((e: any) => OtherSource.fromJSON(e)) : [],
     };
   },
 
@@ -1110,6 +1245,9 @@ export const Meter: MessageFns<Meter> = {
     if (message.source !== undefined) {
       obj.source = Source.toJSON(message.source);
     }
+    if (message.others?.length) {
+      obj.others = message.others.map((e) => OtherSource.toJSON(e));
+    }
     return obj;
   },
 
@@ -1124,6 +1262,7 @@ export const Meter: MessageFns<Meter> = {
     message.source = (object.source !== undefined && object.source !== null)
       ? Source.fromPartial(object.source)
       : undefined;
+    message.others = object.others?.map((e) => OtherSource.fromPartial(e)) || [];
     return message;
   },
 };
@@ -1138,6 +1277,7 @@ function createBaseSupply(): Supply {
     serial: undefined,
     level: undefined,
     source: undefined,
+    others: [],
   };
 }
 
@@ -1166,6 +1306,9 @@ export const Supply: MessageFns<Supply> = {
     }
     if (message.source !== undefined) {
       Source.encode(message.source, writer.uint32(66).fork()).join();
+    }
+    for (const v of message.others) {
+      OtherSource.encode(v!, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -1247,6 +1390,14 @@ export const Supply: MessageFns<Supply> = {
             message.source = Source.decode(reader, reader.uint32());
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.others.push(OtherSource.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1273,6 +1424,7 @@ export const Supply: MessageFns<Supply> = {
       serial: isSet(object.serial) ? globalThis.String(object.serial) : undefined,
       level: isSet(object.level) ? Level.fromJSON(object.level) : undefined,
       source: isSet(object.source) ? Source.fromJSON(object.source) : undefined,
+      others: globalThis.Array.isArray(object?.others) ? object.others.map((e: any) => OtherSource.fromJSON(e)) : [],
     };
   },
 
@@ -1302,6 +1454,9 @@ export const Supply: MessageFns<Supply> = {
     if (message.source !== undefined) {
       obj.source = Source.toJSON(message.source);
     }
+    if (message.others?.length) {
+      obj.others = message.others.map((e) => OtherSource.toJSON(e));
+    }
     return obj;
   },
 
@@ -1320,6 +1475,7 @@ export const Supply: MessageFns<Supply> = {
     message.source = (object.source !== undefined && object.source !== null)
       ? Source.fromPartial(object.source)
       : undefined;
+    message.others = object.others?.map((e) => OtherSource.fromPartial(e)) || [];
     return message;
   },
 };
@@ -1921,6 +2077,155 @@ export const Source: MessageFns<Source> = {
     message.oid = object.oid ?? "";
     message.rule = object.rule ?? "";
     message.raw = (object.raw !== undefined && object.raw !== null) ? RawValue.fromPartial(object.raw) : undefined;
+    return message;
+  },
+};
+
+function createBaseOtherSource(): OtherSource {
+  return { oid: "", rule: "", value: undefined, unit: undefined, raw: undefined, why: 0 };
+}
+
+export const OtherSource: MessageFns<OtherSource> = {
+  encode(message: OtherSource, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.oid !== "") {
+      writer.uint32(10).string(message.oid);
+    }
+    if (message.rule !== "") {
+      writer.uint32(18).string(message.rule);
+    }
+    if (message.value !== undefined) {
+      writer.uint32(25).double(message.value);
+    }
+    if (message.unit !== undefined) {
+      writer.uint32(34).string(message.unit);
+    }
+    if (message.raw !== undefined) {
+      RawValue.encode(message.raw, writer.uint32(42).fork()).join();
+    }
+    if (message.why !== 0) {
+      writer.uint32(48).int32(message.why);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OtherSource {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOtherSource();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.oid = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.rule = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.value = reader.double();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.unit = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.raw = RawValue.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.why = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): OtherSource {
+    return {
+      oid: isSet(object.oid) ? globalThis.String(object.oid) : "",
+      rule: isSet(object.rule) ? globalThis.String(object.rule) : "",
+      value: isSet(object.value) ? globalThis.Number(object.value) : undefined,
+      unit: isSet(object.unit) ? globalThis.String(object.unit) : undefined,
+      raw: isSet(object.raw) ? RawValue.fromJSON(object.raw) : undefined,
+      why: isSet(object.why) ? whyNotTakenFromJSON(object.why) : 0,
+    };
+  },
+
+  toJSON(message: OtherSource): unknown {
+    const obj: any = {};
+    if (message.oid !== "") {
+      obj.oid = message.oid;
+    }
+    if (message.rule !== "") {
+      obj.rule = message.rule;
+    }
+    if (message.value !== undefined) {
+      obj.value = floatToJson(message.value);
+    }
+    if (message.unit !== undefined) {
+      obj.unit = message.unit;
+    }
+    if (message.raw !== undefined) {
+      obj.raw = RawValue.toJSON(message.raw);
+    }
+    if (message.why !== 0) {
+      obj.why = whyNotTakenToJSON(message.why);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<OtherSource>): OtherSource {
+    return OtherSource.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<OtherSource>): OtherSource {
+    const message = createBaseOtherSource();
+    message.oid = object.oid ?? "";
+    message.rule = object.rule ?? "";
+    message.value = object.value ?? undefined;
+    message.unit = object.unit ?? undefined;
+    message.raw = (object.raw !== undefined && object.raw !== null) ? RawValue.fromPartial(object.raw) : undefined;
+    message.why = object.why ?? 0;
     return message;
   },
 };
