@@ -328,7 +328,7 @@ export const allowed: Record<string, string[]> = {
     "platform/access",
     "platform/edge/connections",
   ],
-  "platform/portal/words": ["common/core", "platform/users"],
+  "platform/portal/words": ["common/core", "platform/users", "platform/devices"],
   "platform/portal/page": [
     "platform/access",
     "platform/store",

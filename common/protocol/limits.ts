@@ -70,6 +70,13 @@ export const fieldLimits: Record<string, Limit> = {
   // The limit of the message; a batch larger than `maxPayloadBytes` gets a rejection.
   payload: { most: maxMessageBytes },
   csr: { most: 64 * kib },
+  // Agents send at most four, with short answers.
+  "meters.others": { entries: 20, cut: true },
+  "supplies.others": { entries: 20, cut: true },
+  "others.oid": cut(1000),
+  "others.rule": cut(200),
+  "others.unit": cut(100),
+  "others.raw.text": cut(200),
   // Raw values from the device, which may be in hexadecimal.
   "raw.text": { most: 256 * kib },
   "columns.text": { most: 256 * kib },

@@ -31,7 +31,7 @@ export function readingFromMessage(message: proto.Reading): Reading {
       value,
       unit,
       source: sourceFrom(source),
-      ...othersFrom(others),
+      ...maybeOthers(others),
     })),
     supplies: message.supplies.map((supply) => ({
       index: supply.index,
@@ -42,7 +42,7 @@ export function readingFromMessage(message: proto.Reading): Reading {
       serial: supply.serial ?? null,
       level: levelFrom(supply.level),
       source: sourceFrom(supply.source),
-      ...othersFrom(supply.others),
+      ...maybeOthers(supply.others),
     })),
     trays: message.trays.map(({ index, name, media, level }) => ({
       index,
@@ -80,21 +80,23 @@ function sourceFrom(source: proto.Source | undefined): Source {
   return { oid: source?.oid ?? "", rule: source?.rule ?? "", raw: rawFrom(source?.raw) };
 }
 
-function othersFrom(others: readonly proto.OtherSource[]): { others?: OtherSource[] } {
-  if (others.length === 0) return {};
-  return {
-    others: others.map(({ oid, rule, value, unit, raw, why }) => {
-      const answer = rawFrom(raw);
-      return {
-        oid,
-        rule,
-        value: value ?? null,
-        ...(unit === undefined ? {} : { unit }),
-        ...(answer === null || typeof answer === "object" ? {} : { raw: answer }),
-        why: readingEnums.whys.get(why) ?? "unknown",
-      };
-    }),
-  };
+function maybeOthers(others: readonly proto.OtherSource[]): { others?: OtherSource[] } {
+  return others.length === 0 ? {} : { others: othersFrom(others) };
+}
+
+/** A reason of a later version becomes `unknown`, and what is no number null. */
+export function othersFrom(others: readonly proto.OtherSource[]): OtherSource[] {
+  return others.map(({ oid, rule, value, unit, raw, why }) => {
+    const answer = rawFrom(raw);
+    return {
+      oid,
+      rule,
+      value: value !== undefined && Number.isFinite(value) ? value : null,
+      ...(unit === undefined ? {} : { unit }),
+      ...(answer === null || typeof answer === "object" ? {} : { raw: answer }),
+      why: readingEnums.whys.get(why) ?? "unknown",
+    };
+  });
 }
 
 function rawFrom(raw: proto.RawValue | undefined): RawValue {

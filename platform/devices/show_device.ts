@@ -1,5 +1,6 @@
 /** All stored data of one device. */
 import { UsageError } from "../../common/core/errors.ts";
+import { othersFrom } from "../../common/reading/decode_reading.ts";
 import { maybeAgent } from "../agents/agents.ts";
 import type { Platform } from "../agents/platform.ts";
 import { readTenant, type TenantBy } from "../audit/use_case.ts";
@@ -18,7 +19,7 @@ export type DeviceDetails = Awaited<ReturnType<typeof detailsOf>>;
 async function detailsOf(tenant: Tenant, group: Group, now: number) {
   const row = rowOf(group), ids = group.parts.map(({ device_id }) => device_id);
   const view = viewOf(row, await stateOf(tenant, group), now);
-  const sources = new Map(view.meters?.values.map(({ name, source }) => [name, source]));
+  const read = new Map(view.meters?.values.map((meter) => [meter.name, meter]));
   const readAt = view.meters?.at;
   const agent = await maybeAgent(tenant, row.agent_id);
   const ofAll = async <T>(of: (tenant: Tenant, deviceId: string) => Promise<T[]>) => {
@@ -32,8 +33,9 @@ async function detailsOf(tenant: Tenant, group: Group, now: number) {
     site: (await maybeSite(tenant, agent!.site_id))!.name,
     meters: (await metersOfGroup(tenant, group)).map((meter) => {
       // The source is only known for values of this reading.
-      const source = meter.observed_at === readAt ? sources.get(meter.name) : undefined;
-      return { ...meter, rule: source?.rule ?? null, oid: source?.oid ?? null };
+      const from = meter.observed_at === readAt ? read.get(meter.name) : undefined;
+      const { rule = null, oid = null } = from?.source ?? {};
+      return { ...meter, rule, oid, others: othersFrom(from?.others ?? []) };
     }),
     evidence: await ofAll(evidenceOf),
     places: (await ofAll(agentPlacesOf)).map(({ scope, place, seen_at, until }) => {

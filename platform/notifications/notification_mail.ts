@@ -1,5 +1,7 @@
 /** What a notification says, as text and as simple HTML, in the language of the person who gets it. Pure. */
 import type { Mail } from "../mail/mail_queue.ts";
+import { supplyText } from "../devices/supply_text.ts";
+import { supplyColourWords, supplyKindWords } from "../devices/supply_words.ts";
 import type { Language } from "../users/users.ts";
 
 /** In each language. */
@@ -104,12 +106,15 @@ function inOrder(a: Line, b: Line): number {
   return x < y ? -1 : x > y ? 1 : a.at - b.at;
 }
 
+const said = { ...texts, ...supplyKindWords, ...supplyColourWords };
+type Say = (key: keyof typeof said, values?: Record<string, string | number>) => string;
+
 const columns = { en: 0, de: 1, it: 2 } as const;
 
 export function mailOf(letter: Letter): Omit<Mail, "recipient"> {
   const { language, zone, rule, origin, lines, isDigest, isTest, stopPath } = letter;
-  const t = (key: TextKey, values: Record<string, string | number> = {}) =>
-    texts[key][columns[language]].replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ""));
+  const t: Say = (key, values = {}) =>
+    said[key][columns[language]].replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ""));
   const time = new Intl.DateTimeFormat(language, {
     dateStyle: "medium",
     timeStyle: "short",
@@ -161,12 +166,13 @@ export function mailOf(letter: Letter): Omit<Mail, "recipient"> {
 
 function sentence(
   { kind, event, isOver, severity, description, detail, at }: Line,
-  t: (key: TextKey, values?: Record<string, string | number>) => string,
+  t: Say,
   time: Intl.DateTimeFormat,
 ): string {
-  const said = plainText(description), key = `kind_${kind}`;
+  // What a printer says stays as it is; what a supply is called is in the words of the pages.
+  const about = plainText(kind === "supply" ? supplyText(description, t) : description), key = `kind_${kind}`;
   const words = [Object.hasOwn(texts, key) ? t(key as TextKey) : plainText(kind, 50)];
-  if (said !== "" && kind !== "agentSilent" && kind !== "updateFailed") words.push(`“${said}”`);
+  if (about !== "" && kind !== "agentSilent" && kind !== "updateFailed") words.push(`“${about}”`);
   const { percent, emptiesAt, version, message, partNumber } = detail;
   if (typeof partNumber === "string" && partNumber !== "") words.push(`(${plainText(partNumber, 60)})`);
   if (typeof percent === "number") words.push(`${Math.round(percent)} %`);

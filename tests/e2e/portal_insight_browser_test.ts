@@ -1,6 +1,6 @@
 /** Forecasts, raised alerts and charts in Chromium: drawn, moved through by keyboard, and accessible. */
 import assert from "node:assert/strict";
-import { AlertSeverity, LevelKind, type Reading } from "../../proto/gen/opendca/v1/reading.ts";
+import { AlertSeverity, LevelKind, type Reading, WhyNotTaken } from "../../proto/gen/opendca/v1/reading.ts";
 import { watchAlerts } from "../../platform/alerts/alert_watch.ts";
 import { peerTest } from "../fixtures/peers.ts";
 import { readingOf } from "../fixtures/platform_uploads.ts";
@@ -19,8 +19,17 @@ function weeks(now: number): Reading[] {
     if (day === 20) total = 900;
     const used = (perDay: number, from: number) => Math.max(4, Math.round(from - (70 - day) * perDay));
     const black = day > 45 ? used(2.4, 70) : Math.max(4, Math.round(100 - (45 - day) * 1.9));
+    const reading = readingOf({ address: "10.1.0.7", serial: "SER10000", total, observedAt: at });
+    reading.meters[0]!.others = [{
+      oid: "1.3.6.1.4.1.2435.2.3.9.4.2.1.5.5.10.0",
+      rule: "brother.counter",
+      value: total + 1300,
+      unit: undefined,
+      raw: undefined,
+      why: WhyNotTaken.LOWER_PRIORITY,
+    }];
     readings.push({
-      ...readingOf({ address: "10.1.0.7", serial: "SER10000", total, observedAt: at }),
+      ...reading,
       supplies: [
         supply(1, "black", black),
         supply(2, "cyan", used(0.9, 92)),
@@ -53,6 +62,13 @@ function supply(index: number, colorant: string, percent: number) {
     description: `${colorant} toner`,
     partNumber: `TN-${index}`,
     level: { kind: LevelKind.EXACT, percent, level: percent, capacity: 100, unit: "percent" },
+    source: { oid: `1.3.6.1.2.1.43.11.1.1.9.1.${index}`, rule: "rfc3805", raw: undefined },
+    others: [{
+      oid: `1.3.6.1.4.1.2435.2.3.9.4.2.1.5.5.8.0`,
+      rule: "brother.maintenance",
+      value: percent + index,
+      why: WhyNotTaken.LOWER_PRIORITY,
+    }],
   };
 }
 

@@ -1,6 +1,22 @@
 /** All stored data of one device, as text and as JSON. */
+import { othersFrom } from "../../../common/reading/decode_reading.ts";
+import {
+  contradictsLevel,
+  contradictsMeter,
+  objectText,
+  whyNotTakenWords,
+} from "../../../common/reading/other_sources.ts";
+import type { OtherSource } from "../../../common/reading/reading.ts";
 import { severityOf } from "../../devices/alerts.ts";
-import { shownAlert, shownProblem, shownSupply, shownTray, words } from "../../devices/device_view.ts";
+import {
+  levelText,
+  shownAlert,
+  shownProblem,
+  shownSupply,
+  shownTray,
+  supplyName,
+  words,
+} from "../../devices/device_view.ts";
 import { changeCells, changeColumns, shownChange } from "./device_changes_table.ts";
 import type { DeviceDetails } from "../../devices/show_device.ts";
 import { type Cell, type Column, minuteText, renderFacts, renderTable, type Screen, timeText } from "./table.ts";
@@ -21,7 +37,10 @@ export function shownDevice({ view, site, meters, evidence, places, agents, hist
     },
     panel: newest?.reading.status?.panel ?? null,
     errors: newest?.reading.status?.errors ?? [],
-    supplies: (view.supplies?.values ?? []).map(shownSupply),
+    supplies: (view.supplies?.values ?? []).map((supply) => ({
+      ...shownSupply(supply),
+      others: othersFrom(supply.others),
+    })),
     suppliesReadAt: view.supplies?.at ?? null,
     trays: (view.trays?.values ?? []).map(shownTray),
     traysReadAt: view.trays?.at ?? null,
@@ -104,8 +123,34 @@ export function deviceText(details: DeviceDetails, screen: Screen): string {
       meters.map((meter) => [meter.name, meter.value, meter.unit, timeText(meter.observed_at), meter.rule]),
       view.note ?? "none were read",
     ),
+    part(
+      "Answered as well, and not taken",
+      ["VALUE OF", "ANSWER", "TAKEN", { heading: "SOURCE", optional: true }, "OBJECT", { heading: "WHY", note: true }],
+      otherRows(details),
+    ),
     identityText(details, part),
   ].join("");
+}
+
+function otherRows({ view, meters }: DeviceDetails): Cell[][] {
+  const row = (of: string, taken: string, { value, unit, raw, rule, oid, why }: OtherSource, contradicts: boolean) => [
+    of,
+    value === null ? raw ?? null : unit === undefined ? value : `${value} ${unit}`,
+    taken,
+    rule,
+    objectText(oid),
+    contradicts ? `DOES NOT AGREE: ${whyNotTakenWords[why]}` : whyNotTakenWords[why],
+  ];
+  return [
+    ...meters.flatMap((meter) =>
+      meter.others.map((other) => row(meter.name, String(meter.value), other, contradictsMeter(meter, other)))
+    ),
+    ...(view.supplies?.values ?? []).flatMap((supply) =>
+      othersFrom(supply.others).map((other) =>
+        row(supplyName(supply), levelText(supply.level), other, contradictsLevel(supply.level ?? {}, other))
+      )
+    ),
+  ];
 }
 
 /** Identity and places, present and former, with their sources. */

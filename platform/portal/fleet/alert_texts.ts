@@ -3,8 +3,8 @@ import type { AlertEventKind } from "../../alerts/alert_events.ts";
 import type { AlertKind, Severity } from "../../alerts/alert_rules.ts";
 import type { AlertState } from "../../alerts/list_alerts.ts";
 import { words } from "../../devices/device_view.ts";
+import { supplyText } from "../../devices/supply_text.ts";
 import type { Key, Translate } from "../words/words.ts";
-import { supplyText } from "./supply_text.ts";
 
 export const kindKeys: Record<AlertKind, Key> = {
   printer: "kindPrinter",

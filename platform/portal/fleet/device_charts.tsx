@@ -1,10 +1,10 @@
 /** Meters and levels of a device over time: charts where scripts run, a line and a table everywhere. */
 import { deviceHistory, type Series } from "../../devices/device_history_series.ts";
+import { supplyText } from "../../devices/supply_text.ts";
 import type { Child } from "hono/jsx";
 import { rootOf } from "../page/customer_page.tsx";
 import { Table } from "../page/layout.tsx";
 import type { CustomerRequest } from "../page/route.ts";
-import { supplyText } from "./supply_text.ts";
 import type { Key } from "../words/words.ts";
 
 const ranges: { name: string; days: number; key: Key }[] = [

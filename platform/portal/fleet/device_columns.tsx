@@ -2,10 +2,10 @@
 import { lowestFirst, supplyName } from "../../devices/device_view.ts";
 import type { ListedDevice } from "../../devices/list_devices.ts";
 import type { ListOrder } from "../../devices/listed_devices.ts";
+import { supplyText } from "../../devices/supply_text.ts";
 import { rootOf } from "../page/customer_page.tsx";
 import type { ListColumn } from "./list_table.tsx";
 import { modelOf, shownLevel } from "./shown.ts";
-import { supplyText } from "./supply_text.ts";
 
 const iso = (ms: number) => new Date(ms).toISOString();
 const fact = (name: "serial" | "address" | "hostname" | "location" | "network" | "firmware") => ({

@@ -1,20 +1,21 @@
 /** One device: supplies, meters and their history, trays, alerts, and what it is known by. */
 import { UsageError } from "../../../common/core/errors.ts";
+import { othersFrom } from "../../../common/reading/decode_reading.ts";
 import { severityOf } from "../../devices/alerts.ts";
 import { listRaisedAlerts } from "../../alerts/list_alerts.ts";
 import { deviceHistory, supplyForecasts } from "../../devices/device_history_series.ts";
 import { shownAlert, shownProblem, shownSupply, shownTray, words } from "../../devices/device_view.ts";
 import type { Forecast } from "../../devices/forecast.ts";
 import { type DeviceDetails, showDevice } from "../../devices/show_device.ts";
+import { supplyText } from "../../devices/supply_text.ts";
 import { chosenSite, customerPage, may, rootOf } from "../page/customer_page.tsx";
 import { AlertTable } from "./alerts_page.tsx";
 import { chartScripts, chartStyles, DeviceCharts, rangeOf } from "./device_charts.tsx";
 import { SuppliesPicture, SuppliesTable } from "./device_supplies.tsx";
-import { WhyNumber } from "./device_why.tsx";
+import { Doubt, WhyNumber } from "./device_why.tsx";
 import { DeviceSessions } from "./device_sessions.tsx";
 import { DeviceEvents } from "./device_events.tsx";
 import { modelOf, shownLevel } from "./shown.ts";
-import { supplyText } from "./supply_text.ts";
 import { Table } from "../page/layout.tsx";
 import { liveScripts } from "../page/live.tsx";
 import type { CustomerRequest, Route } from "../page/route.ts";
@@ -80,7 +81,12 @@ async function devicePage(request: CustomerRequest): Promise<Response> {
           columns={[
             {
               heading: t("meter"),
-              cell: ({ name }) => <a href={`?meter=${encodeURIComponent(name)}#history`}>{name}</a>,
+              cell: (meter) => (
+                <>
+                  <a href={`?meter=${encodeURIComponent(meter.name)}#history`}>{meter.name}</a>
+                  <Doubt meter={meter} t={t} />
+                </>
+              ),
             },
             {
               heading: t("value"),
@@ -224,7 +230,10 @@ async function deviceJson(request: CustomerRequest): Promise<Response> {
     firmware: row.firmware,
     location: row.location,
     note: view.note,
-    supplies: (view.supplies?.values ?? []).map(shownSupply),
+    supplies: (view.supplies?.values ?? []).map((supply) => ({
+      ...shownSupply(supply),
+      others: othersFrom(supply.others),
+    })),
     trays: (view.trays?.values ?? []).map(shownTray),
     alerts: (newest?.reading.alerts ?? []).map(shownAlert),
     problems: (newest?.reading.problems ?? []).map(shownProblem),

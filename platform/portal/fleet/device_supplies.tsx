@@ -5,11 +5,11 @@ import { isLow } from "../../devices/device_state.ts";
 import { lowestFirst, supplyName } from "../../devices/device_view.ts";
 import type { Forecast } from "../../devices/forecast.ts";
 import { orderBy } from "../../devices/list_forecasts.ts";
+import { supplyText } from "../../devices/supply_text.ts";
 import { Table } from "../page/layout.tsx";
 import type { CustomerRequest } from "../page/route.ts";
 import { forecastText } from "./forecast_text.ts";
 import { shownLevel } from "./shown.ts";
-import { supplyText } from "./supply_text.ts";
 
 const colours: Record<string, string> = { black: "#444", cyan: "#0aa5c2", magenta: "#c2279d", yellow: "#d6a700" };
 

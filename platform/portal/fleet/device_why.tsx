@@ -1,11 +1,15 @@
 /** Why a meter or a level has its value: the rule, the object, what it answered, and what else the device counts. */
+import { othersFrom } from "../../../common/reading/decode_reading.ts";
+import { contradictsLevel, contradictsMeter, objectText } from "../../../common/reading/other_sources.ts";
+import type { OtherSource } from "../../../common/reading/reading.ts";
+import type { DeviceDetails } from "../../devices/show_device.ts";
 import { supplyName } from "../../devices/device_view.ts";
 import type { Meter, Problem, RawValue, Source, Supply } from "../../../proto/gen/opendca/v1/reading.ts";
+import { supplyText } from "../../devices/supply_text.ts";
 import { Table } from "../page/layout.tsx";
 import type { CustomerRequest } from "../page/route.ts";
 import type { Translate } from "../words/words.ts";
 import { shownLevel } from "./shown.ts";
-import { supplyText } from "./supply_text.ts";
 
 export function WhyNumber(
   { request, meters, supplies, problems }: {
@@ -49,7 +53,7 @@ export function WhyNumber(
           ]}
         />
       )}
-      <p class="quiet">{t("whyFirst")}</p>
+      <OtherSources request={request} meters={meters} supplies={supplies} />
       {problems.length > 0 && (
         <>
           <h3>{t("readProblems")}</h3>
@@ -63,6 +67,79 @@ export function WhyNumber(
         </>
       )}
     </section>
+  );
+}
+
+/** Where another object counts something else, a link to what it says: beside the name, as phones show little more. */
+export function Doubt({ meter, t }: { meter: DeviceDetails["meters"][number]; t: Translate }) {
+  if (!meter.others.some((other) => contradictsMeter(meter, other))) return null;
+  return (
+    <div>
+      <a class="bad" href="#others">{t("othersDisagree")}</a>
+    </div>
+  );
+}
+
+interface OtherRow extends OtherSource {
+  of: string;
+  taken: string;
+  /** How much more it says than what was taken; undefined where they cannot be compared. */
+  difference: string | undefined;
+  contradicts: boolean;
+}
+
+/** What other objects answered for the same values; those that contradict first. */
+function OtherSources(
+  { request: { t, formats }, meters, supplies }: {
+    request: CustomerRequest;
+    meters: readonly Meter[];
+    supplies: readonly Supply[];
+  },
+) {
+  const signed = (value: number) => `${value > 0 ? "+" : ""}${formats.number(value)}`;
+  const rows: OtherRow[] = [
+    ...meters.flatMap((meter) =>
+      othersFrom(meter.others).map((other) => {
+        const { value, unit = meter.unit } = other;
+        const difference = value === null || unit !== meter.unit ? undefined : signed(value - meter.value);
+        const contradicts = contradictsMeter(meter, other);
+        return { ...other, of: meter.name, taken: formats.number(meter.value), difference, contradicts };
+      })
+    ),
+    ...supplies.flatMap((supply) =>
+      othersFrom(supply.others).map((other) => {
+        const { percent } = supply.level ?? {};
+        const difference = other.value === null || percent === undefined ? undefined : signed(other.value - percent);
+        const of = supplyText(supplyName(supply), t), taken = shownLevel(supply.level, t);
+        return { ...other, unit: "%", of, taken, difference, contradicts: contradictsLevel({ percent }, other) };
+      })
+    ),
+  ];
+  const answer = ({ value, unit, raw = "" }: OtherRow) =>
+    value === null ? String(raw) : [formats.number(value), unit].filter((text) => text !== undefined).join(" ");
+  return (
+    <div id="others">
+      <Table
+        rows={rows.toSorted((a, b) => Number(b.contradicts) - Number(a.contradicts))}
+        empty={t("noOthers")}
+        caption={t("othersNotTaken")}
+        columns={[
+          { heading: t("value"), cell: ({ of }) => of },
+          { heading: t("otherAnswer"), isNumber: true, cell: answer },
+          { heading: t("valueTaken"), isNumber: true, cell: ({ taken }) => taken },
+          {
+            heading: t("difference"),
+            isNumber: true,
+            cell: ({ difference = "", contradicts }) =>
+              contradicts ? <strong class="bad">{difference}</strong> : difference,
+          },
+          { heading: t("whyNotTaken"), cell: ({ why }) => t(`whyNot_${why}`) },
+          { heading: t("rule"), cell: ({ rule }) => rule },
+          { heading: t("objectRead"), cell: ({ oid }) => <code>{objectText(oid)}</code> },
+        ]}
+      />
+      <p class="quiet">{t("whyFirst")}</p>
+    </div>
   );
 }
 

@@ -4,11 +4,11 @@ import type { EmptyingOrder } from "../../devices/kept_forecasts.ts";
 import { supplyName } from "../../devices/device_view.ts";
 import { type Emptying, orderBy } from "../../devices/list_forecasts.ts";
 import type { ListedSupply, SupplyOrder } from "../../devices/list_supplies.ts";
+import { supplyText } from "../../devices/supply_text.ts";
 import { rootOf } from "../page/customer_page.tsx";
 import { forecastText } from "./forecast_text.ts";
 import type { ListColumn } from "./list_table.tsx";
 import { modelOf, shownLevel } from "./shown.ts";
-import { supplyText } from "./supply_text.ts";
 
 /** `now`: of the list, for days that are left. */
 export type LowSupply = ListedSupply & { forecast: Forecast | undefined; now: number };

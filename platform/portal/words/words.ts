@@ -1,6 +1,7 @@
 /** The portal's texts, in each language. A key that one language lacks is a type error. Pure. */
 import { spanParts } from "../../../common/core/clock.ts";
 import { IntlMessageFormat } from "intl-messageformat";
+import { supplyColourWords, supplyKindWords } from "../../devices/supply_words.ts";
 import type { Language } from "../../users/users.ts";
 import { approvalWords } from "./approval_words.ts";
 import { auditWords } from "./audit_words.ts";
@@ -19,7 +20,6 @@ import { peopleWords } from "./people_words.ts";
 import { providerWords } from "./provider_words.ts";
 import { roleWords } from "./role_words.ts";
 import { signInWords } from "./sign_in_words.ts";
-import { supplyColourWords, supplyKindWords } from "./supply_words.ts";
 import { trustWords } from "./trust_words.ts";
 import { workWords } from "./work_words.ts";
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { supplyColourWords, supplyKindWords } from "../../devices/supply_words.ts";
 import { auditWords } from "./audit_words.ts";
 import type { Texts } from "./texts.ts";
 import { translator } from "./words.ts";
@@ -7,6 +8,8 @@ const areas: Record<string, Texts> = {};
 for (const { name } of Deno.readDirSync(new URL(".", import.meta.url))) {
   if (name.endsWith("_words.ts")) Object.assign(areas, await import(`./${name}`));
 }
+areas.supplyKindWords = supplyKindWords;
+areas.supplyColourWords = supplyColourWords;
 
 Deno.test("no key stands in two areas, where the later would silently win", () => {
   const seen = new Map<string, string>(), twice: string[] = [];

@@ -1,5 +1,5 @@
-/** Supplies and their colours; a printer's own description stays as it is. Pure. */
-import type { Texts } from "./texts.ts";
+/** Supplies and their colours in each language, for pages and mails; a printer's own description stays as it is. Pure. */
+type Texts = Record<string, readonly [en: string, de: string, it: string]>;
 
 /** By PrtMarkerSuppliesTypeTC, as readings name it. */
 export const supplyKindWords = {

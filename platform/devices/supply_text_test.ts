@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
-import { supplyName, words } from "../../devices/device_view.ts";
-import type { Supply } from "../../../proto/gen/opendca/v1/reading.ts";
-import { supplyColourWords, supplyKindWords } from "../words/supply_words.ts";
-import { translator } from "../words/words.ts";
+import type { Supply } from "../../proto/gen/opendca/v1/reading.ts";
+import { supplyName, words } from "./device_view.ts";
 import { supplyText } from "./supply_text.ts";
+import { supplyColourWords, supplyKindWords } from "./supply_words.ts";
 
 const supply = (parts: Partial<Supply>): Supply => ({
   index: "1.1",
@@ -12,6 +11,7 @@ const supply = (parts: Partial<Supply>): Supply => ({
   description: "",
   level: undefined,
   source: undefined,
+  others: [],
   ...parts,
 });
 
@@ -27,7 +27,13 @@ Deno.test("supplyText() says a supply in the reader's language, and leaves a pri
     { of: supply({ colorant: "mauve" }), texts: Array(3).fill("mauve toner") },
   ];
   for (const { of, texts } of cases) {
-    const said = (["en", "de", "it"] as const).map((language) => supplyText(supplyName(of), translator(language)));
+    const said = ([0, 1, 2] as const).map((column) =>
+      supplyText(
+        supplyName(of),
+        (key, values = {}) =>
+          ({ ...supplyKindWords, ...supplyColourWords })[key][column].replace(/\{(\w+)\}/g, (_, name) => values[name]!),
+      )
+    );
     assert.deepEqual(said.slice(0, texts.length), texts);
   }
 });
