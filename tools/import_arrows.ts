@@ -443,6 +443,7 @@ export const allowed: Record<string, string[]> = {
   "platform/edge/cli": [
     "common/core",
     "common/cli",
+    "common/reading",
     "common/report",
     "common/host",
     "common/release",
