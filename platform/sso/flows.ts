@@ -142,6 +142,16 @@ export function lookAtFlow<Kept>(
   }, { readOnly: true });
 }
 
+/** Without an answer. */
+export async function dropFlow({ store }: Pick<SsoPlatform, "store">, { providerId, id }: Asked): Promise<void> {
+  await store.transaction((tx) =>
+    tx.run("DELETE FROM provider_flows WHERE flow = :flow AND provider_id = :provider", {
+      flow: sha256(id),
+      provider: providerId,
+    })
+  );
+}
+
 /**
  * Uses a flow up by an answer that was checked, and puts another in its place, which waits for the same browser. False if
  * it was used in the meantime, or the assertion was used before.

@@ -17,6 +17,10 @@ export interface Identity {
    * Undefined: it cannot be asked, and the session goes on by a new sign-in without questions every five minutes.
    */
   kept?: string | undefined;
+  /** As the provider calls its own session: SessionIndex, sid. */
+  session?: string | undefined;
+  /** What the kind needs to sign the person out at the provider as well. It is sealed. */
+  signOut?: string | undefined;
 }
 
 /** What a provider says of a session's user. `away`: it did not answer, or made a mistake of its own. */

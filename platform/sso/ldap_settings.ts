@@ -1,7 +1,7 @@
 /** Settings of a directory, and what `Windows authentication` needs beside it. Pure. */
 import { UsageError } from "../../common/core/errors.ts";
 import { withoutPassword } from "../../common/core/without_password.ts";
-import { certificates, lineOf, type Setting, wordsOf } from "./setting.ts";
+import { certificates, lineOf, type Setting, wordsOf, yesOrNo } from "./setting.ts";
 
 export interface DirectoryConfig {
   /** `ldaps://HOST[:PORT]`, or `ldap://HOST[:PORT]` with StartTLS; tried in this order. */
@@ -64,13 +64,6 @@ function realms(text: string): string {
   const words = wordsOf(text), wrong = words.find((word) => !/^[\p{L}\p{N}.-]{1,255}$/u.test(word));
   if (wrong === undefined && words.length <= 20) return words.join(" ");
   throw new UsageError(`Cannot use the setting "realms": current value is "${text}"`, "such as EXAMPLE.COM EXAMPLE");
-}
-
-function yesOrNo(name: string): (text: string) => string {
-  return (text) => {
-    if (/^(yes|no)$/.test(text)) return text;
-    throw new UsageError(`Cannot use the setting "${name}": it is yes or no`);
-  };
 }
 
 export const ldapSettings: readonly Setting[] = [

@@ -141,6 +141,7 @@ export function removeProvider(
         "provider_domains",
         "provider_flows",
         "used_assertions",
+        "provider_keys",
         "identity_providers",
       ]
     ) await tx.run(`DELETE FROM ${table} WHERE provider_id = :id`, { id });

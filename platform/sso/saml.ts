@@ -7,16 +7,21 @@
  */
 import { Buffer } from "node:buffer";
 import { SAML, ValidateInResponseTo } from "@node-saml/node-saml";
+import { parseDomFromString, xpath } from "@node-saml/node-saml/lib/xml.js";
 import { messageOf } from "../../common/core/errors.ts";
 import { newSecret } from "../users/second_factor.ts";
 import type { Identity } from "./identity.ts";
 import { ProviderRefusal } from "./provider_refusal.ts";
 import type { Provider, SsoPlatform } from "./providers.ts";
+import { decryptedXml, hasEncrypted } from "./saml_encryption.ts";
+import type { SamlKey } from "./saml_keys.ts";
+import { children, decodedXml, type Element, only, refused, refuseOddXml, skewMs, timeOf } from "./saml_xml.ts";
 
 /** Of the portal, for this provider. */
 export interface SamlAddresses {
   entityId: string;
   consumer: string;
+  signOut: string;
 }
 
 /** Where browsers are sent, and the id that the answer must name. */
@@ -31,27 +36,21 @@ export interface SamlAnswer {
   assertion: { id: string; endsAt: number };
 }
 
-export const mostResponseBytes = 256 * 1024;
-/* For the clocks of two machines. */
-const skewMs = 60_000;
 /** Of an assertion that says so itself, at most. */
 const mostAssertionMs = 60 * 60_000;
 
-const allowedAlgorithms = new Set([
-  "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256",
-  "http://www.w3.org/2001/04/xmldsig-more#rsa-sha384",
-  "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512",
-  "http://www.w3.org/2001/04/xmlenc#sha256",
-  "http://www.w3.org/2001/04/xmldsig-more#sha384",
-  "http://www.w3.org/2001/04/xmlenc#sha512",
-  "http://www.w3.org/2001/10/xml-exc-c14n#",
-  "http://www.w3.org/2000/09/xmldsig#enveloped-signature",
-]);
+/** As the provider gave it: it is told the same at the end. The attributes are those of SAML. */
+export interface NameId {
+  value: string;
+  Format?: string;
+  NameQualifier?: string;
+  SPNameQualifier?: string;
+}
 
-function samlOf(
+export function samlOf(
   provider: Provider,
   { entityId, consumer }: SamlAddresses,
-  parts: { id?: string; isFresh?: boolean } = {},
+  parts: { id?: string; isFresh?: boolean; key?: SamlKey } = {},
 ) {
   const { settings } = provider;
   return new SAML({
@@ -59,7 +58,7 @@ function samlOf(
     issuer: entityId,
     idpIssuer: settings["idp-issuer"]!,
     entryPoint: settings["sign-in-address"]!,
-    idpCert: settings["certificate"]!.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? [],
+    idpCert: certificatesOf(provider),
     audience: false,
     identifierFormat: null,
     disableRequestedAuthnContext: true,
@@ -70,9 +69,16 @@ function samlOf(
     // The platform's clock counts: see checkedAssertion().
     acceptedClockSkewMs: -1,
     signatureAlgorithm: "sha256",
+    ...(parts.key === undefined ? {} : { privateKey: parts.key.privateKeyPem }),
+    ...(settings["sign-out-address"] === undefined ? {} : { logoutUrl: settings["sign-out-address"] }),
     ...(parts.isFresh ? { forceAuthn: true } : {}),
     ...(parts.id === undefined ? {} : { generateUniqueId: () => parts.id! }),
   });
+}
+
+/** What the provider signs with. */
+export function certificatesOf({ settings }: Provider): string[] {
+  return settings["certificate"]!.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? [];
 }
 
 /** `isSilent`: without questions, or not at all. */
@@ -87,32 +93,36 @@ export async function beginSaml(
   return { address: await saml.getAuthorizeUrlAsync("", undefined, {}), id };
 }
 
-/** What the provider reads once: who the portal is, and where answers go. */
-export function samlMetadata(provider: Provider, addresses: SamlAddresses): string {
-  return samlOf(provider, addresses).generateServiceProviderMetadata(null, null);
-}
-
 /** The id of the request that an answer claims to be for; it is believed only after the answer was checked. */
 export function claimedRequest(samlResponse: string): string | undefined {
   // From the beginning alone: a search for it would take the square of the length, of whatever anybody sends.
   const [, attributes] = /^\s*(?:<\?xml[^>]{0,200}>\s*)?<(?:[\w-]{1,50}:)?Response\s([^>]{0,4000})>/
-    .exec(decoded(samlResponse).slice(0, 6000)) ?? [];
+    .exec(decodedXml(samlResponse).slice(0, 6000)) ?? [];
   return attributes && /\bInResponseTo\s*=\s*["']([^"'<>&]{1,200})["']/.exec(attributes)?.[1];
+}
+
+export function isEncryptedAnswer(samlResponse: string): boolean {
+  return hasEncrypted(decodedXml(samlResponse));
 }
 
 /** Throws ProviderRefusal for an answer with anything wrong. */
 export async function checkSaml(
   { clock }: Pick<SsoPlatform, "clock">,
   provider: Provider,
-  { samlResponse, requestId, addresses, isFresh }: {
+  { samlResponse, requestId, addresses, isFresh, keys = [] }: {
     samlResponse: string;
     requestId: string;
     addresses: SamlAddresses;
     isFresh: boolean;
+    /** What an encrypted assertion is opened by. */
+    keys?: readonly SamlKey[];
   },
 ): Promise<SamlAnswer> {
-  refuseOddXml(decoded(samlResponse));
-  const signed = await signedAssertion(provider, addresses, samlResponse);
+  const xml = decodedXml(samlResponse), isEncrypted = hasEncrypted(xml);
+  if (!isEncrypted && provider.settings["encrypted-only"] === "yes") throw refused("the assertion is not encrypted");
+  refuseOddXml(xml, isEncrypted ? "encrypted" : "signed");
+  const opened = isEncrypted ? await openedAnswer(xml, keys) : xml;
+  const signed = await signedAssertion(provider, addresses, opened);
   const answer = readAssertion(signed, { provider, addresses, requestId, now: clock.now().getTime() });
   if (isFresh && answer.identity.authenticatedAt === undefined) {
     throw refused("the provider does not say when the person signed in");
@@ -120,58 +130,25 @@ export async function checkSaml(
   return answer;
 }
 
-function decoded(samlResponse: string): string {
-  return Buffer.from(samlResponse, "base64").toString("utf8");
-}
-
-const refused = (message: string, options?: ErrorOptions) => new ProviderRefusal("answer", message, options);
-
 /**
- * Before anything is parsed: no document types, as these have entities, which grow without end or read files; and no
- * algorithm but those that are known to be good, wherever it stands.
+ * An answer with nothing but the assertion that was encrypted, as if it had come so: what holds for one that is not
+ * encrypted holds for it. A signature around the encrypted assertion counts for nothing.
  */
-function refuseOddXml(xml: string): void {
-  if (xml.length > mostResponseBytes) throw refused("the answer is too long");
-  if (/<!(?!--)/.test(xml)) throw refused("the answer has a document type");
-  refuseOddShape(xml);
-  const algorithms = [...xml.matchAll(/\bAlgorithm\s*=\s*(?:"([^"]*)"|'([^']*)')/g)].map(([, a, b]) => a ?? b!);
-  const wrong = algorithms.find((name) => !allowedAlgorithms.has(name));
-  if (wrong !== undefined) {
-    throw refused(`the answer uses the algorithm ${wrong.slice(0, 100)}: SHA-256 or better is needed`);
+async function openedAnswer(xml: string, keys: readonly SamlKey[]): Promise<string> {
+  const document = await parseDomFromString(xml).catch((error) => {
+    throw refused(messageOf(error).slice(0, 300), { cause: error });
+  });
+  const found = xpath.selectElements(document, "/*[local-name()='Response']/*[contains(local-name(), 'Assertion')]");
+  if (found.length !== 1 || found[0]!.localName !== "EncryptedAssertion") {
+    throw refused("the answer has not exactly one encrypted assertion");
   }
-}
-
-const mostElements = 1500, mostDepth = 50;
-
-/**
- * Elements that are not closed, and many within one another, would keep the library busy for minutes: it takes the square
- * of the depth. This takes each character once.
- */
-function refuseOddShape(xml: string): void {
-  const tag = /<(?:!--[\s\S]*?--|\?[^>]*\?|(\/?)([\w:.-]+)(?:"[^"]*"|'[^']*'|[^"'<>])*?(\/?))>/y;
-  const open: string[] = [];
-  let elements = 0;
-  for (let at = xml.indexOf("<"); at !== -1; at = xml.indexOf("<", tag.lastIndex)) {
-    tag.lastIndex = at;
-    const [, isEnd, name, isEmpty] = tag.exec(xml) ?? [undefined];
-    if (tag.lastIndex === 0) throw refused("the answer is no XML");
-    if (name === undefined || isEmpty === "/" && isEnd === "") {
-      if (name !== undefined && ++elements > mostElements) break;
-      continue;
-    }
-    if (isEnd === "/") {
-      if (open.pop() !== name) throw refused(`the answer closes ${name.slice(0, 50)} where it is not open`);
-    } else {
-      open.push(name);
-      if (++elements > mostElements || open.length > mostDepth) break;
-    }
-  }
-  if (elements > mostElements || open.length > mostDepth) throw refused("the answer has too many elements");
-  if (open.length > 0) throw refused("the answer is cut off");
+  const assertion = await decryptedXml(found[0]!.toString(), keys);
+  return `<samlp:Response xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol">${assertion}</samlp:Response>`;
 }
 
 /** The signed bytes of the assertion, parsed. */
-async function signedAssertion(provider: Provider, addresses: SamlAddresses, samlResponse: string): Promise<Element> {
+async function signedAssertion(provider: Provider, addresses: SamlAddresses, xml: string): Promise<Element> {
+  const samlResponse = Buffer.from(xml).toString("base64");
   try {
     const { profile } = await samlOf(provider, addresses).validatePostResponseAsync({ SAMLResponse: samlResponse });
     const assertion = (profile?.getAssertion?.() as { Assertion?: Element } | undefined)?.Assertion;
@@ -185,25 +162,6 @@ async function signedAssertion(provider: Provider, addresses: SamlAddresses, sam
     }
     throw refused(message, { cause: error });
   }
-}
-
-/** As `xml2js` gives it, without prefixes. */
-interface Element {
-  $?: Record<string, string>;
-  _?: string;
-  [child: string]: unknown;
-}
-
-function children(element: Element | undefined, name: string): Element[] {
-  const found = element?.[name];
-  if (!Array.isArray(found)) return [];
-  return found.map((one) => typeof one === "string" ? { _: one } : one as Element);
-}
-
-function only(element: Element, name: string): Element {
-  const [first, ...others] = children(element, name);
-  if (first !== undefined && others.length === 0) return first;
-  throw refused(`the assertion has ${others.length === 0 ? "no" : "several"} ${name}`);
 }
 
 interface Expected {
@@ -252,6 +210,8 @@ function readAssertion(assertion: Element, { provider, addresses, requestId, now
       groups: values(settings["groups-attribute"]!).slice(0, 5000),
       authenticatedAt: timeOf(statement["AuthnInstant"]),
       endsAt: sessionEnd,
+      session: statement["SessionIndex"],
+      signOut: JSON.stringify({ ...nameId.$, value: text } satisfies NameId),
     },
     assertion: { id, endsAt: endsAt + skewMs },
   };
@@ -263,13 +223,6 @@ function checkTimes(data: Record<string, string> | undefined, now: number): numb
   if (from !== undefined && now + skewMs < from) throw refused("the assertion is not valid yet: look at the clocks");
   if (until !== undefined && now - skewMs >= until) throw refused("the assertion has expired: look at the clocks");
   return until;
-}
-
-function timeOf(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const ms = /^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)$/.test(text) ? Date.parse(text) : NaN;
-  if (Number.isNaN(ms)) throw refused("the assertion has a time that is none");
-  return ms;
 }
 
 function attributesOf(assertion: Element): (name: string) => string[] {

@@ -1,5 +1,5 @@
 /** Settings of SAML 2.0. */
-import { certificates, httpsAddress, lineOf, type Setting } from "./setting.ts";
+import { certificates, httpsAddress, lineOf, type Setting, yesOrNo } from "./setting.ts";
 
 export const samlSettings: readonly Setting[] = [
   {
@@ -21,6 +21,17 @@ export const samlSettings: readonly Setting[] = [
     isRequired: true,
     isLong: true,
     check: certificates("certificate"),
+  },
+  {
+    name: "sign-out-address",
+    help: "where browsers are sent to sign out there as well (HTTP-Redirect)",
+    check: httpsAddress("sign-out-address", { mayHaveQuery: true }),
+  },
+  {
+    name: "encrypted-only",
+    help: "whether assertions that are not encrypted are refused: yes or no",
+    usual: "no",
+    check: yesOrNo("encrypted-only"),
   },
   {
     name: "groups-attribute",

@@ -67,6 +67,13 @@ function pemOf(base64: string): string {
   return `-----BEGIN CERTIFICATE-----\n${lines.join("\n")}\n-----END CERTIFICATE-----\n`;
 }
 
+export function yesOrNo(name: string): (text: string) => string {
+  return (text) => {
+    if (/^(yes|no)$/.test(text)) return text;
+    throw new UsageError(`Cannot use the setting "${name}": it is yes or no`);
+  };
+}
+
 /** Words with spaces between them. */
 export function wordsOf(text: string): string[] {
   return text.split(/[\s,]+/).filter((word) => word !== "");

@@ -26,6 +26,9 @@ import {
 export const vouchedMs = 5 * 60_000;
 /** It is asked again sooner, so that the answer is there in time. */
 export const askAgainMs = 3 * 60_000;
+/* Such as an ID token with hundreds of groups: the provider does without it then. */
+const mostSignOut = 16 * 1024;
+export const signOutSealed = " sign-out";
 /* For the clocks of two machines. */
 const skewMs = 60_000;
 /** As that of the platform's own sessions. */
@@ -259,15 +262,16 @@ export function originOfIdentity(
     at: Date;
   },
 ): SessionOrigin {
-  const now = at.getTime(), { subject, kept, authenticatedAt = 0 } = identity;
+  const now = at.getTime(), { subject, kept, authenticatedAt = 0, session, signOut } = identity;
+  const sealed = (value: unknown, of: string) => sealJson(value, { pepper, of: `${providerId} ${user.user_id}${of}` });
   return {
     providerId,
-    kept: kept === undefined
-      ? null
-      : sealJson({ subject, kept } satisfies KeptOfSession, { pepper, of: `${providerId} ${user.user_id}` }),
+    kept: kept === undefined ? null : sealed({ subject, kept } satisfies KeptOfSession, ""),
     checkedAt: now,
     checkAt: kept === undefined ? null : now + askAgainMs,
     validUntil: now + vouchedMs,
+    session: session?.slice(0, 500) ?? null,
+    signOut: signOut === undefined || signOut.length > mostSignOut ? null : sealed(signOut, signOutSealed),
     endsAt: identity.endsAt,
     confirmedAt: authenticatedAt > now - confirmedMs ? Math.min(authenticatedAt, now) : 0,
   };
@@ -309,13 +313,15 @@ async function confirm(
   if (own === undefined || (origin.confirmedAt ?? 0) < notBefore) return { kind: "otherPerson" };
   await tx.run(
     `UPDATE user_sessions SET confirmed_at = :now, checked_at = :now, valid_until = :until, check_at = :check,
-       provider_kept = :kept WHERE digest = :digest`,
+       provider_kept = :kept, provider_session = :session, provider_sign_out = :sign_out WHERE digest = :digest`,
     {
       digest: own.digest,
       now: origin.checkedAt,
       until: origin.validUntil,
       check: origin.checkAt,
       kept: origin.kept,
+      session: origin.session,
+      sign_out: origin.signOut,
     },
   );
   return { kind: "confirmed" };

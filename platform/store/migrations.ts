@@ -12,6 +12,7 @@ import { interfaces } from "./interface_tables.ts";
 import { notifications } from "./notification_tables.ts";
 import { passkeys } from "./passkey_tables.ts";
 import { releases } from "./release_tables.ts";
+import { signOuts } from "./sign_out_tables.ts";
 import { sso } from "./sso_tables.ts";
 import { addresses, mails, spraying, users } from "./user_tables.ts";
 import { trust } from "./trust_tables.ts";
@@ -490,4 +491,5 @@ export const migrations: readonly Migration[] = [
   alertLimits,
   agentIds,
   feedChanges,
+  signOuts,
 ];

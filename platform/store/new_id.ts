@@ -32,7 +32,8 @@ export function newId(
     | "txt"
     | "agr"
     | "fed"
-    | "apr",
+    | "apr"
+    | "key",
 ): string {
   const random = crypto.getRandomValues(new Uint8Array(12));
   return `${prefix}-${Array.from(random, (byte) => alphabet[byte & 31]).join("")}`;

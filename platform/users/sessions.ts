@@ -34,6 +34,8 @@ export interface SessionRow {
   checked_at: number | null;
   check_at: number | null;
   valid_until: number | null;
+  provider_session: string | null;
+  provider_sign_out: Uint8Array | null;
 }
 
 /** How a session goes on that a provider of identities began. */
@@ -46,6 +48,10 @@ export interface SessionOrigin {
   checkAt: number | null;
   /** The session counts for nothing from then on, until the provider has said so again. */
   validUntil: number;
+  /** As the provider calls its own session. */
+  session: string | null;
+  /** Sealed: what the provider is told by that the person signs out. */
+  signOut: Uint8Array | null;
   /** The provider's own end of the session, or that of the session that goes on by this one. */
   endsAt?: number | undefined;
   /** When the person last proved to the provider who it is; 0: not known. Undefined: just now, to the platform. */
@@ -91,9 +97,9 @@ export async function startSession(
   await tx.run(
     `INSERT INTO user_sessions
        (digest, session_id, user_id, step, created_at, used_at, ends_at, confirmed_at, source, browser, provider_id,
-        provider_kept, checked_at, check_at, valid_until)
+        provider_kept, checked_at, check_at, valid_until, provider_session, provider_sign_out)
      VALUES (:digest, :session_id, :user_id, :step, :now, :now, :ends_at, :confirmed_at, :source, :browser,
-       :provider_id, :provider_kept, :checked_at, :check_at, :valid_until)`,
+       :provider_id, :provider_kept, :checked_at, :check_at, :valid_until, :provider_session, :provider_sign_out)`,
     {
       digest: secretDigest(secret),
       session_id: sessionId,
@@ -109,6 +115,8 @@ export async function startSession(
       checked_at: origin?.checkedAt ?? null,
       check_at: origin?.checkAt ?? null,
       valid_until: origin?.validUntil ?? null,
+      provider_session: origin?.session ?? null,
+      provider_sign_out: origin?.signOut ?? null,
     },
   );
   return { secret, sessionId };
@@ -118,7 +126,16 @@ export async function startSession(
 export function originOf(session: SessionRow): SessionOrigin | undefined {
   const { provider_id: providerId, provider_kept: kept, checked_at, check_at: checkAt, valid_until } = session;
   if (providerId === null) return undefined;
-  return { providerId, kept, checkedAt: checked_at!, checkAt, validUntil: valid_until! };
+  const { provider_session, provider_sign_out } = session;
+  return {
+    providerId,
+    kept,
+    checkedAt: checked_at!,
+    checkAt,
+    validUntil: valid_until!,
+    session: provider_session,
+    signOut: provider_sign_out,
+  };
 }
 
 /** The session of a cookie, if it is of this step, has not ended, and its user is active and of an open customer. */
@@ -191,14 +208,16 @@ async function noteUse(store: Store, { digest }: SessionRow, at: Date): Promise<
   );
 }
 
-/** Signs out the session of a cookie, whatever its step. */
-export async function signOut({ store, clock }: Pick<UsersPlatform, "store" | "clock">, secret: string): Promise<void> {
-  await store.transaction(async (tx) => {
-    const ended = await tx.get<{ user_id: string; session_id: string; step: SessionStep }>(
-      "DELETE FROM user_sessions WHERE digest = :digest RETURNING user_id, session_id, step",
-      { digest: secretDigest(secret) },
-    );
-    if (ended?.step !== "full") return;
+/** Signs out the session of a cookie, whatever its step. Returns it, unless there is none. */
+export function signOut(
+  { store, clock }: Pick<UsersPlatform, "store" | "clock">,
+  secret: string,
+): Promise<SessionRow | undefined> {
+  return store.transaction(async (tx) => {
+    const ended = await tx.get<SessionRow>("DELETE FROM user_sessions WHERE digest = :digest RETURNING *", {
+      digest: secretDigest(secret),
+    });
+    if (ended?.step !== "full") return ended;
     const user = await maybeUser(tx, ended.user_id);
     await appendAudit(tx, {
       at: clock.now(),
@@ -208,6 +227,7 @@ export async function signOut({ store, clock }: Pick<UsersPlatform, "store" | "c
       subject: ended.user_id,
       detail: { session: ended.session_id },
     });
+    return ended;
   });
 }
 

@@ -1,47 +1,22 @@
 /** Sign-in by SAML: the whole way through the portal, and what a provider, or somebody between, may not say. */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { inflateRawSync } from "node:zlib";
-import { addProvider, setGroupRoles } from "../../platform/sso/manage_providers.ts";
 import { ProviderRefusal } from "../../platform/sso/provider_refusal.ts";
-import type { Provider } from "../../platform/sso/providers.ts";
-import { checkSaml, claimedRequest, mostResponseBytes } from "../../platform/sso/saml.ts";
+import { checkSaml, claimedRequest } from "../../platform/sso/saml.ts";
+import { mostResponseBytes } from "../../platform/sso/saml_xml.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
 import { movedClock } from "../fixtures/platform_fixture.ts";
 import { createSamlPeer, type SamlPeer, type Wanted } from "../fixtures/saml_peer.ts";
-import { type Answered, type PortalScene, portalScene, type Visitor } from "./portal_scene.ts";
-import { operator } from "./users_fixture.ts";
+import { samlAddresses, samlProvider, samlScene } from "./saml_scene.ts";
 
 const minute = 60_000;
-const addresses = {
-  entityId: "https://portal.example/sign-in/saml/idp-1/metadata",
-  consumer: "https://portal.example/sign-in/saml/idp-1",
-};
 const requestId = "_request";
-const right: Wanted = { audience: addresses.entityId, recipient: addresses.consumer, requestId };
-
-function providerOf({ settings }: SamlPeer): Provider {
-  return {
-    providerId: "idp-1",
-    dealerId: "dea-1",
-    customerId: undefined,
-    kind: "saml",
-    name: "Example",
-    isActive: true,
-    needsFactor: false,
-    settings: {
-      ...settings,
-      "groups-attribute": "http://schemas.microsoft.com/ws/2008/06/identity/claims/groups",
-      "email-attribute": "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress",
-      "name-attribute": "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name",
-    },
-  };
-}
+const right: Wanted = { audience: samlAddresses.entityId, recipient: samlAddresses.consumer, requestId };
 
 const peer = await createSamlPeer(), other = await createSamlPeer();
 
 const check = (samlResponse: string, { clock = movedClock(), isFresh = false } = {}) =>
-  checkSaml({ clock }, providerOf(peer), { samlResponse, requestId, addresses, isFresh });
+  checkSaml({ clock }, samlProvider(peer), { samlResponse, requestId, addresses: samlAddresses, isFresh });
 
 const isRefused = (error: unknown) => {
   assert(error instanceof ProviderRefusal, String(error instanceof Error ? error.stack : error));
@@ -173,63 +148,8 @@ Deno.test("a comment within a name cuts nothing off", async () => {
   if (!(found instanceof ProviderRefusal)) assert.equal(found.identity.subject, nameId);
 });
 
-interface SamlScene extends AsyncDisposable {
-  scene: PortalScene;
-  providerId: string;
-  root: string;
-  /** The id of the request that the browser is sent away with, and where. */
-  begin(browser: Visitor, path?: string): Promise<{ id: string; address: URL; xml: string }>;
-  post(browser: Visitor, response: string): Promise<Answered>;
-  answer(id: string, wanted?: Partial<Wanted>): string;
-  signIn(browser: Visitor, wanted?: Partial<Wanted>, path?: string): Promise<Answered>;
-}
-
-async function samlScene(): Promise<SamlScene> {
-  const scene = await portalScene(), { platform } = scene.platform;
-  const { providerId } = await addProvider(platform, operator, {
-    kind: "saml",
-    name: "Example",
-    dealer: "Print Partner",
-    isShown: true,
-    settings: peer.settings,
-  });
-  await setGroupRoles(platform, operator, { provider: providerId, group: "techs", grants: [{ role: "technician" }] });
-  await setGroupRoles(platform, operator, {
-    provider: providerId,
-    group: "admins",
-    grants: [{ role: "administrator" }],
-  });
-  const path = `/sign-in/saml/${providerId}`, root = `${scene.origin}${path}`;
-  const answer = (id: string, wanted: Partial<Wanted> = {}) =>
-    peer.response({ audience: `${root}/metadata`, recipient: root, requestId: id, ...wanted });
-  // As a browser does with a form of another origin: without the portal's cookies (SameSite=Lax).
-  const post = async (browser: Visitor, response: string) => {
-    const elsewhere = scene.visitor();
-    const consumed = await elsewhere.post(path, { SAMLResponse: response }, { origin: "https://idp.example.com" });
-    assert.equal(consumed.headers["set-cookie"], undefined);
-    return consumed.status === 303 ? await browser.get(consumed.location) : consumed;
-  };
-  const begin = async (browser: Visitor, from = `/sign-in/with/${providerId}`) => {
-    const led = await browser.get(from);
-    assert.equal(led.status, 302, led.body);
-    const address = new URL(led.location);
-    const xml = inflateRawSync(Buffer.from(address.searchParams.get("SAMLRequest")!, "base64")).toString();
-    return { id: / ID="([^"]+)"/.exec(xml)![1]!, address, xml };
-  };
-  return {
-    scene,
-    providerId,
-    root,
-    begin,
-    post,
-    answer,
-    signIn: async (browser, wanted, from) => await post(browser, answer((await begin(browser, from)).id, wanted)),
-    [Symbol.asyncDispose]: () => scene[Symbol.asyncDispose](),
-  };
-}
-
 eachDatabase("a person signs in by SAML; each answer counts once, for its request and in its browser", async () => {
-  await using saml = await samlScene();
+  await using saml = await samlScene(peer);
   const { scene, providerId, root } = saml, browser = scene.visitor();
   const metadata = await browser.get(`/sign-in/saml/${providerId}/metadata`);
   assert.match(
@@ -260,7 +180,7 @@ eachDatabase("a person signs in by SAML; each answer counts once, for its reques
 });
 
 Deno.test("only the form of a SAML answer may come from another origin, and not too long", async () => {
-  await using saml = await samlScene();
+  await using saml = await samlScene(peer);
   const { scene, providerId } = saml, elsewhere = { origin: "https://idp.example.com" };
   const post = (path: string, value = "x") => scene.visitor().post(path, { SAMLResponse: value }, elsewhere);
   assert.equal((await post(`/sign-in/saml/${providerId}`)).status, 401);
@@ -274,7 +194,7 @@ Deno.test("only the form of a SAML answer may come from another origin, and not 
 });
 
 Deno.test("a session by SAML goes on by a sign-in without questions, and ends where the provider says", async () => {
-  await using saml = await samlScene();
+  await using saml = await samlScene(peer);
   const { scene, providerId } = saml, { clock } = scene.platform, browser = scene.visitor();
   await saml.signIn(browser);
   clock.advance(5 * minute);
@@ -300,7 +220,7 @@ Deno.test("a session by SAML goes on by a sign-in without questions, and ends wh
 });
 
 Deno.test("before dangerous things the provider is asked to ask (ForceAuthn)", async () => {
-  await using saml = await samlScene();
+  await using saml = await samlScene(peer);
   const { scene, providerId } = saml, browser = scene.visitor();
   await saml.signIn(browser, { groups: ["admins"] });
   const begun = await saml.begin(browser, `/confirm/with/${providerId}?next=%2Fusers`);

@@ -247,6 +247,7 @@ export const ofNobody = [
   "portal",
   "provider_domains",
   "provider_flows",
+  "provider_keys",
   "provider_roles",
   "release_chunks",
   "release_files",

@@ -3,12 +3,13 @@
  * (SameSite). So it is checked and kept first, for the browser that began, and that browser is led to a page of the portal
  * that it has the cookie for. The library is loaded when somebody signs in by it.
  */
-import { answerFlow, lookAtFlow, maybeFlow } from "../../sso/flows.ts";
+import { answerFlow, dropFlow, lookAtFlow, maybeFlow } from "../../sso/flows.ts";
 import type { Identity } from "../../sso/identity.ts";
 import { providerAddresses } from "../../sso/provider_addresses.ts";
 import { ProviderRefusal } from "../../sso/provider_refusal.ts";
 import { maybeActiveProvider, type Provider } from "../../sso/providers.ts";
 import type { SamlAddresses, SamlAnswer } from "../../sso/saml.ts";
+import { ensuredSamlKeys, samlKeys } from "../../sso/saml_keys.ts";
 import { newSecret } from "../../users/second_factor.ts";
 import { flowSecret } from "../page/cookies.ts";
 import { field } from "../page/form.ts";
@@ -18,9 +19,13 @@ import { atProvider, type Attempt, finishAtProvider, leadAway } from "./provider
 /* Base64 in a form, of an answer with hundreds of groups. */
 const maxFormBytes = 512 * 1024;
 
-function addressesOf(request: PublicRequest, { providerId }: Provider): SamlAddresses {
+export function addressesOf(request: PublicRequest, { providerId }: Provider): SamlAddresses {
   const all = providerAddresses("saml", { origin: request.origin, id: providerId });
-  return { entityId: all["entity id"]!, consumer: all["assertion consumer service"]! };
+  return {
+    entityId: all["entity id"]!,
+    consumer: all["assertion consumer service"]!,
+    signOut: all["single logout service"]!,
+  };
 }
 
 export async function leadToSaml(request: PublicRequest, provider: Provider, attempt: Attempt): Promise<Response> {
@@ -37,13 +42,14 @@ async function consume(request: PublicRequest, provider: Provider): Promise<Resp
   const { c, platform } = request, { providerId } = provider;
   if (provider.kind !== "saml") throw new ProviderRefusal("over", "this provider gives no answers by SAML");
   const samlResponse = await field(c, "SAMLResponse");
-  const { checkSaml, claimedRequest } = await import("../../sso/saml.ts");
+  const { checkSaml, claimedRequest, isEncryptedAnswer } = await import("../../sso/saml.ts");
   const requestId = claimedRequest(samlResponse);
   const flow = requestId === undefined ? undefined : await lookAtFlow(platform, { providerId, id: requestId });
   if (requestId === undefined || flow === undefined) {
     throw new ProviderRefusal("over", "the answer is for no request that waits: sign-in begins at the portal");
   }
   let answer: SamlAnswer;
+  const isEncrypted = isEncryptedAnswer(samlResponse);
   try {
     const addresses = addressesOf(request, provider);
     answer = await checkSaml(platform, provider, {
@@ -51,8 +57,11 @@ async function consume(request: PublicRequest, provider: Provider): Promise<Resp
       requestId,
       addresses,
       isFresh: flow.purpose === "confirm",
+      keys: isEncrypted ? await samlKeys(platform, providerId) : [],
     });
   } catch (error) {
+    // One try for each request: thousands would be needed to open what was encrypted for somebody else by how it is refused.
+    if (isEncrypted) await dropFlow(platform, { providerId, id: requestId });
     const isSilent = flow.purpose === "renew" && error instanceof ProviderRefusal && error.reason === "questions";
     if (!isSilent) throw error;
     return c.redirect(`/sign-in?next=${encodeURIComponent(flow.next)}`, 303);
@@ -81,8 +90,9 @@ async function metadata(request: PublicRequest): Promise<Response> {
   const { c, platform } = request;
   const provider = await maybeActiveProvider(platform, c.req.param("provider") ?? "");
   if (provider?.kind !== "saml") return await c.notFound();
-  const { samlMetadata } = await import("../../sso/saml.ts");
-  return c.body(samlMetadata(provider, addressesOf(request, provider)), 200, {
+  const { samlMetadata } = await import("../../sso/saml_metadata.ts");
+  const keys = await ensuredSamlKeys(platform, provider.providerId);
+  return c.body(samlMetadata(provider, addressesOf(request, provider), keys), 200, {
     "content-type": "application/samlmetadata+xml; charset=utf-8",
   });
 }
