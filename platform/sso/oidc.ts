@@ -13,7 +13,7 @@ import { wordsOf } from "./setting.ts";
 import type { KeptOfSession } from "./sign_in_by_provider.ts";
 
 /* Signatures that only the provider can make: with `none` anybody could, and with HS256 anyone who has the public key. */
-const algorithms = [
+export const algorithms = [
   "RS256",
   "RS384",
   "RS512",
@@ -51,6 +51,8 @@ interface Discovered {
   until: number;
 }
 
+/* Proxies take 4 kB of headers at least. */
+const mostHintBytes = 3000;
 const discoveredMs = 10 * 60_000, mostDiscovered = 200;
 const known = new Map<string, Discovered>();
 
@@ -117,10 +119,10 @@ export async function recheckOidc(
 }
 
 /** With the provider as it is configured. Throws ProviderRefusal for whatever goes wrong. */
-async function asProvider<T>(
+export async function asProvider<T>(
   provider: Provider,
   { clock }: SsoPlatform,
-  work: (config: client.Configuration) => Promise<T>,
+  work: (config: client.Configuration, fetch: ReturnType<typeof providerFetch>) => Promise<T>,
 ): Promise<T> {
   try {
     const { settings } = provider, issuer = settings["issuer"]!;
@@ -151,7 +153,7 @@ async function asProvider<T>(
     client.enableNonRepudiationChecks(config);
     if (discovered.jwks !== undefined) client.setJwksCache(config, discovered.jwks);
     try {
-      return await work(config);
+      return await work(config, fetch);
     } finally {
       const jwks = client.getJwksCache(config);
       if (jwks !== undefined) discovered.jwks = jwks;
@@ -217,6 +219,9 @@ async function identityOf(
     groups: groupsOf(claims, groupsClaim),
     authenticatedAt: typeof claims["auth_time"] === "number" ? claims["auth_time"] * 1000 : undefined,
     kept: tokens.refresh_token,
+    session: typeof claims["sid"] === "string" ? claims["sid"] : undefined,
+    // By it the provider knows whose sign-out is meant; without it, it asks. It must fit into an address.
+    signOut: (tokens.id_token?.length ?? 0) > mostHintBytes ? "" : tokens.id_token ?? "",
   };
 }
 

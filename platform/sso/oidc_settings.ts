@@ -1,6 +1,6 @@
 /** Settings of OpenID Connect. */
 import { UsageError } from "../../common/core/errors.ts";
-import { certificates, hostNames, httpsAddress, lineOf, type Setting, wordsOf } from "./setting.ts";
+import { certificates, hostNames, httpsAddress, lineOf, type Setting, wordsOf, yesOrNo } from "./setting.ts";
 
 /* Entra's addresses for accounts of any organization: their tokens say that anybody is who it says. */
 const multiTenant = /\/(common|organizations|consumers)(\/|$)|\{tenantid\}/i;
@@ -48,6 +48,12 @@ export const oidcSettings: readonly Setting[] = [
     check: lineOf("require-amr"),
   },
   { name: "require-acr", help: "the claim acr must be one of these words", check: lineOf("require-acr") },
+  {
+    name: "sign-out-there",
+    help: "whether who signs out here is signed out there as well: yes or no",
+    usual: "no",
+    check: yesOrNo("sign-out-there"),
+  },
   {
     name: "hosts",
     help: "further host names of the provider, if not all is at the issuer's",

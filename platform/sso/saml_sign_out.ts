@@ -37,13 +37,12 @@ export interface SignOutRequest {
 /** As it came: the query of a redirect, still encoded, or the field of a form, in base64. */
 export type SignOutMessage = { query: string } | { form: string };
 
-/** Where the browser is sent to sign out there; undefined where the provider has no address for it. `keys`: newest first. */
+/** Where the browser is sent to sign out there. `keys`: the newest first; the oldest is what the provider surely knows. */
 export async function samlSignOutAddress(
   provider: Provider,
   addresses: SamlAddresses,
   { keys, signOut, session }: { keys: readonly SamlKey[]; signOut: string; session: string | null },
-): Promise<string | undefined> {
-  if (provider.settings["sign-out-address"] === undefined) return undefined;
+): Promise<string> {
   const { value, Format, NameQualifier, SPNameQualifier } = JSON.parse(signOut) as NameId;
   const saml = samlOf(provider, addresses, { id: `_${newSecret()}`, key: keys.at(-1)! });
   const person = {

@@ -26,8 +26,6 @@ import {
 export const vouchedMs = 5 * 60_000;
 /** It is asked again sooner, so that the answer is there in time. */
 export const askAgainMs = 3 * 60_000;
-/* Such as an ID token with hundreds of groups: the provider does without it then. */
-const mostSignOut = 16 * 1024;
 export const signOutSealed = " sign-out";
 /* For the clocks of two machines. */
 const skewMs = 60_000;
@@ -271,7 +269,7 @@ export function originOfIdentity(
     checkAt: kept === undefined ? null : now + askAgainMs,
     validUntil: now + vouchedMs,
     session: session?.slice(0, 500) ?? null,
-    signOut: signOut === undefined || signOut.length > mostSignOut ? null : sealed(signOut, signOutSealed),
+    signOut: signOut === undefined ? null : sealed(signOut, signOutSealed),
     endsAt: identity.endsAt,
     confirmedAt: authenticatedAt > now - confirmedMs ? Math.min(authenticatedAt, now) : 0,
   };

@@ -6,7 +6,7 @@ import { checkSaml, claimedRequest } from "../../platform/sso/saml.ts";
 import { mostResponseBytes } from "../../platform/sso/saml_xml.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
 import { movedClock } from "../fixtures/platform_fixture.ts";
-import { createSamlPeer, type SamlPeer, type Wanted } from "../fixtures/saml_peer.ts";
+import { createSamlPeer, type Wanted } from "../fixtures/saml_peer.ts";
 import { samlAddresses, samlProvider, samlScene } from "./saml_scene.ts";
 
 const minute = 60_000;

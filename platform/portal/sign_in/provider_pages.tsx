@@ -13,6 +13,7 @@ import type { PublicRequest, Route, UserRequest } from "../page/route.ts";
 import { directoryPage, directoryRoutes } from "./ldap_pages.tsx";
 import { leadToOidc, oidcRoutes } from "./oidc_pages.tsx";
 import { leadToSaml, samlRoutes } from "./saml_pages.tsx";
+import { signOutRoutes } from "./sign_out_pages.tsx";
 import { afterSignIn, atProvider, type Attempt, refusedPage, type Way } from "./provider_sign_in.tsx";
 
 const ways: Partial<Record<KindName, Way>> = {
@@ -192,6 +193,7 @@ export const providerSignInRoutes: Route[] = [
   ...oidcRoutes,
   ...samlRoutes,
   ...directoryRoutes,
+  ...signOutRoutes,
   { method: "POST", path: "/sign-in/company", access: "public", handle: company },
   { method: "GET", path: "/sign-in/with/:provider", access: "public", handle: begin },
   {

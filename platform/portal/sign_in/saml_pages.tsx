@@ -17,7 +17,7 @@ import type { PublicRequest, Route } from "../page/route.ts";
 import { atProvider, type Attempt, finishAtProvider, leadAway } from "./provider_sign_in.tsx";
 
 /* Base64 in a form, of an answer with hundreds of groups. */
-const maxFormBytes = 512 * 1024;
+export const maxFormBytes = 512 * 1024;
 
 export function addressesOf(request: PublicRequest, { providerId }: Provider): SamlAddresses {
   const all = providerAddresses("saml", { origin: request.origin, id: providerId });

@@ -14,8 +14,7 @@ import {
 import { firstUserEmail, requestPassword } from "../../users/manage_users.ts";
 import { takeForm } from "../../users/kept_forms.ts";
 import { factorsOf } from "../../users/passkeys.ts";
-import { signOut } from "../../users/sessions.ts";
-import { browserSecret, dropSession, sessionSecret, setBrowser, setSession } from "../page/cookies.ts";
+import { browserSecret, sessionSecret, setBrowser, setSession } from "../page/cookies.ts";
 import { field, nextOf } from "../page/form.ts";
 import { Field, Message, pageOf } from "../page/layout.tsx";
 import { NewPasskeyForm, PasskeyForm, passkeyScripts } from "./passkey_form.tsx";
@@ -365,15 +364,4 @@ export const signInRoutes: Route[] = [
   { method: "POST", path: "/confirm", access: "signedIn", handle: confirm },
   // Where a provider of identities leads back to: the form that waited goes on, whose token nobody else knows.
   { method: "GET", path: "/confirm/kept", access: "signedIn", confirmed: true, handle: afterConfirmation },
-  {
-    method: "POST",
-    path: "/sign-out",
-    access: "public",
-    async handle({ c, platform }) {
-      const secret = sessionSecret(c);
-      if (secret !== undefined) await signOut(platform, secret);
-      dropSession(c);
-      return c.redirect("/sign-in", 303);
-    },
-  },
 ];

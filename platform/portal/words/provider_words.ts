@@ -12,6 +12,16 @@ export const providerWords = {
     "Per questo indirizzo non è configurato un altro accesso. Accedere con la password.",
   ],
   ssoOn: ["You are led to {name}.", "Sie werden zu {name} geführt.", "Sarete indirizzati a {name}."],
+  ssoSignedOut: [
+    "You are signed out here, and are led to {name} to sign out there as well.",
+    "Sie sind hier abgemeldet und werden zu {name} geführt, um sich auch dort abzumelden.",
+    "Siete usciti da qui e sarete indirizzati a {name} per uscire anche là.",
+  ],
+  ssoNotSignedOut: [
+    "You are signed out here, but {name} does not say that it has signed you out everywhere. On a shared computer, close the browser.",
+    "Sie sind hier abgemeldet, aber {name} sagt nicht, dass Sie überall abgemeldet sind. Schließen Sie an einem gemeinsamen Computer den Browser.",
+    "Siete usciti da qui, ma {name} non conferma di avervi fatto uscire ovunque. Su un computer condiviso, chiudere il browser.",
+  ],
   ssoFailed: ["Sign-in did not succeed", "Anmeldung nicht möglich", "Accesso non riuscito"],
   sso_answer: [
     "The answer of {name} cannot be used. If this happens again, tell your administrator; the server's log says why.",
