@@ -220,9 +220,13 @@ async function identityOf(
     authenticatedAt: typeof claims["auth_time"] === "number" ? claims["auth_time"] * 1000 : undefined,
     kept: tokens.refresh_token,
     session: typeof claims["sid"] === "string" ? claims["sid"] : undefined,
-    // By it the provider knows whose sign-out is meant; without it, it asks. It must fit into an address.
-    signOut: (tokens.id_token?.length ?? 0) > mostHintBytes ? "" : tokens.id_token ?? "",
+    signOut: settings["sign-out-there"] === "yes" ? hintOf(tokens.id_token) : undefined,
   };
+}
+
+/** By it the provider knows whose sign-out is meant; without it, it asks. It must fit into an address. */
+function hintOf(idToken = ""): string {
+  return idToken.length > mostHintBytes ? "" : idToken;
 }
 
 function emailOf(claim: unknown): string | undefined {

@@ -63,6 +63,8 @@ Deno.test("an ID token counts if everything of it is right", async () => {
     groups: ["techs"],
     authenticatedAt: undefined,
     kept: "refresh 1",
+    session: undefined,
+    signOut: undefined,
   });
   scene.peer.idToken = (claims) => scene.peer.sign({ ...claims, email_verified: false, groups: "techs" });
   const unchecked = await scene.attempt();

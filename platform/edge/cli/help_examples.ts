@@ -56,6 +56,7 @@ const examples: Record<string, string[]> = {
   "sign-in set": ["sign-in set Entra --setting client-secret=@secret.txt", "sign-in set Entra --active no"],
   "sign-in roles": ["sign-in roles Entra 5b1d7e0c-technicians technician", "sign-in roles Entra Managers viewer:Acme"],
   "sign-in check": ["sign-in check Example eva", "sign-in check Example eva --json"],
+  "sign-in key": ["sign-in key 'AD FS'", "sign-in key 'AD FS' --replace"],
   "sign-in remove": ["sign-in remove Entra"],
   "role list": ["role list"],
   "role create": ['role create "Help desk" readFleet runTasks openWebAccess'],

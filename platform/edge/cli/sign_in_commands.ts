@@ -29,7 +29,7 @@ interface PartFlags {
   active?: boolean;
 }
 
-/** `sign-in add|list|show|set|roles|check|remove`: identity providers of dealers. */
+/** `sign-in add|list|show|set|roles|check|key|remove`: identity providers of dealers. */
 export function addSignInCommands(program: Command, context: CommandContext): void {
   const signIn = program.command("sign-in").description("identity providers that people sign in to the portal by");
   addAdd(signIn, context);
@@ -89,6 +89,19 @@ export function addSignInCommands(program: Command, context: CommandContext): vo
       context.run(command, async (platform, by) => {
         const { lookUpAccount } = await import("../../sso/sign_in_by_directory.ts");
         return lookedUp(account, await lookUpAccount(platform, by, { provider, account }));
+      })
+    );
+  signIn.command("key <provider>")
+    .description("print the portal's certificate for a provider of SAML: assertions are encrypted for it")
+    .option("--replace", "make another key; the one before counts for 30 more days")
+    .option("--at-once", "with --replace: the keys before count no more")
+    .action((provider: string, flags: { replace?: boolean; atOnce?: boolean }, command: Command) =>
+      context.run(command, async (platform, by) => {
+        const { replace: isNew = false, atOnce: isAtOnce = false } = flags;
+        if (isAtOnce && !isNew) throw new UsageError("Cannot use --at-once without --replace");
+        const { samlCertificate } = await import("../../sso/saml_keys.ts");
+        const { keyId, certificatePem, createdAt } = await samlCertificate(platform, by, { provider, isNew, isAtOnce });
+        return { json: { keyId, certificate: certificatePem, createdAt: new Date(createdAt) }, text: certificatePem };
       })
     );
   signIn.command("remove <provider>").description("remove an identity provider, and deactivate its users")

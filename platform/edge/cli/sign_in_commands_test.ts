@@ -40,6 +40,9 @@ eachDatabase(
           [["add", "oidc", "X", "--setting", "issuer=@gone.txt"], /Cannot read "gone\.txt"/],
           [["add", "oidc", "Example", ...settings], /another one has this name/],
           [["show", "Nobody"], /Cannot find the identity provider "Nobody"/],
+          [["key", "Example"], /Cannot show a key for "Example": only providers of the kind saml have one/],
+          [["key", "Nobody", "--replace"], /Cannot find the identity provider "Nobody"/],
+          [["key", "Example", "--at-once"], /Cannot use --at-once without --replace/],
           [["roles", "Example", "g-1", "root"], /Cannot use "root" as a role/],
           [["set", "Example", "--active", "maybe"], /Cannot use --active as yes or no/],
         ] as [string[], RegExp][]

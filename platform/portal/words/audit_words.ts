@@ -100,6 +100,11 @@ export const auditWords = {
   audit_feedRemoved: ["Feed removed", "Datenweitergabe entfernt", "Flusso rimosso"],
   audit_feedResumed: ["Feed resumed", "Datenweitergabe fortgesetzt", "Flusso ripreso"],
   audit_groupRolesSet: ["Roles of a group set", "Rollen einer Gruppe gesetzt", "Ruoli di un gruppo impostati"],
+  audit_identityProviderKeyReplaced: [
+    "Key for an identity provider replaced",
+    "Schlüssel für einen Identitätsanbieter ersetzt",
+    "Chiave per un provider di identità sostituita",
+  ],
   audit_identityProviderRemoved: [
     "Identity provider removed",
     "Identitätsanbieter entfernt",

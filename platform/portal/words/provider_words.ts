@@ -182,6 +182,21 @@ export const providerWords = {
     "Indirizzo di accesso (HTTP-Redirect)",
   ],
   setting_certificate: ["Signing certificate (PEM)", "Signaturzertifikat (PEM)", "Certificato di firma (PEM)"],
+  "setting_sign-out-address": [
+    "Address that people are led to to sign out there as well",
+    "Adresse, zu der sie zum Abmelden geführt werden",
+    "Indirizzo a cui sono inviate per uscire anche là",
+  ],
+  "setting_encrypted-only": [
+    "Refuse assertions that are not encrypted: yes or no",
+    "Unverschlüsselte Assertions ablehnen: yes oder no",
+    "Rifiutare le asserzioni non cifrate: yes o no",
+  ],
+  "setting_sign-out-there": [
+    "Sign people out there as well: yes or no",
+    "Auch dort abmelden: yes oder no",
+    "Far uscire anche là: yes o no",
+  ],
   "setting_groups-attribute": ["Attribute with the groups", "Attribut mit den Gruppen", "Attributo con i gruppi"],
   "setting_email-attribute": [
     "Attribute with the e-mail address",
