@@ -209,8 +209,8 @@ eachDatabase("the provider ends a person's sessions here, in all browsers of tha
   await saml.signIn(max, { nameId: "max-1", email: "max@partner.example" });
   const wanted = () => ({ destination, now: clock.now(), sessions: ["_session"], relayState: "a b&c" });
   const elsewhere = scene.visitor();
-  for (const  of of[other.signOutQuery(wanted()), peer.signOutQuery({ ...wanted(), isUnsigned: true })]) {
-    assert.equal((await elsewhere.get(`${path}?${of}`)).status, 401);
+  for (const wrong of [other.signOutQuery(wanted()), peer.signOutQuery({ ...wanted(), isUnsigned: true })]) {
+    assert.equal((await elsewhere.get(`${path}?${wrong}`)).status, 401);
   }
   assert(await isIn(desk));
   const query = peer.signOutQuery({ ...wanted(), id: "_once" });

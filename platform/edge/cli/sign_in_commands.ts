@@ -91,19 +91,7 @@ export function addSignInCommands(program: Command, context: CommandContext): vo
         return lookedUp(account, await lookUpAccount(platform, by, { provider, account }));
       })
     );
-  signIn.command("key <provider>")
-    .description("print the portal's certificate for a provider of SAML: assertions are encrypted for it")
-    .option("--replace", "make another key; the one before counts for 30 more days")
-    .option("--at-once", "with --replace: the keys before count no more")
-    .action((provider: string, flags: { replace?: boolean; atOnce?: boolean }, command: Command) =>
-      context.run(command, async (platform, by) => {
-        const { replace: isNew = false, atOnce: isAtOnce = false } = flags;
-        if (isAtOnce && !isNew) throw new UsageError("Cannot use --at-once without --replace");
-        const { samlCertificate } = await import("../../sso/saml_keys.ts");
-        const { keyId, certificatePem, createdAt } = await samlCertificate(platform, by, { provider, isNew, isAtOnce });
-        return { json: { keyId, certificate: certificatePem, createdAt: new Date(createdAt) }, text: certificatePem };
-      })
-    );
+  addKey(signIn, context);
   signIn.command("remove <provider>").description("remove an identity provider, and deactivate its users")
     .action((provider: string, _, command: Command) =>
       context.run(command, async (platform, by) => {
@@ -129,6 +117,22 @@ export function addLinkCommands(user: Command, context: CommandContext): void {
   )
     .action((user: string, _, command: Command) =>
       context.run(command, async (platform, by) => linkAnswer(await unlinkUser(platform, by, { user })))
+    );
+}
+
+function addKey(signIn: Command, context: CommandContext): void {
+  signIn.command("key <provider>")
+    .description("print the portal's certificate for a provider of SAML: assertions are encrypted for it")
+    .option("--replace", "make another key; the one before counts for 30 more days")
+    .option("--at-once", "with --replace: the keys before count no more")
+    .action((provider: string, flags: { replace?: boolean; atOnce?: boolean }, command: Command) =>
+      context.run(command, async (platform, by) => {
+        const { replace: isNew = false, atOnce: isAtOnce = false } = flags;
+        if (isAtOnce && !isNew) throw new UsageError("Cannot use --at-once without --replace");
+        const { samlCertificate } = await import("../../sso/saml_keys.ts");
+        const { keyId, certificatePem, createdAt } = await samlCertificate(platform, by, { provider, isNew, isAtOnce });
+        return { json: { keyId, certificate: certificatePem, createdAt: new Date(createdAt) }, text: certificatePem };
+      })
     );
 }
 
