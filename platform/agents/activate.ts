@@ -20,7 +20,7 @@ import {
   maybeAimedCode,
   useCode,
 } from "./activation_codes.ts";
-import { addAgent, maybeAgent } from "./agents.ts";
+import { addAgent, maybeAgent, maybeAgentOfAttempt } from "./agents.ts";
 import { type Actor, appendAudit } from "../audit/audit_log.ts";
 import { addCertificate, latestCertificate } from "./certificates.ts";
 import { maybeCustomer, maybeSite } from "../customers/customers.ts";
@@ -90,9 +90,8 @@ async function accept(
   }
   const row = await maybeAimedCode(tx, code);
   const isRight = row !== undefined && isSecretRight(row, { code, pepper });
-  if (isRight && await isRepeated(tx, { row, request, csr })) {
-    return { customerId: row.customer_id, agentId: row.agent_id! };
-  }
+  const repeated = isRight ? await maybeRepeated(tx, { row, request, csr }) : undefined;
+  if (repeated !== undefined) return { customerId: row!.customer_id, agentId: repeated };
   if (!isRight || row.state !== "open" || row.expires_at <= now.getTime()) {
     return await rejected(platform, tx, attempt, row);
   }
@@ -104,8 +103,10 @@ async function accept(
     hostname: request.machine?.hostname ?? "",
     version: request.agentVersion,
     at: now,
+    codeId: row.code_id,
+    attemptId,
   });
-  await useCode(tenant, { codeId: row.code_id, agentId, attemptId, at: now });
+  const usesLeft = await useCode(tenant, { codeId: row.code_id, agentId, at: now });
   const data = { agentId, siteId: row.site_id, hostname: request.machine?.hostname ?? "" };
   await queueEvents(tenant, [{ type: "agent.activated", at: now, data }], now);
   await forgetFailedKey(tx, keyDigest);
@@ -115,25 +116,25 @@ async function accept(
     actor: { kind: "agent", name: agentId },
     action: "agentActivated",
     subject: agentId,
-    detail: { code: row.code_id, installation: installationId },
+    detail: { code: row.code_id, installation: installationId, usesLeft: usesLeft ?? 0 },
   });
   tx.afterCommit(() => platform.log("agentActivated", { agentId, customerId: row.customer_id }));
   return { customerId: row.customer_id, agentId };
 }
 
 /* The agent asks again because the answer was lost: same attempt, same installation, and the key of the certificate. */
-async function isRepeated(
+async function maybeRepeated(
   tx: Transaction,
   again: { row: CodeRow; request: ActivateRequest; csr: Csr },
-): Promise<boolean> {
+): Promise<string | undefined> {
   const { row, request, csr } = again;
-  if (row.state !== "used" || row.agent_id === null || row.attempt_id !== request.attemptId) return false;
   const tenant = tx.tenant(row.customer_id);
-  const agent = await maybeAgent(tenant, row.agent_id);
-  if (agent?.state !== "active" || agent.installation_id !== request.installationId) return false;
-  const certificate = await latestCertificate(tenant, row.agent_id);
-  return certificate === undefined ||
+  const agent = await maybeAgentOfAttempt(tenant, { codeId: row.code_id, attemptId: request.attemptId });
+  if (agent?.state !== "active" || agent.installation_id !== request.installationId) return undefined;
+  const certificate = await latestCertificate(tenant, agent.agent_id);
+  const isSame = certificate === undefined ||
     (certificate.first_used_at === null && isKeyOf(new Uint8Array(certificate.der), csr));
+  return isSame ? agent.agent_id : undefined;
 }
 
 function isKeyOf(der: Uint8Array<ArrayBuffer>, csr: Csr): boolean {

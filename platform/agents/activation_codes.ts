@@ -12,6 +12,8 @@ import { refuseClosed, siteOf, type SiteRow, siteRows } from "../customers/custo
 import type { Tenant, Transaction } from "../store/store.ts";
 import type { Platform } from "./platform.ts";
 
+/** Agents that one code may activate. */
+export const mostCodeUses = 1000;
 /** Wrong attempts after which a code is invalid, and an installation must be unlocked. */
 export const maxFailedAttempts = 5;
 
@@ -25,22 +27,27 @@ export interface CodeRow {
   digest: Uint8Array;
   state: CodeState;
   failed_attempts: number;
+  /** How many agents it may activate, and how many it has. */
+  most_uses: number;
+  uses: number;
   created_at: number;
   expires_at: number;
+  /** The last time, and the agent of it. */
   used_at: number | null;
   agent_id: string | null;
-  attempt_id: string | null;
 }
 
 export interface CodeOptions {
   siteId: string;
   at: Date;
   expiresAt: Date;
+  /** How many agents it activates, 1 by default. */
+  mostUses?: number | undefined;
   /** Key of the digests; without it a copy of the store does not reveal the codes. */
   pepper: Uint8Array;
 }
 
-/** Creates a single-use code. The code itself is only in the result. */
+/** Creates a code. The code itself is only in the result. */
 export async function addActivationCode(
   tenant: Tenant,
   options: CodeOptions,
@@ -49,8 +56,9 @@ export async function addActivationCode(
   for (;;) {
     const code = makeActivationCode((bytes) => crypto.getRandomValues(bytes));
     const made = await tenant.run(
-      `INSERT INTO activation_codes (customer_id, code_id, site_id, locator, digest, state, created_at, expires_at)
-       VALUES (:customer, :code_id, :site_id, :locator, :digest, 'open', :created_at, :expires_at)
+      `INSERT INTO activation_codes (customer_id, code_id, site_id, locator, digest, state, created_at, expires_at,
+         most_uses)
+       VALUES (:customer, :code_id, :site_id, :locator, :digest, 'open', :created_at, :expires_at, :most_uses)
        ON CONFLICT (locator) DO NOTHING`,
       {
         code_id: codeId,
@@ -59,6 +67,7 @@ export async function addActivationCode(
         digest: digestOf(code, options.pepper),
         created_at: options.at.getTime(),
         expires_at: options.expiresAt.getTime(),
+        most_uses: options.mostUses ?? 1,
       },
     );
     if (made === 1) return { code, codeId };
@@ -95,16 +104,18 @@ export async function countFailedCode(tenant: Tenant, codeId: string): Promise<b
   ) === 1;
 }
 
-/** Marks the code as used; returns false if it was used by another attempt first. */
+/** Counts one use of an open code; the last one closes it. Returns how many are left; undefined if it is not open. */
 export async function useCode(
   tenant: Tenant,
-  use: { codeId: string; agentId: string; attemptId: string; at: Date },
-): Promise<boolean> {
-  return await tenant.run(
-    `UPDATE activation_codes SET state = 'used', used_at = :at, agent_id = :agent_id, attempt_id = :attempt_id
-     WHERE customer_id = :customer AND code_id = :code_id AND state = 'open'`,
-    { code_id: use.codeId, agent_id: use.agentId, attempt_id: use.attemptId, at: use.at.getTime() },
-  ) === 1;
+  use: { codeId: string; agentId: string; at: Date },
+): Promise<number | undefined> {
+  const used = await tenant.get<{ uses_left: number }>(
+    `UPDATE activation_codes SET uses = uses + 1, used_at = :at, agent_id = :agent_id,
+       state = CASE WHEN uses + 1 >= most_uses THEN 'used' ELSE 'open' END
+     WHERE customer_id = :customer AND code_id = :code_id AND state = 'open' RETURNING most_uses - uses AS uses_left`,
+    { code_id: use.codeId, agent_id: use.agentId, at: use.at.getTime() },
+  );
+  return used?.uses_left;
 }
 
 /** Withdraws an open code; returns false if it is not open. */
@@ -120,19 +131,23 @@ export function codeRows(tenant: Tenant): Promise<CodeRow[]> {
 }
 
 /** Creates a code for the given site, or the only one. Throws UsageError. */
-export function createCode(
+export async function createCode(
   platform: Platform,
   by: TenantBy,
-  { site, validMs }: { site?: string | undefined; validMs: number },
-): Promise<{ code: string; codeId: string; siteId: string; expiresAt: Date }> {
-  return changeTenant(platform, by, async (tenant, at) => {
+  { site, validMs, uses = 1 }: { site?: string | undefined; validMs: number; uses?: number | undefined },
+): Promise<{ code: string; codeId: string; siteId: string; expiresAt: Date; uses: number }> {
+  if (!Number.isInteger(uses) || uses < 1 || uses > mostCodeUses) {
+    throw new UsageError(`Cannot make a code for ${uses} agents: it is for 1 to ${mostCodeUses}`);
+  }
+  return await changeTenant(platform, by, async (tenant, at) => {
     const row = site === undefined ? await onlySite(tenant) : await siteOf(tenant, site), { site_id: siteId } = row;
     await refuseClosed(tenant, "make a code", row);
     const expiresAt = new Date(at.getTime() + validMs);
-    const { code, codeId } = await addActivationCode(tenant, { siteId, at, expiresAt, pepper: platform.pepper });
-    const detail = { site: siteId, expiresAt: expiresAt.toISOString() };
+    const options = { siteId, at, expiresAt, mostUses: uses, pepper: platform.pepper };
+    const { code, codeId } = await addActivationCode(tenant, options);
+    const detail = { site: siteId, expiresAt: expiresAt.toISOString(), uses };
     return {
-      answer: { code, codeId, siteId, expiresAt },
+      answer: { code, codeId, siteId, expiresAt, uses },
       audit: { action: "activationCodeCreated", subject: codeId, detail },
     };
   });
@@ -183,6 +198,11 @@ export function withdrawCode(platform: Platform, by: TenantBy, { codeId }: { cod
     }
     return { answer: undefined, audit: { action: "activationCodeWithdrawn", subject: codeId } };
   });
+}
+
+/** How many more agents a code activates; 0 for one that is not open. */
+export function usesLeft({ state, most_uses, uses }: { state: string; most_uses: number; uses: number }): number {
+  return state === "open" ? most_uses - uses : 0;
 }
 
 function locatorOf(code: string): string {

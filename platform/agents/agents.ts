@@ -46,6 +46,9 @@ export interface NewAgent {
   hostname: string;
   version: string;
   at: Date;
+  /** The code, and the attempt to use it. */
+  codeId?: string;
+  attemptId?: string;
 }
 
 /** Returns the new agent's id. */
@@ -53,8 +56,10 @@ export async function addAgent(tenant: Tenant, agent: NewAgent): Promise<string>
   const agentId = newId("agt");
   noteShown(tenant, "agents");
   await tenant.run(
-    `INSERT INTO agents (customer_id, agent_id, site_id, installation_id, state, created_at, hostname, version)
-     VALUES (:customer, :agent_id, :site_id, :installation_id, 'active', :created_at, :hostname, :version)`,
+    `INSERT INTO agents (customer_id, agent_id, site_id, installation_id, state, created_at, hostname, version, code_id,
+       attempt_id)
+     VALUES (:customer, :agent_id, :site_id, :installation_id, 'active', :created_at, :hostname, :version, :code_id,
+       :attempt_id)`,
     {
       agent_id: agentId,
       site_id: agent.siteId,
@@ -62,6 +67,8 @@ export async function addAgent(tenant: Tenant, agent: NewAgent): Promise<string>
       created_at: agent.at.getTime(),
       hostname: agent.hostname,
       version: agent.version,
+      code_id: agent.codeId ?? null,
+      attempt_id: agent.attemptId ?? null,
     },
   );
   return agentId;
@@ -79,6 +86,17 @@ export function maybeAgent(tenant: Tenant, agentId: string): Promise<AgentRow | 
   return tenant.get("SELECT * FROM agents WHERE customer_id = :customer AND agent_id = :agent_id", {
     agent_id: agentId,
   });
+}
+
+/** Whom an attempt to use a code has activated. */
+export function maybeAgentOfAttempt(
+  tenant: Tenant,
+  { codeId, attemptId }: { codeId: string; attemptId: string },
+): Promise<AgentRow | undefined> {
+  return tenant.get(
+    "SELECT * FROM agents WHERE customer_id = :customer AND code_id = :code_id AND attempt_id = :attempt_id",
+    { code_id: codeId, attempt_id: attemptId },
+  );
 }
 
 export interface ListedAgent extends AgentRow {

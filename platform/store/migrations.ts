@@ -16,7 +16,7 @@ import { signOuts } from "./sign_out_tables.ts";
 import { sso } from "./sso_tables.ts";
 import { addresses, mails, spraying, users } from "./user_tables.ts";
 import { trust } from "./trust_tables.ts";
-import { agentIds, work } from "./work_tables.ts";
+import { agentIds, codeUses, work } from "./work_tables.ts";
 import { auditSubjects, lowerNames, ownRoles, views } from "./view_tables.ts";
 
 /* Refusals and ledger heads of agents; devices that two agents see; indices of what each poll and upload asks. */
@@ -492,4 +492,5 @@ export const migrations: readonly Migration[] = [
   agentIds,
   feedChanges,
   signOuts,
+  codeUses,
 ];

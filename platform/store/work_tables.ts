@@ -18,6 +18,19 @@ CREATE TABLE agent_config_versions (
 ) STRICT;
 `;
 
+/** Codes that several agents are activated by, and which attempt made an agent, so that it gets a lost answer once more. */
+export const codeUses = `
+ALTER TABLE activation_codes ADD COLUMN most_uses INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE activation_codes ADD COLUMN uses INTEGER NOT NULL DEFAULT 0;
+UPDATE activation_codes SET uses = 1 WHERE state = 'used';
+ALTER TABLE agents ADD COLUMN code_id TEXT;
+ALTER TABLE agents ADD COLUMN attempt_id TEXT;
+UPDATE agents SET
+  code_id = (SELECT c.code_id FROM activation_codes c WHERE c.customer_id = agents.customer_id AND c.agent_id = agents.agent_id),
+  attempt_id = (SELECT c.attempt_id FROM activation_codes c WHERE c.customer_id = agents.customer_id AND c.agent_id = agents.agent_id);
+CREATE INDEX agents_by_attempt ON agents (customer_id, code_id, attempt_id) WHERE attempt_id IS NOT NULL;
+`;
+
 /** A broker names an agent and not its customer: each connection and each task that is sent by MQTT looks for it. */
 export const agentIds = `
 CREATE INDEX agents_by_id ON agents (agent_id);

@@ -4,7 +4,7 @@ import { makeActivationCode } from "../../common/core/activation_code.ts";
 import { type ActivateResponse, ActivationRefusalReason } from "../../proto/gen/opendca/v1/agent_service.ts";
 import * as x509 from "../../platform/keys/x509.ts";
 import { algorithm } from "../../platform/keys/authority.ts";
-import { codeRows, markWithdrawn } from "../../platform/agents/activation_codes.ts";
+import { codeRows, createCode, markWithdrawn, usesLeft, withdrawCode } from "../../platform/agents/activation_codes.ts";
 import { agentRows } from "../../platform/agents/agents.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
 import {
@@ -19,6 +19,7 @@ import {
   startTestPlatform,
 } from "../fixtures/platform_fixture.ts";
 
+const spent = "The code is not valid: it may be wrong, expired or used";
 const { REJECTED, INSTALLATION_LOCKED, MALFORMED_CODE, BAD_CSR } = ActivationRefusalReason;
 
 function refusalOf({ outcome }: ActivateResponse) {
@@ -48,6 +49,61 @@ eachDatabase("Activate takes a code once", async () => {
   assert.equal((await activate(platform, { code: code.toLowerCase() })).outcome?.$case, "activated");
   const refusal = refusalOf(await activate(platform, { code }));
   assert.deepEqual([refusal.reason, refusal.countsAsAttempt, refusal.attemptsLeft], [REJECTED, true, 4]);
+});
+
+eachDatabase("Activate takes a code of several agents as often as it is for, also at one moment", async () => {
+  await using platform = await startTestPlatform();
+  const customer = await platform.customer("Acme"), { platform: base, clock } = platform;
+  const by = { actor: { kind: "operator" as const, name: "test" }, tenant: customer.tenant.customerId };
+  const { code, codeId } = await createCode(base, by, { site: customer.siteId, validMs: 3_600_000, uses: 3 });
+  const lost = {
+    code,
+    installationId: crypto.randomUUID(),
+    attemptId: crypto.randomUUID(),
+    ...await newKeyAndCsr(),
+  };
+  const first = await activate(platform, lost);
+  assert.equal(first.outcome?.$case, "activated");
+  const left = async () => (await codeRows(customer.tenant)).map((row) => [row.state, usesLeft(row)]);
+  assert.deepEqual(await left(), [["open", 2]]);
+  // A lost answer that is asked for once more uses nothing up.
+  assert.deepEqual((await activate(platform, lost)).outcome?.value, first.outcome?.value);
+  assert.deepEqual(await left(), [["open", 2]]);
+  const four = await Promise.all([1, 2, 3, 4].map(() => activate(platform, { code })));
+  const refused = four.filter(({ outcome }) => outcome?.$case === "refusal");
+  assert.equal(refused.length, 2);
+  for (const one of refused) assert.deepEqual([refusalOf(one).reason, refusalOf(one).message], [REJECTED, spent]);
+  assert.deepEqual(await left(), [["used", 0]]);
+  assert.equal((await agentRows(customer.tenant)).length, 3);
+  assert.deepEqual((await activate(platform, lost)).outcome?.value, first.outcome?.value, "also when it is used up");
+  const audited = await platform.queries.all<{ detail: string }>(
+    "SELECT detail FROM audit_log WHERE action = 'agentActivated' ORDER BY entry",
+  );
+  assert.deepEqual(audited.map(({ detail }) => JSON.parse(detail)).map(({ code, usesLeft }) => [code, usesLeft]), [
+    [codeId, 2],
+    [codeId, 1],
+    [codeId, 0],
+  ]);
+  for (const uses of [0, 1001, 1.5, NaN]) {
+    await assert.rejects(createCode(base, by, { validMs: 1000, uses }), /1 to 1000/);
+  }
+  const again = await createCode(base, by, { site: customer.siteId, validMs: 3_600_000, uses: 1000 });
+  assert.equal((await activate(platform, { code: again.code })).outcome?.$case, "activated");
+  await withdrawCode(base, by, { codeId: again.codeId });
+  assert.equal(
+    refusalOf(await activate(platform, { code: again.code })).reason,
+    REJECTED,
+    "withdrawing stops the rest",
+  );
+  assert.equal((await agentRows(customer.tenant)).length, 4);
+  const late = await createCode(base, by, { site: customer.siteId, validMs: 3_600_000, uses: 2 });
+  assert.equal((await activate(platform, { code: late.code })).outcome?.$case, "activated");
+  clock.advance(3_600_001);
+  assert.equal(
+    refusalOf(await activate(platform, { code: late.code })).reason,
+    REJECTED,
+    "it ends by its time as well",
+  );
 });
 
 eachDatabase("Activate gives a lost answer again, to the same attempt, installation and key only", async () => {

@@ -425,6 +425,12 @@ eachDatabase("a technician makes a code, starts and cancels a task, and revokes 
   const [, withdrawal] = /action="([^"]+\/withdraw)"/.exec(codes)!;
   await user.post(withdrawal!);
   assert.match((await user.get(`${root}/codes`)).body, /withdrawn/);
+  const forFive = await user.post(`${root}/codes`, { site: scene.berlin, uses: "5" });
+  assert.match(forFive.body, /works for 5 agents[\s\S]*>5\/5</);
+  for (const uses of ["0", "1001", "1.5", "many"]) {
+    const wrong = await user.post(`${root}/codes`, { site: scene.berlin, uses });
+    assert.deepEqual([wrong.status, /it is for 1 to 1000/.test(wrong.body)], [422, true], uses);
+  }
 
   const { location: task } = await user.post(`${root}/devices/${device}/read`);
   assert.match(task, /^\/customers\/[\w-]+\/tasks\/[\w-]+$/);

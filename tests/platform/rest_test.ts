@@ -280,6 +280,12 @@ eachDatabase("a request with the same Idempotency-Key does its work once, and a 
   assert.equal(again.headers["idempotent-replayed"], "true");
   const kept = await scene.platform.queries.all<{ body: Uint8Array }>("SELECT body FROM api_answers");
   assert(kept.every(({ body }) => !new TextDecoder().decode(body).includes(made.json.code)));
+  const several = await program.send("POST", `${root}/activation-codes`, { siteId: scene.berlin, uses: 3 });
+  assert.equal(several.json.uses, 3);
+  const [newest] = (await program.get(`${root}/activation-codes?limit=1`)).json.items;
+  assert.deepEqual([newest.codeId, newest.mostUses, newest.usesLeft], [several.json.codeId, 3, 3]);
+  const tooMany = await program.send("POST", `${root}/activation-codes`, { siteId: scene.berlin, uses: 1001 });
+  assert.equal(tooMany.status, 400);
   // What failed was not done, and may be tried again.
   const wrong = { ...body, agentId: "agt-000000000000" }, failed = { "idempotency-key": "f" };
   assert.equal((await program.send("POST", `${root}/tasks`, wrong, failed)).status, 404);

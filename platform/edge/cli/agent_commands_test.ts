@@ -258,7 +258,12 @@ eachDatabase(
   "every command takes an id of another customer for one that there is not",
   () =>
     withAgent(async (run, { agentId, sql }) => {
-      const { codeId } = JSON.parse((await run("code", "create", "--json")).stdout);
+      const { codeId, uses } = JSON.parse((await run("code", "create", "--uses", "20", "--json")).stdout);
+      assert.deepEqual([uses, (await run("code", "list")).stdout.includes(" 20/20 ")], [20, true]);
+      for (const wrong of ["0", "1001", "x", ""]) {
+        const { code, stderr } = await run("code", "create", "--uses", wrong);
+        assert.deepEqual([code, /it is for 1 to 1000/.test(stderr)], [64, true], wrong);
+      }
       const { taskId } = JSON.parse((await run("task", "ping", agentId, "10.1.0.7", "--json")).stdout);
       await run("customer", "create", "Other");
       const rows = () => rowsOf(sql, ["agents", "agent_configs", "tasks", "activation_codes", "audit_log"]);

@@ -119,7 +119,7 @@ const examples: Record<string, string[]> = {
   "customer update": ['customer update "Acme GmbH" --hold', 'customer update "Acme GmbH" --default'],
   "site update": ["site update Berlin --pin 0.2.0"],
   "site list": ["site list --json"],
-  "code create": ["code create", "code create --site Berlin --valid-days 36h"],
+  "code create": ["code create", "code create --site Berlin --valid-days 36h", "code create --site Berlin --uses 50"],
   "code list": ["code list"],
   "code withdraw": ["code withdraw cod-hhphe1b4e6pt"],
   "agent-file": [

@@ -118,15 +118,22 @@ export const code = z.strictObject({
   state: z.string().openapi({ description: "open, used, burned, withdrawn or expired" }),
   createdAt: time,
   expiresAt: time,
-  agentId: z.string().nullable(),
+  mostUses: z.int().openapi({ description: "How many agents it is for" }),
+  usesLeft: z.int(),
+  agentId: z.string().nullable().openapi({ description: "The last one that it activated" }),
 }).openapi("ActivationCode");
-export const newCode = z.strictObject({ siteId: id, validDays: z.int().min(1).max(90).default(14) })
+export const newCode = z.strictObject({
+  siteId: id,
+  validDays: z.int().min(1).max(90).default(14),
+  uses: z.int().min(1).max(1000).default(1),
+})
   .openapi("NewActivationCode");
 export const madeCode = z.strictObject({
   codeId: id,
   siteId: id,
   code: z.string().openapi({ description: "Shown once: keep it as a password" }),
   expiresAt: time,
+  uses: z.int(),
 }).openapi("MadeActivationCode");
 
 export const revocation = z.strictObject({ reason: name }).openapi("Revocation");

@@ -1,7 +1,7 @@
 /** Routes of customers and of what agents are asked to do. */
 import { closeSession, type OpenedSession, openSession, type ShownSession } from "../../access/manage_sessions.ts";
 import { createLink } from "../../access/web_sessions.ts";
-import { createCode, withdrawCode } from "../../agents/activation_codes.ts";
+import { createCode, usesLeft, withdrawCode } from "../../agents/activation_codes.ts";
 import { revokeAgent } from "../../agents/manage_agents.ts";
 import {
   createCustomer,
@@ -373,6 +373,8 @@ const codeRoutes: RestRoute[] = [
         state: row.state,
         createdAt: iso(row.created_at),
         expiresAt: iso(row.expires_at),
+        mostUses: row.most_uses,
+        usesLeft: usesLeft(row),
         agentId: row.agent_id,
       }));
       return { items, next: cursorOf(request, "codes", next) };
@@ -382,7 +384,7 @@ const codeRoutes: RestRoute[] = [
     method: "post",
     path: "/customers/{customer}/activation-codes",
     tag: "Activation codes",
-    summary: "Make an activation code for one agent",
+    summary: "Make an activation code for one agent, or for several",
     access: "customer",
     permission: "manageAgents",
     body: schemas.newCode,
@@ -394,7 +396,11 @@ const codeRoutes: RestRoute[] = [
       if (site === undefined || (sites !== "all" && !sites.includes(body.siteId))) {
         throw new Problem(404, `Cannot find the site "${body.siteId}"`);
       }
-      return await createCode(platform, by, { site: body.siteId, validMs: body.validDays * dayMs });
+      return await createCode(platform, by, {
+        site: body.siteId,
+        validMs: body.validDays * dayMs,
+        uses: body.uses,
+      });
     },
     show: (made: { expiresAt: Date }) => ({ ...made, expiresAt: made.expiresAt.toISOString() }),
   },

@@ -1,7 +1,7 @@
 /** Activation codes. */
 import { ConfigError, UsageError } from "../../../common/core/errors.ts";
 import { agentFile, authorityFingerprint } from "../../agents/agent_file.ts";
-import { createCode, listCodes, withdrawCode } from "../../agents/activation_codes.ts";
+import { createCode, listCodes, mostCodeUses, usesLeft, withdrawCode } from "../../agents/activation_codes.ts";
 import { chosenSite, customerPage, SiteSelect } from "../page/customer_page.tsx";
 import { field } from "../page/form.ts";
 import { Facts, Message, Table } from "../page/layout.tsx";
@@ -14,7 +14,10 @@ import { tenantOf } from "./visible_agents.ts";
 const dayMs = 86_400_000;
 const validDays = [1, 14, 30], usualDays = 14;
 
-export async function codesPage(request: CustomerRequest, made?: { code: string; expiresAt: Date }): Promise<Response> {
+export async function codesPage(
+  request: CustomerRequest,
+  made?: { code: string; expiresAt: Date; uses: number },
+): Promise<Response> {
   const { t, formats, platform, customer } = request, chosen = await chosenSite(request);
   const all = await listCodes(platform, tenantOf(request));
   const rows = customer.sites === "all" ? all : all.filter(({ site_id }) => customer.sites.includes(site_id));
@@ -36,6 +39,10 @@ export async function codesPage(request: CustomerRequest, made?: { code: string;
               ))}
             </select>
           </div>
+          <div>
+            <label for="uses">{t("codeUses")}</label>
+            <input id="uses" name="uses" type="number" min="1" max={String(mostCodeUses)} value="1" required />
+          </div>
           <button type="submit">{t("codeMake")}</button>
         </form>
         <Live request={request} part="agents" said={t("codesOpen", { count: rows.filter(isOpen).length })}>
@@ -48,6 +55,7 @@ export async function codesPage(request: CustomerRequest, made?: { code: string;
               { heading: t("code"), cell: ({ locator }) => `${locator}-…` },
               { heading: t("site"), cell: ({ site }) => site },
               { heading: t("state"), cell: ({ state }) => t(`code_${state}`) },
+              { heading: t("codeLeft"), cell: (row) => `${usesLeft(row)}/${row.most_uses}`, isNumber: true },
               { heading: t("until"), cell: ({ expires_at }) => formats.time(expires_at) },
               {
                 heading: t("action"),
@@ -71,12 +79,14 @@ export async function codesPage(request: CustomerRequest, made?: { code: string;
 
 const isOpen = ({ state }: { state: string }) => state === "open";
 
-function MadeCode({ request, made }: { request: CustomerRequest; made: { code: string; expiresAt: Date } }) {
+function MadeCode(
+  { request, made }: { request: CustomerRequest; made: { code: string; expiresAt: Date; uses: number } },
+) {
   const { t, formats } = request;
   return (
     <section class="made">
       <Message good>
-        {t("codeMade", { until: formats.time(made.expiresAt.getTime()) })}
+        {t("codeMade", { until: formats.time(made.expiresAt.getTime()), count: made.uses })}
         <code>{made.code}</code>
       </Message>
       <p>{t("codeInstall")}</p>
@@ -135,7 +145,11 @@ export async function makeCode(request: CustomerRequest): Promise<Response> {
   if (!validDays.includes(days)) throw new UsageError(`Cannot make a code for these days: ${validDays.join(", ")}`);
   return await codesPage(
     request,
-    await createCode(platform, tenantOf(request), { site: site.site_id, validMs: days * dayMs }),
+    await createCode(platform, tenantOf(request), {
+      site: site.site_id,
+      validMs: days * dayMs,
+      uses: Number(await field(c, "uses") || 1),
+    }),
   );
 }
 

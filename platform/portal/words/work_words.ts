@@ -243,9 +243,9 @@ export const workWords = {
   codes: ["Activation codes", "Aktivierungscodes", "Codici di attivazione"],
   codeMake: ["New code", "Neuer Code", "Nuovo codice"],
   codeMade: [
-    "The code is shown now only, works for one agent, and is valid until {until}.",
-    "Der Code wird nur jetzt gezeigt, gilt für einen Agenten und bis {until}.",
-    "Il codice viene mostrato solo ora, vale per un agente e fino al {until}.",
+    "The code is shown now only, works for {count, plural, one {one agent} other {# agents}}, and is valid until {until}.",
+    "Der Code wird nur jetzt gezeigt, gilt für {count, plural, one {einen Agenten} other {# Agenten}} und bis {until}.",
+    "Il codice viene mostrato solo ora, vale per {count, plural, one {un agente} other {# agenti}} e fino al {until}.",
   ],
   codeInstall: [
     "On the machine of the agent, in the folder with the files of the release and with agent.yaml:",
@@ -257,6 +257,8 @@ export const workWords = {
     "{count, plural, =0 {Kein Code ist offen.} one {Ein Code ist offen.} other {# Codes sind offen.}}",
     "{count, plural, =0 {Nessun codice aperto.} one {Un codice è aperto.} other {# codici sono aperti.}}",
   ],
+  codeUses: ["Agents", "Agenten", "Agenti"],
+  codeLeft: ["Left", "Übrig", "Rimasti"],
   codeValid: ["Valid for", "Gültig für", "Valido per"],
   days: [
     "{count, plural, one {# day} other {# days}}",
