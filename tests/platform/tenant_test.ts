@@ -171,7 +171,7 @@ const probes: Record<string, (tenant: Tenant, id: string) => Promise<unknown>> =
   addActivationCode: (tenant, id) =>
     activationCodes.addActivationCode(tenant, { siteId: id, at, expiresAt: at, pepper: new Uint8Array(32) }),
   countFailedCode: (tenant, id) => activationCodes.countFailedCode(tenant, id),
-  useCode: (tenant, id) => activationCodes.useCode(tenant, { codeId: id, agentId: id, attemptId: id, at }),
+  useCode: (tenant, id) => activationCodes.useCode(tenant, { codeId: id, agentId: id, at }),
   markWithdrawn: (tenant, id) => activationCodes.markWithdrawn(tenant, id),
   codeRows: (tenant) => activationCodes.codeRows(tenant),
   keepAgentConfig: (tenant, id) =>
@@ -184,6 +184,7 @@ const probes: Record<string, (tenant: Tenant, id: string) => Promise<unknown>> =
   maybeAgentConfig: (tenant, id) => agentConfigs.maybeAgentConfig(tenant, id),
   addAgent: (tenant, id) => agents.addAgent(tenant, { siteId: id, installationId: id, hostname: "", version: "", at }),
   maybeAgent: (tenant, id) => agents.maybeAgent(tenant, id),
+  maybeAgentOfAttempt: (tenant, id) => agents.maybeAgentOfAttempt(tenant, { codeId: id, attemptId: id }),
   noteConfigHash: (tenant, id) => agents.noteConfigHash(tenant, { agentId: id, hash: "x" }),
   siteOfAgent: (tenant, id) => agents.siteOfAgent(tenant, id),
   maybeOrigin: (tenant, id) => agents.maybeOrigin(tenant, id),
