@@ -27,7 +27,7 @@ const mostWaiting = 100;
 export const approvalStates = ["waiting", "approved", "refused", "withdrawn", "expired"] as const;
 export type ApprovalState = (typeof approvalStates)[number];
 
-interface RequestRow {
+export interface RequestRow {
   request_id: string;
   kind: string;
   agent_id: string;
@@ -198,7 +198,8 @@ export function showApproval(
   );
 }
 
-function shownApproval({ wish: _, ...row }: RequestRow, now: Date): ShownApproval {
+/** As it is at this time. */
+export function shownApproval({ wish: _, ...row }: RequestRow, now: Date): ShownApproval {
   const isOver = row.state === "waiting" && row.expires_at <= now.getTime();
   return isOver ? { ...row, state: "expired" } : row;
 }

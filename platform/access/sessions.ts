@@ -63,12 +63,15 @@ export async function addSession(
   noteShown(tenant, "sessions");
 }
 
-const listed =
-  `SELECT s.customer_id, s.session_id, s.label, s.agent_id, s.device_id, s.task_id, s.address, s.port, s.scheme,
+/** What a list of sessions is made of. */
+export const listedSessions = {
+  columns: `s.customer_id, s.session_id, s.label, s.agent_id, s.device_id, s.task_id, s.address, s.port, s.scheme,
     s.state, s.opened_by, s.key_used_at, s.gateway_id, s.created_at, s.opened_at, s.ends_at, s.ended_at, s.end_reason,
     s.bytes_to_device, s.bytes_from_device, t.state AS task_state, t.message AS task_message,
-    t.result AS task_result
-  FROM access_sessions s LEFT JOIN tasks t ON t.customer_id = s.customer_id AND t.task_id = s.task_id`;
+    t.result AS task_result`,
+  from: "access_sessions s LEFT JOIN tasks t ON t.customer_id = s.customer_id AND t.task_id = s.task_id",
+};
+const listed = `SELECT ${listedSessions.columns} FROM ${listedSessions.from}`;
 
 /** Of a task whose agent did not open the session. */
 export const refusedStates = ["refused", "failed", "cancelled", "succeeded"];

@@ -4,8 +4,8 @@
  * prints the last one for that.
  */
 import { createHash } from "node:crypto";
-import { type Page, pageParameters, pageSql } from "../store/page.ts";
-import { takeLock, type Transaction } from "../store/store.ts";
+import { type NamedQuery, type Page, pageParameters, pageSql } from "../store/page.ts";
+import { type Parameters, takeLock, type Transaction } from "../store/store.ts";
 
 /** Who did it; "platform" for its own actions. */
 export type Actor =
@@ -103,11 +103,11 @@ export interface AuditSearch {
 }
 
 /** A condition; its parameters are those of `searchParameters`. */
-export const searchSql = `(CAST(:text AS TEXT) IS NULL
+const searchSql = `(CAST(:text AS TEXT) IS NULL
     OR lower(actor || ' ' || action || ' ' || subject || ' ' || detail) LIKE lower(:text) ESCAPE '\\')
   AND at >= :since AND at < :until`;
 
-export function searchParameters(
+function searchParameters(
   { text, since, until }: AuditSearch,
 ): { text: string | null; since: number; until: number } {
   return {
@@ -115,6 +115,22 @@ export function searchParameters(
     since: since?.getTime() ?? 0,
     until: until?.getTime() ?? Number.MAX_SAFE_INTEGER,
   };
+}
+
+/** Entries that the condition holds for, the newest first. */
+export function auditQuery(where: string, search: AuditSearch, parameters: Parameters = {}): NamedQuery {
+  return {
+    columns: "audit_log.*",
+    from: "audit_log",
+    where: `${where} AND ${searchSql}`,
+    keys: [{ sql: "entry", isDescending: true }],
+    id: { entry: "BIGINT" },
+    parameters: { ...parameters, ...searchParameters(search) },
+  };
+}
+
+export function oldestFirst(query: NamedQuery): NamedQuery {
+  return { ...query, keys: query.keys.map(({ sql }) => ({ sql })) };
 }
 
 /** The latest entries, oldest first; of one customer if given. An offset leaves out the very latest. */

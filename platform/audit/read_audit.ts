@@ -1,5 +1,13 @@
-import { type AuditEntry, auditRows, type AuditSearch, type AuditVerdict, auditVerdict } from "./audit_log.ts";
-import type { Page } from "../store/page.ts";
+import {
+  type AuditEntry,
+  auditQuery,
+  auditRows,
+  type AuditSearch,
+  type AuditVerdict,
+  auditVerdict,
+  oldestFirst,
+} from "./audit_log.ts";
+import { inLots, type NamedQuery, type Page } from "../store/page.ts";
 import { type Base, type By, readPlatform, readTenant, type TenantBy } from "./use_case.ts";
 
 /** The latest entries, oldest first; of one customer if given. */
@@ -9,6 +17,16 @@ export function listAudit(
   options: { customerId?: string | undefined } & AuditSearch & Page,
 ): Promise<AuditEntry[]> {
   return readPlatform(platform, by, (tx) => auditRows(tx, options));
+}
+
+/** What concerns a customer, the newest first. */
+export function auditOfCustomer(search: AuditSearch): NamedQuery {
+  return auditQuery("customer_id = :customer", search);
+}
+
+/** All of it in lots, the oldest first. */
+export function exportAudit(platform: Base, by: TenantBy, search: AuditSearch): AsyncGenerator<AuditEntry[]> {
+  return inLots((work) => readTenant(platform, by, work), () => oldestFirst(auditOfCustomer(search)));
 }
 
 /** The latest entries about one subject of a customer, such as an agent; the newest first. */

@@ -9,6 +9,7 @@ import type { AgentRow } from "../agents/agents.ts";
 import { type By, readPlatform } from "../audit/use_case.ts";
 import { isLow, metersOf, suppliesOf } from "../devices/device_state.ts";
 import { shownSupply, silentAfterMs } from "../devices/device_view.ts";
+import { behindSql, keysSql, type SortKey } from "../store/page.ts";
 import { type Parameters, type Queries, SlowStatementError, type Store, type Transaction } from "../store/store.ts";
 import { entities, type EntityName, type Property } from "./entities.ts";
 import {
@@ -157,12 +158,7 @@ function propertySql(entity: EntityName, sql: string): string {
   return entity === "alerts" ? sql.replace(/\ba\./g, "al.") : sql;
 }
 
-interface SqlOrder {
-  sql: string;
-  isDescending: boolean;
-}
-
-function orderSql(entity: EntityName, order: readonly Order[]): SqlOrder[] {
+function orderSql(entity: EntityName, order: readonly Order[]): SortKey[] {
   return order.flatMap(({ property, isDescending }) => {
     const { sql: own, type, nullable } = entities[entity].properties[property]!;
     const sql = propertySql(entity, own!);
@@ -185,27 +181,6 @@ function amongFirst(ofDevices: readonly string[], ofAgents: readonly string[]): 
        AND d.agent_id = ANY (ARRAY(SELECT a.agent_id FROM agents a ${joins} WHERE a.customer_id = :customer AND ${
     ofAgents.join(" AND ")
   })) ORDER BY d.customer_id, d.device_id LIMIT :limit))`;
-}
-
-/* Rows behind a position. By the key alone it is one comparison, which an index answers. */
-function behindSql(order: readonly SqlOrder[], after: readonly Value[], parameters: Parameters): string {
-  const names = order.map((_, i) => {
-    const value = after[i] ?? null;
-    parameters[`after_${i}`] = typeof value === "boolean" ? Number(value) : value;
-    return `:after_${i}`;
-  });
-  if (order.every(({ isDescending }) => !isDescending) && order.every((_, i) => after[i] != null)) {
-    return `(${order.map(({ sql }) => sql).join(", ")}) > (${names.join(", ")})`;
-  }
-  const parts = order.map(({ sql, isDescending }, i) => {
-    const same = order.slice(0, i).map((before, n) =>
-      after[n] === null ? `${before.sql} IS NULL` : `${before.sql} = ${names[n]}`
-    );
-    // Behind null, by this column alone, is nothing: the one before says whether it is null.
-    const behind = after[i] === null ? "1 = 0" : `${sql} ${isDescending ? "<" : ">"} ${names[i]}`;
-    return `(${[...same, behind].join(" AND ")})`;
-  });
-  return `(${parts.join(" OR ")})`;
 }
 
 /* Devices of one request where no index answers the filter. */
@@ -258,8 +233,8 @@ async function storedPage(tx: Transaction, wish: ListWish, now: number): Promise
   const counted = wish.withCount
     ? await all<{ n: number }>(queries, `SELECT count(*) AS n FROM ${from} WHERE ${where.join(" AND ")}`, parameters)
     : [];
-  const sorted = [...orderSql(entity, order), ...key.map((sql): SqlOrder => ({ sql, isDescending: false }))];
-  if (after !== undefined) where.push(behindSql(sorted, after, parameters));
+  const sorted = [...orderSql(entity, order), ...key.map((sql): SortKey => ({ sql }))];
+  if (after !== undefined) where.push(behindSql(sorted, after, { parameters }));
   const isOfDevices = where.every((condition) => !/\b[ls]\./.test(condition) || condition === openSites);
   if (tx.engine === "postgres" && entity === "devices" && isOne && order.length === 0 && skip === 0 && isOfDevices) {
     const ofDevices = where.filter((condition) => condition !== openSites && !condition.startsWith("a.site_id"));
@@ -275,7 +250,7 @@ async function storedPage(tx: Transaction, wish: ListWish, now: number): Promise
     queries,
     `SELECT ${[...columns, ...further, ...sorted.map(({ sql }, i) => `${sql} AS sort_${i}`)].join(", ")}
      FROM ${from} WHERE ${where.join(" AND ")}
-     ORDER BY ${sorted.map(({ sql, isDescending }) => `${sql}${isDescending ? " DESC" : ""}`).join(", ")}
+     ORDER BY ${keysSql(sorted)}
      LIMIT :limit OFFSET :offset`,
     { ...parameters, limit: limit + 1, offset: skip },
   );

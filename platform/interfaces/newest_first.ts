@@ -1,28 +1,24 @@
-/** Lists that begin with the newest row, for other programs; a page goes on behind the last row of the one before. */
+/** Lists that begin with the newest row, for other programs and for pages. */
+import { type RequestRow, type ShownApproval, shownApproval } from "../access/approvals.ts";
 import { type ShownSession, shownSession } from "../access/manage_sessions.ts";
-import { maybeSession } from "../access/sessions.ts";
+import { type ListedSession, listedSessions } from "../access/sessions.ts";
 import { type CodeRow, type CodeState } from "../agents/activation_codes.ts";
-import type { AuditEntry } from "../audit/audit_log.ts";
+import type { AuditEntry, AuditSearch } from "../audit/audit_log.ts";
+import { auditOfCustomer } from "../audit/read_audit.ts";
 import { type Base, readTenant, type TenantBy } from "../audit/use_case.ts";
+import { type PageOf, pageOf, type Place, type Position } from "../store/page.ts";
 import type { Parameters, Tenant } from "../store/store.ts";
 import type { TaskRow } from "../tasks/tasks.ts";
-import type { Value } from "./filter.ts";
 
 export interface NewestWish {
-  /** Of the page before. */
-  after?: readonly Value[] | undefined;
+  place?: Place;
   limit: number;
   /** Those that may be seen. */
   sites: "all" | readonly string[];
 }
 
-export interface NewestPage<Row> {
-  rows: Row[];
-  next: Value[] | undefined;
-}
-
 interface Query {
-  select: string;
+  columns: string;
   from: string;
   where: string;
   /** What is sorted by, the first one downwards. */
@@ -30,33 +26,18 @@ interface Query {
   parameters?: Parameters;
 }
 
-async function pageOf<Row>(
+function newestPage<Row extends object>(
   tenant: Tenant,
-  { select, from, where, order, parameters = {} }: Query,
-  { after, limit, sites }: NewestWish,
-): Promise<NewestPage<Row>> {
-  const all: Parameters = { ...parameters, limit: limit + 1 };
-  const conditions = [where];
+  { where, order: [time, ...key], parameters = {}, ...query }: Query,
+  { place, limit, sites }: NewestWish,
+): Promise<PageOf<Row>> {
+  const all: Parameters = { ...parameters }, conditions = [where];
   if (sites !== "all") {
     const names = sites.map((site, i) => (all[`site_${i}`] = site, `:site_${i}`));
     conditions.push(names.length === 0 ? "1 = 0" : `a.site_id IN (${names.join(", ")})`);
   }
-  const [time, ...key] = order;
-  if (after !== undefined) {
-    order.forEach((_, i) => all[`after_${i}`] = after[i] as string | number);
-    const behind = key.length === 0
-      ? ""
-      : ` AND (${time} < :after_0 OR (${key.join(", ")}) > (${key.map((_, i) => `:after_${i + 1}`).join(", ")}))`;
-    conditions.push(`${time} <${key.length === 0 ? "" : "="} :after_0${behind}`);
-  }
-  const found = await tenant.all<Row & Record<`sort_${number}`, Value>>(
-    `SELECT ${select}, ${order.map((sql, i) => `${sql} AS sort_${i}`).join(", ")} FROM ${from}
-     WHERE ${conditions.join(" AND ")} ORDER BY ${time} DESC${key.map((sql) => `, ${sql}`).join("")} LIMIT :limit`,
-    all,
-  );
-  const rows = found.slice(0, limit), last = rows.at(-1);
-  const hasMore = found.length > limit && last !== undefined;
-  return { rows, next: hasMore ? order.map((_, i) => last[`sort_${i}`]!) : undefined };
+  const keys = [{ sql: time, isDescending: true }, ...key.map((sql) => ({ sql }))];
+  return pageOf(tenant, { ...query, where: conditions.join(" AND "), keys, parameters: all }, { place, limit });
 }
 
 const ofAgent = (table: string) =>
@@ -66,10 +47,10 @@ export function newestTasks(
   platform: Base,
   by: TenantBy,
   { taskId, agentId, ...wish }: NewestWish & { taskId?: string | undefined; agentId?: string | undefined },
-): Promise<NewestPage<TaskRow>> {
+): Promise<PageOf<TaskRow>> {
   return readTenant(platform, by, (tenant) =>
-    pageOf<TaskRow>(tenant, {
-      select: "t.*",
+    newestPage<TaskRow>(tenant, {
+      columns: "t.*",
       from: `tasks t ${ofAgent("t")}`,
       where: `t.customer_id = :customer${taskId === undefined ? "" : " AND t.task_id = :task_id"}${
         agentId === undefined ? "" : " AND t.agent_id = :agent_id"
@@ -86,19 +67,30 @@ export function newestSessions(
   platform: Base,
   by: TenantBy,
   { sessionId, ...wish }: NewestWish & { sessionId?: string | undefined },
-): Promise<NewestPage<ShownSession>> {
+): Promise<PageOf<ShownSession>> {
   const at = platform.clock.now();
   return readTenant(platform, by, async (tenant) => {
-    const { rows, next } = await pageOf<{ session_id: string }>(tenant, {
-      select: "s.session_id",
-      from: `access_sessions s ${ofAgent("s")}`,
+    const page = await newestPage<ListedSession>(tenant, {
+      columns: listedSessions.columns,
+      from: `${listedSessions.from} ${ofAgent("s")}`,
       where: `s.customer_id = :customer${sessionId === undefined ? "" : " AND s.session_id = :session_id"}`,
       order: ["s.created_at", "s.session_id"],
       parameters: sessionId === undefined ? {} : { session_id: sessionId },
     }, wish);
-    const sessions: ShownSession[] = [];
-    for (const { session_id } of rows) sessions.push(shownSession((await maybeSession(tenant, session_id))!, at));
-    return { rows: sessions, next };
+    return { ...page, rows: page.rows.map((row) => shownSession(row, at)) };
+  });
+}
+
+export function newestApprovals(platform: Base, by: TenantBy, wish: NewestWish): Promise<PageOf<ShownApproval>> {
+  const at = platform.clock.now();
+  return readTenant(platform, by, async (tenant) => {
+    const page = await newestPage<RequestRow>(tenant, {
+      columns: "q.*",
+      from: `approval_requests q ${ofAgent("q")}`,
+      where: "q.customer_id = :customer",
+      order: ["q.asked_at", "q.request_id"],
+    }, wish);
+    return { ...page, rows: page.rows.map((row) => shownApproval(row, at)) };
   });
 }
 
@@ -108,22 +100,22 @@ export function newestCodes(
   platform: Base,
   by: TenantBy,
   { codeId, ...wish }: NewestWish & { codeId?: string | undefined },
-): Promise<NewestPage<ListedCode>> {
+): Promise<PageOf<ListedCode>> {
   const now = platform.clock.now().getTime();
   return readTenant(platform, by, async (tenant) => {
-    const { rows, next } = await pageOf<CodeRow & { site: string }>(tenant, {
-      select: "a.*, l.name AS site",
+    const page = await newestPage<CodeRow & { site: string }>(tenant, {
+      columns: "a.*, l.name AS site",
       from: "activation_codes a JOIN sites l ON l.customer_id = a.customer_id AND l.site_id = a.site_id",
       where: `a.customer_id = :customer${codeId === undefined ? "" : " AND a.code_id = :code_id"}`,
       order: ["a.created_at", "a.code_id"],
       parameters: codeId === undefined ? {} : { code_id: codeId },
     }, wish);
     return {
-      rows: rows.map((row) => ({
+      ...page,
+      rows: page.rows.map((row) => ({
         ...row,
         state: row.state === "open" && row.expires_at <= now ? "expired" : row.state,
       })),
-      next,
     };
   });
 }
@@ -132,15 +124,9 @@ export function newestCodes(
 export function newestAudit(
   platform: Base,
   by: TenantBy,
-  wish: Omit<NewestWish, "sites">,
-): Promise<NewestPage<AuditEntry>> {
-  return readTenant(platform, by, (tenant) =>
-    pageOf<AuditEntry>(tenant, {
-      select: "e.*",
-      from: "audit_log e",
-      where: "e.customer_id = :customer",
-      order: ["e.entry"],
-    }, { ...wish, sites: "all" }));
+  { place, limit, ...search }: Omit<NewestWish, "sites"> & AuditSearch,
+): Promise<PageOf<AuditEntry>> {
+  return readTenant(platform, by, (tenant) => pageOf(tenant, auditOfCustomer(search), { place, limit }));
 }
 
 export interface MeterSample {
@@ -162,10 +148,10 @@ export function newestSamples(
     from?: number | undefined;
     until?: number | undefined;
   },
-): Promise<NewestPage<MeterSample>> {
+): Promise<PageOf<MeterSample>> {
   return readTenant(platform, by, (tenant) =>
-    pageOf<MeterSample>(tenant, {
-      select: "m.name, m.observed_at, m.value, m.unit",
+    newestPage<MeterSample>(tenant, {
+      columns: "m.name, m.observed_at, m.value, m.unit",
       from: "samples m",
       where: `m.customer_id = :customer AND m.kind = 'meter' AND m.device_id IN
         (SELECT device_id FROM devices WHERE customer_id = :customer AND (device_id = :device OR merged_into = :device))${
@@ -187,8 +173,13 @@ export function newestSamples(
 export function exportedSamples(
   platform: Base,
   by: TenantBy,
-  { after = ["", "", 0, ""], limit, sites, from, until }: NewestWish & { from: number; until: number },
-): Promise<NewestPage<MeterSample>> {
+  { after = ["", "", 0, ""], limit, sites, from, until }: Omit<NewestWish, "place"> & {
+    /** Of the lot before. */
+    after?: Position | undefined;
+    from: number;
+    until: number;
+  },
+): Promise<Pick<PageOf<MeterSample>, "rows" | "next">> {
   return readTenant(platform, by, async (tenant) => {
     const parameters: Parameters = { limit, from, until };
     after.forEach((value, i) => parameters[`after_${i}`] = value as string | number);

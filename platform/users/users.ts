@@ -1,11 +1,11 @@
 /** Rows of users, and lists of them. */
 import type { Platform } from "../agents/platform.ts";
 import { UsageError } from "../../common/core/errors.ts";
-import { type AuditEntry, type AuditSearch, searchParameters, searchSql } from "../audit/audit_log.ts";
+import { type AuditEntry, auditQuery, type AuditSearch, oldestFirst } from "../audit/audit_log.ts";
 import { type Base, type By, readPlatform } from "../audit/use_case.ts";
 import { dealerNamed } from "../customers/dealers.ts";
 import { customerOf } from "../customers/customers.ts";
-import { type Page, pageParameters, pageSql } from "../store/page.ts";
+import { inLots, type NamedQuery, type PageOf, pageOf, type PageWish } from "../store/page.ts";
 import type { Transaction } from "../store/store.ts";
 import type { PasswordHasher } from "./password_hasher.ts";
 import { type Grant, isPermission, isPermitted, isRole, type Permission } from "./permissions.ts";
@@ -203,22 +203,32 @@ export async function setLanguage(
   );
 }
 
-/** What concerns the users and the sign-in rules of a dealer itself, oldest first; what concerns a customer is in its log. */
+/* What concerns the users and the sign-in rules of a dealer itself; what concerns a customer is in its log. */
+function auditOfUsers(dealerId: string, search: AuditSearch): NamedQuery {
+  return auditQuery(
+    `customer_id IS NULL AND (subject = :dealer OR subject IN (SELECT user_id FROM users WHERE dealer_id = :dealer)
+       OR subject IN (SELECT signature_id FROM agreement_signatures WHERE dealer_id = :dealer)
+       OR subject IN (SELECT rule_id FROM notification_rules WHERE dealer_id = :dealer)
+       OR subject IN (SELECT webhook_id FROM webhooks WHERE dealer_id = :dealer))`,
+    search,
+    { dealer: dealerId },
+  );
+}
+
+/** What concerns the users and the sign-in rules of a dealer itself, the newest first. */
 export function listUserAudit(
   platform: Pick<Platform, "store" | "clock">,
   by: By,
-  { dealerId, ...page }: { dealerId: string } & AuditSearch & Page,
-): Promise<AuditEntry[]> {
-  return readPlatform(platform, by, async (tx) => {
-    const rows = await tx.all<AuditEntry>(
-      `SELECT * FROM audit_log WHERE customer_id IS NULL
-         AND (subject = :dealer OR subject IN (SELECT user_id FROM users WHERE dealer_id = :dealer)
-           OR subject IN (SELECT signature_id FROM agreement_signatures WHERE dealer_id = :dealer)
-           OR subject IN (SELECT rule_id FROM notification_rules WHERE dealer_id = :dealer)
-           OR subject IN (SELECT webhook_id FROM webhooks WHERE dealer_id = :dealer))
-         AND ${searchSql} ORDER BY entry DESC ${pageSql}`,
-      { dealer: dealerId, ...searchParameters(page), ...pageParameters(page) },
-    );
-    return rows.reverse();
-  });
+  { dealerId, place, limit, ...search }: { dealerId: string } & AuditSearch & PageWish,
+): Promise<PageOf<AuditEntry>> {
+  return readPlatform(platform, by, (tx) => pageOf(tx, auditOfUsers(dealerId, search), { place, limit }));
+}
+
+/** All of it in lots, the oldest first. */
+export function exportUserAudit(
+  platform: Pick<Platform, "store" | "clock">,
+  by: By,
+  { dealerId, ...search }: { dealerId: string } & AuditSearch,
+): AsyncGenerator<AuditEntry[]> {
+  return inLots((work) => readPlatform(platform, by, work), () => oldestFirst(auditOfUsers(dealerId, search)));
 }

@@ -40,7 +40,7 @@ eachDatabase(
     assert.deepEqual([JSON.parse(noted!.detail!).users, more.length, logged], [5, 0, ["passwordSpraying"]]);
     const dealer =
       (await scene.queries.get<{ id: string }>("SELECT dealer_id AS id FROM dealers WHERE name = 'Print Partner'"))!;
-    const log = await listUserAudit(scene.platform, operator, { dealerId: dealer.id });
+    const { rows: log } = await listUserAudit(scene.platform, operator, { dealerId: dealer.id });
     assert(log.some(({ action }) => action === "passwordSpraying"));
     assert((await listUsers(scene.platform, operator, {})).every(({ state }) => state === "active"));
     assert.equal(

@@ -1,7 +1,7 @@
 /** Routes of what was: counters over time, and the audit log. */
 import { exportedSamples, type MeterSample, newestAudit, newestSamples } from "../../interfaces/newest_first.ts";
 import { rowNamed } from "./list_routes.ts";
-import { cursorOf, positionOf } from "./paging.ts";
+import { cursorOf, placeOf } from "./paging.ts";
 import type { RestRequest, RestRoute } from "./route.ts";
 import * as schemas from "./schemas.ts";
 
@@ -37,7 +37,7 @@ export const historyRoutes: RestRoute[] = [
         name: query.name,
         from: query.from === undefined ? undefined : Date.parse(query.from),
         until: query.until === undefined ? undefined : Date.parse(query.until),
-        after: positionOf(request, list),
+        place: placeOf(request, list),
         limit: query.limit,
       });
       const items = rows.map((row) => shownSample({ ...row, device_id: params.device! }));
@@ -69,7 +69,7 @@ export const historyRoutes: RestRoute[] = [
     async handle(request) {
       const { platform, by, query } = request;
       const { rows, next } = await newestAudit(platform, by, {
-        after: positionOf(request, "audit"),
+        place: placeOf(request, "audit"),
         limit: query.limit,
       });
       const items = rows.map(({ entry, at, actor, action, subject, detail, digest }) => ({

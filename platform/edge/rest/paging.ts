@@ -1,6 +1,7 @@
 /** Cursors of lists: see interfaces/cursor.ts. */
 import { maybeReadCursor, writeCursor } from "../../interfaces/cursor.ts";
 import type { Value } from "../../interfaces/filter.ts";
+import type { Place } from "../../store/page.ts";
 import { Problem } from "./problem.ts";
 import type { RestRequest } from "./route.ts";
 
@@ -21,6 +22,12 @@ export function positionOf(request: RestRequest, name: string): Value[] | undefi
     400,
     "Cannot use cursor as it is not of this list: send it with the same filters as the page before",
   );
+}
+
+/** The same, as a place. Throws Problem for a cursor that is not of this list. */
+export function placeOf(request: RestRequest, name: string): Place {
+  const after = positionOf(request, name);
+  return after && { after };
 }
 
 export function cursorOf(request: RestRequest, name: string, next: readonly Value[] | undefined): string | null {

@@ -17,7 +17,7 @@ import { maybeTaskResult, taskOutcome } from "../../tasks/task_outcome.ts";
 import type { TaskRow } from "../../tasks/tasks.ts";
 import { tokenSites } from "../../users/api_tokens.ts";
 import { rowNamed } from "./list_routes.ts";
-import { cursorOf, positionOf } from "./paging.ts";
+import { cursorOf, placeOf, positionOf } from "./paging.ts";
 import { Problem } from "./problem.ts";
 import type { RestRequest, RestRoute } from "./route.ts";
 import * as schemas from "./schemas.ts";
@@ -202,8 +202,8 @@ const taskRoutes: RestRoute[] = [
     answer: schemas.pageOf(schemas.task, "Task"),
     async handle(request) {
       const { platform, by, sites, query } = request, now = platform.clock.now().getTime();
-      const after = positionOf(request, "tasks");
-      const page = await newestTasks(platform, by, { after, sites, limit: query.limit, agentId: query.agent });
+      const place = placeOf(request, "tasks");
+      const page = await newestTasks(platform, by, { place, sites, limit: query.limit, agentId: query.agent });
       return { items: page.rows.map((row) => shownTask(row, now)), next: cursorOf(request, "tasks", page.next) };
     },
   },
@@ -279,8 +279,8 @@ const accessRoutes: RestRoute[] = [
     status: 200,
     answer: schemas.pageOf(schemas.accessSession, "AccessSession"),
     async handle(request) {
-      const { platform, by, sites, query } = request, after = positionOf(request, "sessions");
-      const { rows, next } = await newestSessions(platform, by, { after, sites, limit: query.limit });
+      const { platform, by, sites, query } = request, place = placeOf(request, "sessions");
+      const { rows, next } = await newestSessions(platform, by, { place, sites, limit: query.limit });
       return { items: rows.map(shownSession), next: cursorOf(request, "sessions", next) };
     },
   },
@@ -364,8 +364,8 @@ const codeRoutes: RestRoute[] = [
     status: 200,
     answer: schemas.pageOf(schemas.code, "ActivationCode"),
     async handle(request) {
-      const { platform, by, sites, query } = request, after = positionOf(request, "codes");
-      const { rows, next } = await newestCodes(platform, by, { after, sites, limit: query.limit });
+      const { platform, by, sites, query } = request, place = placeOf(request, "codes");
+      const { rows, next } = await newestCodes(platform, by, { place, sites, limit: query.limit });
       const items = rows.map((row) => ({
         codeId: row.code_id,
         siteId: row.site_id,

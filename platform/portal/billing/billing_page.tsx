@@ -5,7 +5,8 @@ import { billingSettings } from "../../billing/settings.ts";
 import type { StatementRecord } from "../../billing/statement.ts";
 import { chosenSite, customerPage, may, rootOf, SiteSelect } from "../page/customer_page.tsx";
 import { field } from "../page/form.ts";
-import { pageNumber, Pager, pageSize, Table } from "../page/layout.tsx";
+import { Table } from "../page/layout.tsx";
+import { pageOfRows, Pager, shownPage } from "../page/pager.tsx";
 import type { CustomerRequest } from "../page/route.ts";
 import { StatementRows, Totals } from "./statement_rows.tsx";
 import { tenantOf, visibleStatements } from "./visible_statements.ts";
@@ -62,23 +63,17 @@ export async function billingPage(request: CustomerRequest): Promise<Response> {
 
 async function previewOf(request: CustomerRequest, { month, site }: { month: string; site: string | undefined }) {
   const { head, rows } = await previewStatement(request.platform, tenantOf(request), { ...daysOfMonth(month), site });
-  return { request, month, rows, zone: head.period.zone };
+  const page = await shownPage(request, (wish) => Promise.resolve(pageOfRows(rows, wish)));
+  return { request, month, rows, page, zone: head.period.zone };
 }
 
-function Preview({ request, month, rows, zone }: Awaited<ReturnType<typeof previewOf>>) {
-  const { t, c } = request, page = pageNumber(c), shown = rows.slice(page * pageSize, (page + 1) * pageSize);
-  const title = t("previewOf", { period: month });
+function Preview({ request, month, rows, page, zone }: Awaited<ReturnType<typeof previewOf>>) {
+  const title = request.t("previewOf", { period: month });
   return (
     <>
       <h2>{title}</h2>
-      <StatementRows request={request} rows={shown} zone={zone} caption={title} />
-      <Pager
-        request={request}
-        page={page}
-        shown={shown.length}
-        all={rows.length}
-        hasMore={(page + 1) * pageSize < rows.length}
-      />
+      <StatementRows request={request} rows={page.rows} zone={zone} caption={title} />
+      <Pager request={request} page={page} />
       <Totals request={request} rows={rows} />
     </>
   );

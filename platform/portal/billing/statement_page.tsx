@@ -6,16 +6,17 @@ import { type FileForm, fileForms } from "../../billing/settings.ts";
 import type { StatementRow } from "../../billing/statement.ts";
 import { statementRows } from "../../billing/statements.ts";
 import { customerPage, rootOf } from "../page/customer_page.tsx";
-import { Facts, pageNumber, Pager, pageSize } from "../page/layout.tsx";
+import { Facts } from "../page/layout.tsx";
+import { pageOfRows, Pager, shownPage } from "../page/pager.tsx";
 import type { CustomerRequest } from "../page/route.ts";
 import { StatementRows, Totals } from "./statement_rows.tsx";
 import { tenantOf, visibleStatement } from "./visible_statements.ts";
 
 export async function statementPage(request: CustomerRequest): Promise<Response> {
-  const { t, formats, platform, customer, c } = request;
+  const { t, formats, platform, customer } = request;
   const { number, head, madeAt, hash, supersedes, supersededBy } = await visibleStatement(request);
   const rows: StatementRow[] = await Array.fromAsync(statementRows(platform, tenantOf(request), number));
-  const page = pageNumber(c), shown = rows.slice(page * pageSize, (page + 1) * pageSize);
+  const page = await shownPage(request, (wish) => Promise.resolve(pageOfRows(rows, wish)));
   const root = `${rootOf(customer)}/billing/${number}`, title = t("statement", { number });
   const linked = (other: number) => (
     <a href={`${rootOf(customer)}/billing/${other}`}>{t("statement", { number: other })}</a>
@@ -48,17 +49,11 @@ export async function statementPage(request: CustomerRequest): Promise<Response>
         </p>
         <StatementRows
           request={request}
-          rows={shown}
+          rows={page.rows}
           zone={head.period.zone}
           caption={title}
         />
-        <Pager
-          request={request}
-          page={page}
-          shown={shown.length}
-          all={rows.length}
-          hasMore={(page + 1) * pageSize < rows.length}
-        />
+        <Pager request={request} page={page} />
         <Totals request={request} rows={rows} />
       </>
     ),

@@ -1,6 +1,6 @@
 /** What lists have in common: columns to choose, headings that order, CSV of what is seen. */
 import type { Child } from "hono/jsx";
-import { type CsvCell, csvText } from "../../../common/report/csv_text.ts";
+import type { CsvCell } from "../../../common/report/csv_text.ts";
 import type { ColumnOf } from "../page/layout.tsx";
 import type { CustomerRequest } from "../page/route.ts";
 import type { Key } from "../words/words.ts";
@@ -63,16 +63,6 @@ export function CsvLink({ request: { t, c } }: { request: CustomerRequest }) {
       <a href={listAddress(c, { format: "csv" })} hx-boost="false">{t("csv")}</a>
     </p>
   );
-}
-
-/** The columns that are shown, in their order. */
-export async function* csvOf<Row>(
-  lots: AsyncIterable<readonly Row[]>,
-  columns: readonly ListColumn<Row>[],
-): AsyncGenerator<string> {
-  const cells = columns.flatMap(({ csv }) => Object.entries(csv));
-  yield csvText([cells.map(([name]) => name)], { bom: true });
-  for await (const lot of lots) yield csvText(lot.map((row): CsvCell[] => cells.map(([, cell]) => cell(row))));
 }
 
 /** A list that is held as a whole, in lots for CSV. */

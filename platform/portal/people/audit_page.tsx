@@ -1,10 +1,12 @@
 /** The audit log, as a page and as CSV. */
-import { csvText } from "../../../common/report/csv_text.ts";
 import type { AuditEntry, AuditSearch } from "../../audit/audit_log.ts";
-import { listAudit } from "../../audit/read_audit.ts";
-import { listUserAudit } from "../../users/users.ts";
-import type { Page } from "../../store/page.ts";
-import { pageNumber, pageOf, Pager, pageSize, Table } from "../page/layout.tsx";
+import { exportAudit } from "../../audit/read_audit.ts";
+import { newestAudit } from "../../interfaces/newest_first.ts";
+import { exportUserAudit, listUserAudit } from "../../users/users.ts";
+import type { PageOf, PageWish } from "../../store/page.ts";
+import { csvOf, csvResponse } from "../page/csv_response.ts";
+import { pageOf, Table } from "../page/layout.tsx";
+import { Pager, shownPage } from "../page/pager.tsx";
 import type { UserRequest } from "../page/route.ts";
 import { auditWords } from "../words/audit_words.ts";
 
@@ -12,19 +14,25 @@ import { auditWords } from "../words/audit_words.ts";
 interface AuditChoice {
   id: string;
   name: string;
-  entries(page: AuditSearch & Page): Promise<AuditEntry[]>;
+  /** The newest first. */
+  page(wish: PageWish & { limit: number }): Promise<PageOf<AuditEntry>>;
+  /** The oldest first. */
+  whole(): AsyncGenerator<AuditEntry[]>;
 }
 
-function auditChoices({ t, platform, by, viewer, customers }: UserRequest): AuditChoice[] {
+function auditChoices({ t, platform, by, viewer, customers }: UserRequest, search: AuditSearch): AuditChoice[] {
+  const ofUsers = { dealerId: viewer.dealerId, ...search };
   const ofDealer: AuditChoice = {
     id: "users",
     name: t("users"),
-    entries: (page) => listUserAudit(platform, by, { dealerId: viewer.dealerId, ...page }),
+    page: (wish) => listUserAudit(platform, by, { ...ofUsers, ...wish }),
+    whole: () => exportUserAudit(platform, by, ofUsers),
   };
   const ofCustomers = customers.map(({ customerId: id, name }): AuditChoice => ({
     id,
     name,
-    entries: (page) => listAudit(platform, by, { customerId: id, ...page }),
+    page: (wish) => newestAudit(platform, { ...by, tenant: id }, { ...search, ...wish }),
+    whole: () => exportAudit(platform, { ...by, tenant: id }, search),
   }));
   return viewer.customerId === undefined ? [ofDealer, ...ofCustomers] : ofCustomers;
 }
@@ -49,27 +57,21 @@ function searchOf({ c }: UserRequest): AuditSearch {
   return { text: c.req.query("q")?.trim().slice(0, 100) || undefined, since: day("from", 0), until: day("to", 1) };
 }
 
+const csvColumns = {
+  at: ({ at }: AuditEntry) => new Date(at).toISOString(),
+  actor: ({ actor }: AuditEntry) => actor,
+  action: ({ action }: AuditEntry) => action,
+  subject: ({ subject }: AuditEntry) => subject,
+  detail: ({ detail }: AuditEntry) => detail,
+  digest: ({ digest }: AuditEntry) => digest,
+};
+
 export async function auditPage(request: UserRequest): Promise<Response> {
-  const { t, formats, c } = request, page = pageNumber(c), choices = auditChoices(request);
+  const { t, formats, c } = request, choices = auditChoices(request, searchOf(request));
   const chosen = choices.find(({ id }) => id === c.req.query("of")) ?? choices[0];
   if (chosen === undefined) return await pageOf(request, { title: t("audit"), children: <p>{t("noCustomers")}</p> });
-  const search = searchOf(request);
-  if (c.req.query("format") === "csv") {
-    const cells = (await chosen.entries({ ...search, limit: 100_000 })).map((row) => [
-      new Date(row.at).toISOString(),
-      row.actor,
-      row.action,
-      row.subject,
-      row.detail,
-      row.digest,
-    ]);
-    return c.body(csvText([["at", "actor", "action", "subject", "detail", "digest"], ...cells], { bom: true }), 200, {
-      "content-type": "text/csv; charset=utf-8",
-      "content-disposition": 'attachment; filename="audit.csv"',
-    });
-  }
-  const rows = (await chosen.entries({ ...search, limit: pageSize + 1, offset: page * pageSize })).reverse();
-  const shown = rows.slice(0, pageSize), query = new URLSearchParams(c.req.query());
+  if (c.req.query("format") === "csv") return csvResponse(c, "audit.csv", csvOf(chosen.whole(), csvColumns));
+  const page = await shownPage(request, chosen.page), query = new URLSearchParams(c.req.query());
   query.set("of", chosen.id);
   query.set("format", "csv");
   query.delete("page");
@@ -98,7 +100,7 @@ export async function auditPage(request: UserRequest): Promise<Response> {
           <a href={`/audit?${query}`}>{t("csv")}</a>
         </form>
         <Table
-          rows={shown}
+          rows={page.rows}
           empty={t("none")}
           caption={t("audit")}
           isTitled
@@ -110,7 +112,7 @@ export async function auditPage(request: UserRequest): Promise<Response> {
             { heading: t("detail"), cell: ({ detail }) => detail === "{}" ? "" : detail },
           ]}
         />
-        <Pager request={request} page={page} shown={shown.length} hasMore={rows.length > pageSize} />
+        <Pager request={request} page={page} />
       </>
     ),
   });

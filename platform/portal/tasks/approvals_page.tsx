@@ -2,29 +2,30 @@
 import { markInvisible } from "../../../common/core/escape_invisible.ts";
 import { safeText } from "../../../common/core/safe_text.ts";
 import { UsageError } from "../../../common/core/errors.ts";
-import { approve, listApprovals, refuseApproval, showApproval, type ShownApproval } from "../../access/approvals.ts";
+import { approve, refuseApproval, showApproval, type ShownApproval } from "../../access/approvals.ts";
+import { newestApprovals } from "../../interfaces/newest_first.ts";
 import { approvableKinds, listApprovalRules, setApprovalRules } from "../../tasks/approval_rules.ts";
 import { SessionEnd } from "../fleet/device_sessions.tsx";
 import { customerPage, may, rootOf } from "../page/customer_page.tsx";
 import { fieldList } from "../page/form.ts";
-import { Facts, pageNumber, Pager, pageSize, Table } from "../page/layout.tsx";
+import { Facts, Table } from "../page/layout.tsx";
 import { Live, liveScripts } from "../page/live.tsx";
+import { Pager, shownPage } from "../page/pager.tsx";
 import type { CustomerRequest } from "../page/route.ts";
 import { personOf } from "../page/person.ts";
 import { kindText, refreshSeconds } from "./task_texts.ts";
 import { tenantOf, visibleAgents } from "./visible_agents.ts";
 
 export async function approvalsPage(request: CustomerRequest): Promise<Response> {
-  const { t, formats, platform, customer, c } = request, page = pageNumber(c);
+  const { t, formats, platform, customer } = request, { sites } = customer;
   const agents = new Map((await visibleAgents(request)).map((row) => [row.agent_id, row]));
-  const found = await listApprovals(platform, tenantOf(request), { limit: pageSize + 1, offset: page * pageSize });
-  const rows = found.slice(0, pageSize).filter(({ agent_id }) => agents.has(agent_id));
-  const waiting = rows.filter(({ state }) => state === "waiting").length;
+  const page = await shownPage(request, (wish) => newestApprovals(platform, tenantOf(request), { ...wish, sites }));
+  const { rows, place } = page, waiting = rows.filter(({ state }) => state === "waiting").length;
   return await customerPage(request, {
     title: `${customer.name}: ${t("approvals")}`,
     tab: "approvals",
     scripts: liveScripts,
-    refreshSeconds: page === 0 && waiting > 0 ? refreshSeconds : undefined,
+    refreshSeconds: place === undefined && waiting > 0 ? refreshSeconds : undefined,
     children: (
       <>
         <p>{t("approvalsHelp")}</p>
@@ -47,7 +48,7 @@ export async function approvalsPage(request: CustomerRequest): Promise<Response>
               { heading: t("action"), cell: (row) => <Decision request={request} row={row} /> },
             ]}
           />
-          <Pager request={request} page={page} shown={rows.length} hasMore={found.length > pageSize} />
+          <Pager request={request} page={page} />
         </Live>
         <Rules request={request} kinds={await listApprovalRules(platform, tenantOf(request))} />
       </>

@@ -2,21 +2,17 @@
 import { markInvisible } from "../../../common/core/escape_invisible.ts";
 import { safeText } from "../../../common/core/safe_text.ts";
 import { UsageError } from "../../../common/core/errors.ts";
-import {
-  closeSession,
-  listSessions,
-  longestSessionMs,
-  type ShownSession,
-  showSession,
-} from "../../access/manage_sessions.ts";
+import { closeSession, longestSessionMs, type ShownSession, showSession } from "../../access/manage_sessions.ts";
 import { askForSession } from "../../access/approvals.ts";
+import { newestSessions } from "../../interfaces/newest_first.ts";
 import { createLink, listRequests } from "../../access/web_sessions.ts";
 import { maybeDevice } from "../fleet/device_page.tsx";
 import { SessionEnd, sessionState } from "../fleet/device_sessions.tsx";
 import { customerPage, rootOf } from "../page/customer_page.tsx";
 import { field } from "../page/form.ts";
-import { Facts, pageNumber, pageOf, Pager, pageSize, Table } from "../page/layout.tsx";
+import { Facts, pageOf, Table } from "../page/layout.tsx";
 import { Live, liveScripts } from "../page/live.tsx";
+import { Pager, shownPage } from "../page/pager.tsx";
 import type { CustomerRequest } from "../page/route.ts";
 import { personOf } from "../page/person.ts";
 import { refreshSeconds } from "./task_texts.ts";
@@ -178,15 +174,14 @@ function shown(text: string): string {
 }
 
 export async function sessionsPage(request: CustomerRequest): Promise<Response> {
-  const { t, formats, platform, customer, c } = request, page = pageNumber(c);
-  const agents = new Set((await visibleAgents(request)).map(({ agent_id }) => agent_id));
-  const found = await listSessions(platform, tenantOf(request), { limit: pageSize + 1, offset: page * pageSize });
-  const rows = found.slice(0, pageSize).filter(({ agent_id }) => customer.sites === "all" || agents.has(agent_id));
+  const { t, formats, platform, customer } = request, { sites } = customer;
+  const page = await shownPage(request, (wish) => newestSessions(platform, tenantOf(request), { ...wish, sites }));
+  const { rows, place } = page;
   return await customerPage(request, {
     title: `${customer.name}: ${t("webAccess")}`,
     tab: "sessions",
     scripts: liveScripts,
-    refreshSeconds: page === 0 && rows.some(isLive) ? refreshSeconds : undefined,
+    refreshSeconds: place === undefined && rows.some(isLive) ? refreshSeconds : undefined,
     children: (
       <Live request={request} part="sessions" said={t("sessionsOpen", { count: rows.filter(isLive).length })}>
         <Table
@@ -206,7 +201,7 @@ export async function sessionsPage(request: CustomerRequest): Promise<Response> 
             { heading: t("time"), cell: ({ created_at }) => formats.time(created_at) },
           ]}
         />
-        <Pager request={request} page={page} shown={rows.length} hasMore={found.length > pageSize} />
+        <Pager request={request} page={page} />
       </Live>
     ),
   });

@@ -1,9 +1,10 @@
 /** Tasks of a customer, newest first, as they go on. */
-import { listTasks } from "../../tasks/manage_tasks.ts";
+import { newestTasks } from "../../interfaces/newest_first.ts";
 import type { TaskRow } from "../../tasks/tasks.ts";
 import { customerPage, may, rootOf } from "../page/customer_page.tsx";
-import { pageNumber, Pager, pageSize, Table } from "../page/layout.tsx";
+import { Table } from "../page/layout.tsx";
 import { Live, liveScripts } from "../page/live.tsx";
+import { Pager, shownPage } from "../page/pager.tsx";
 import type { CustomerRequest } from "../page/route.ts";
 import type { Key } from "../words/words.ts";
 import { Outcome } from "./task_page.tsx";
@@ -11,16 +12,15 @@ import { isOpen, kindText, refreshSeconds, stateText } from "./task_texts.ts";
 import { tenantOf, visibleAgents } from "./visible_agents.ts";
 
 export async function tasksPage(request: CustomerRequest): Promise<Response> {
-  const { t, formats, platform, customer, c } = request, page = pageNumber(c);
+  const { t, formats, platform, customer } = request, { sites } = customer;
   const agents = new Map((await visibleAgents(request)).map((row) => [row.agent_id, row]));
-  const found = await listTasks(platform, tenantOf(request), { limit: pageSize + 1, offset: page * pageSize });
-  const rows = found.slice(0, pageSize).filter(({ agent_id }) => customer.sites === "all" || agents.has(agent_id));
-  const open = rows.filter(isOpen).length;
+  const page = await shownPage(request, (wish) => newestTasks(platform, tenantOf(request), { ...wish, sites }));
+  const { rows, place } = page, open = rows.filter(isOpen).length;
   return await customerPage(request, {
     title: `${customer.name}: ${t("tasks")}`,
     tab: "tasks",
     scripts: liveScripts,
-    refreshSeconds: page === 0 && open > 0 ? refreshSeconds : undefined,
+    refreshSeconds: place === undefined && open > 0 ? refreshSeconds : undefined,
     children: (
       <Live request={request} part="tasks" said={t("tasksOpen", { count: open })}>
         <Table
@@ -40,7 +40,7 @@ export async function tasksPage(request: CustomerRequest): Promise<Response> {
             { heading: t("action"), cell: (row) => <CancelForm request={request} row={row} /> },
           ]}
         />
-        <Pager request={request} page={page} shown={rows.length} hasMore={found.length > pageSize} />
+        <Pager request={request} page={page} />
       </Live>
     ),
   });

@@ -59,6 +59,8 @@ export const fleetWords = {
   ],
   previous: ["Previous page", "Vorige Seite", "Pagina precedente"],
   next: ["Next page", "Nächste Seite", "Pagina successiva"],
+  firstPage: ["First page", "Erste Seite", "Prima pagina"],
+  lastPage: ["Last page", "Letzte Seite", "Ultima pagina"],
   range: ["{from} to {to} of {all}", "{from} bis {to} von {all}", "{from} a {to} di {all}"],
   unknown: ["unknown", "unbekannt", "sconosciuto"],
   empty: ["empty", "leer", "vuoto"],

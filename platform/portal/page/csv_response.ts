@@ -1,5 +1,16 @@
 /** A file of comma-separated values that is made while it is sent, so that a long list takes no memory. */
 import type { Context } from "hono";
+import { type CsvCell, csvText } from "../../../common/report/csv_text.ts";
+
+/** Columns by their headings. */
+export async function* csvOf<Row>(
+  lots: AsyncIterable<readonly Row[]>,
+  columns: Record<string, (row: Row) => CsvCell>,
+): AsyncGenerator<string> {
+  const cells = Object.values(columns);
+  yield csvText([Object.keys(columns)], { bom: true });
+  for await (const lot of lots) yield csvText(lot.map((row): CsvCell[] => cells.map((cell) => cell(row))));
+}
 
 /** The next part is asked for only when the one before has been taken. */
 export function csvResponse(c: Context, name: string, parts: AsyncGenerator<string>): Response {
