@@ -62,7 +62,7 @@ Deno.test("addWeeks() fills a platform with devices, forecasts, and alerts that 
     await using platform = await open();
     const by = { ...operator, tenant };
     assert.equal((await listDevices(platform, by, {})).counts.all, 14);
-    assert((await listEmptying(platform, by, { withinDays: 90 })).length >= 5);
+    assert((await listEmptying(platform, by, { withinDays: 90 })).rows.length >= 5);
     const kinds = async (state: "open" | "acknowledged" | "ended") =>
       new Set((await listRaisedAlerts(platform, by, { state })).map(({ kind }) => kind));
     assert((await kinds("open")).has("agentSilent"));

@@ -1,7 +1,16 @@
 /** Lists of raised alerts: one by one, and grouped. */
 import type { Platform } from "../agents/platform.ts";
 import { readTenant, type TenantBy } from "../audit/use_case.ts";
-import { orderedBy, type OrderOf, type Page, pageParameters, pageSql } from "../store/page.ts";
+import {
+  type NamedQuery,
+  orderKeys,
+  type OrderOf,
+  type Page,
+  type PageOf,
+  pageOf,
+  type PageWish,
+  queriedInLots,
+} from "../store/page.ts";
 import type { Parameters, Tenant } from "../store/store.ts";
 import { eventsOfAlert, type NumberedEvent } from "./alert_events.ts";
 import type { AlertKind, Severity } from "./alert_rules.ts";
@@ -99,30 +108,56 @@ const raisedKeys = {
 export type RaisedOrder = OrderOf<keyof typeof raisedKeys>;
 export const raisedSorts = Object.keys(raisedKeys) as RaisedOrder["by"][];
 
-/** By default, the most severe and the latest first. */
-export function raisedRows(
-  tenant: Tenant,
-  { now, order, limit, offset, ...filters }: RaisedFilters & Page & { now: number; order?: RaisedOrder | undefined },
-): Promise<RaisedAlert[]> {
+/* By default, the most severe and the latest first. */
+function raisedQuery(
+  { now, order, ...filters }: RaisedFilters & { now: number; order?: RaisedOrder | undefined },
+): NamedQuery {
   const { where, parameters } = conditionsOf(filters, now);
-  return tenant.all(
-    `SELECT r.alert_id, r.kind, r.severity, r.device_id, r.agent_id, r.alert_group, r.description, r.detail, r.began_at,
+  return {
+    columns:
+      `r.alert_id, r.kind, r.severity, r.device_id, r.agent_id, r.alert_group, r.description, r.detail, r.began_at,
        r.raised_at, r.ended_at, r.cause_id, r.acknowledged_at, r.acknowledged_by, r.acknowledged_until, r.note,
-       l.site_id, l.name AS site, g.hostname, d.address, d.manufacturer, d.model, d.serial
-     FROM ${source} WHERE r.customer_id = :customer${where}
-     ORDER BY ${order === undefined ? "" : `${orderedBy(raisedKeys[order.by], order.isDescending)}, `}${
-      filters.state === "ended" ? "r.ended_at DESC" : `${rank}, r.raised_at DESC`
-    }, r.alert_id ${pageSql}`,
-    { ...parameters, ...pageParameters({ limit, offset }) },
-  );
+       l.site_id, l.name AS site, g.hostname, d.address, d.manufacturer, d.model, d.serial`,
+    from: source,
+    where: `r.customer_id = :customer${where}`,
+    keys: [
+      ...orderKeys(raisedKeys, order),
+      ...(filters.state === "ended"
+        ? [{ sql: "r.ended_at", isDescending: true }]
+        : [{ sql: rank }, { sql: "r.raised_at", isDescending: true }]),
+      { sql: "r.alert_id" },
+    ],
+    id: { "r.alert_id": "TEXT" },
+    parameters,
+  };
 }
 
-export function listRaisedAlerts(
+type RaisedWish = RaisedFilters & { order?: RaisedOrder | undefined };
+
+export async function raisedRows(
+  tenant: Tenant,
+  { limit, offset, ...wish }: RaisedWish & Page & { now: number },
+): Promise<RaisedAlert[]> {
+  return (await pageOf<RaisedAlert>(tenant, raisedQuery(wish), { limit, offset })).rows;
+}
+
+export function listRaisedAlerts(platform: Platform, by: TenantBy, wish: RaisedWish & Page): Promise<RaisedAlert[]> {
+  return readTenant(platform, by, (tenant) => raisedRows(tenant, { ...wish, now: platform.clock.now().getTime() }));
+}
+
+export function pageOfRaisedAlerts(
   platform: Platform,
   by: TenantBy,
-  filters: RaisedFilters & Page & { order?: RaisedOrder | undefined },
-): Promise<RaisedAlert[]> {
-  return readTenant(platform, by, (tenant) => raisedRows(tenant, { ...filters, now: platform.clock.now().getTime() }));
+  { place, limit, ...wish }: RaisedWish & PageWish,
+): Promise<PageOf<RaisedAlert>> {
+  const query = raisedQuery({ ...wish, now: platform.clock.now().getTime() });
+  return readTenant(platform, by, (tenant) => pageOf(tenant, query, { place, limit }));
+}
+
+/** All of them in lots: see `queriedInLots()`. */
+export function exportRaisedAlerts(platform: Platform, by: TenantBy, wish: RaisedWish): AsyncGenerator<RaisedAlert[]> {
+  const query = raisedQuery({ ...wish, now: platform.clock.now().getTime() });
+  return queriedInLots((work) => readTenant(platform, by, work), () => query);
 }
 
 /** Alerts of one kind and group at one site. */
@@ -157,40 +192,70 @@ const groupKeys = {
 export type GroupOrder = OrderOf<keyof typeof groupKeys>;
 export const groupSorts = Object.keys(groupKeys) as GroupOrder["by"][];
 
-/** By default, the most severe and the latest first. */
-export function alertGroups(
+type GroupWish = RaisedFilters & { order?: GroupOrder | undefined };
+
+/* By default, the most severe and the latest first. */
+function groupQuery({ now, order, ...filters }: GroupWish & { now: number }): NamedQuery {
+  const { where, parameters } = conditionsOf(filters, now);
+  return {
+    columns: `l.site_id, l.name AS site, r.kind, r.alert_group, count(*) AS count,
+       sum(CASE WHEN ${isAcknowledged} THEN 1 ELSE 0 END) AS acknowledged,
+       min(${rank}) AS worst, max(r.description) AS description, min(r.raised_at) AS first_at,
+       max(r.raised_at) AS last_at, coalesce(sum(c.count), 0) AS explains, min(r.alert_id) AS alert_id`,
+    from: `${source}
+     LEFT JOIN (SELECT cause_id, count(*) AS count FROM raised_alerts
+       WHERE customer_id = :customer AND cause_id IS NOT NULL AND ended_at IS NULL GROUP BY cause_id) c
+       ON c.cause_id = r.alert_id`,
+    where: `r.customer_id = :customer${where}`,
+    groupBy: "l.site_id, l.name, r.kind, r.alert_group",
+    keys: [
+      ...orderKeys(groupKeys, order),
+      { sql: `min(${rank})` },
+      { sql: "max(r.raised_at)", isDescending: true },
+      ...["l.site_id", "r.kind", "r.alert_group"].map((sql) => ({ sql })),
+    ],
+    id: { "l.site_id": "TEXT", "r.kind": "TEXT", "r.alert_group": "TEXT" },
+    parameters: { ...parameters, now },
+  };
+}
+
+const rankedSeverities = ["critical", "warning", "other"] as const;
+
+type GroupRow = Omit<AlertGroup, "severity"> & { worst: number };
+
+function groupOf({ worst, ...row }: GroupRow): AlertGroup {
+  return {
+    ...row,
+    severity: rankedSeverities[worst]!,
+    count: Number(row.count),
+    acknowledged: Number(row.acknowledged),
+    explains: Number(row.explains),
+  };
+}
+
+export async function alertGroups(
   platform: Platform,
   by: TenantBy,
-  { order, limit, offset, ...filters }: RaisedFilters & Page & { order?: GroupOrder | undefined },
-): Promise<AlertGroup[]> {
-  const now = platform.clock.now().getTime();
-  const { where, parameters } = conditionsOf(filters, now);
-  return readTenant(platform, by, async (tenant) => {
-    const rows = await tenant.all<Omit<AlertGroup, "severity"> & { worst: number }>(
-      `SELECT l.site_id, l.name AS site, r.kind, r.alert_group, count(*) AS count,
-         sum(CASE WHEN ${isAcknowledged} THEN 1 ELSE 0 END) AS acknowledged,
-         min(${rank}) AS worst, max(r.description) AS description, min(r.raised_at) AS first_at,
-         max(r.raised_at) AS last_at, coalesce(sum(c.count), 0) AS explains, min(r.alert_id) AS alert_id
-       FROM ${source}
-       LEFT JOIN (SELECT cause_id, count(*) AS count FROM raised_alerts
-         WHERE customer_id = :customer AND cause_id IS NOT NULL AND ended_at IS NULL GROUP BY cause_id) c
-         ON c.cause_id = r.alert_id
-       WHERE r.customer_id = :customer${where}
-       GROUP BY l.site_id, l.name, r.kind, r.alert_group
-       ORDER BY ${
-        order === undefined ? "" : `${orderedBy(groupKeys[order.by], order.isDescending)}, `
-      }worst, last_at DESC, l.site_id, r.kind, r.alert_group ${pageSql}`,
-      { ...parameters, now, ...pageParameters({ limit, offset }) },
-    );
-    const severities = ["critical", "warning", "other"] as const;
-    return rows.map(({ worst, ...row }) => ({
-      ...row,
-      severity: severities[worst]!,
-      count: Number(row.count),
-      acknowledged: Number(row.acknowledged),
-      explains: Number(row.explains),
-    }));
-  });
+  { place, limit, ...wish }: GroupWish & PageWish,
+): Promise<PageOf<AlertGroup>> {
+  const query = groupQuery({ ...wish, now: platform.clock.now().getTime() });
+  const page = await readTenant(
+    platform,
+    by,
+    (tenant) => pageOf<GroupRow>(tenant, query, { place, limit }),
+  );
+  return { ...page, rows: page.rows.map(groupOf) };
+}
+
+/** All of them in lots: see `queriedInLots()`. */
+export async function* exportAlertGroups(
+  platform: Platform,
+  by: TenantBy,
+  wish: GroupWish,
+): AsyncGenerator<AlertGroup[]> {
+  const query = groupQuery({ ...wish, now: platform.clock.now().getTime() });
+  const lots = queriedInLots<GroupRow, Tenant>((work) => readTenant(platform, by, work), () => query);
+  for await (const lot of lots) yield lot.map(groupOf);
 }
 
 /** With what became of it; undefined if the customer has no such alert, or none at these sites. */

@@ -7,7 +7,7 @@ import {
   auditVerdict,
   oldestFirst,
 } from "./audit_log.ts";
-import { inLots, type NamedQuery, type Page } from "../store/page.ts";
+import { type NamedQuery, type Page, queriedInLots } from "../store/page.ts";
 import { type Base, type By, readPlatform, readTenant, type TenantBy } from "./use_case.ts";
 
 /** The latest entries, oldest first; of one customer if given. */
@@ -26,7 +26,7 @@ export function auditOfCustomer(search: AuditSearch): NamedQuery {
 
 /** All of it in lots, the oldest first. */
 export function exportAudit(platform: Base, by: TenantBy, search: AuditSearch): AsyncGenerator<AuditEntry[]> {
-  return inLots((work) => readTenant(platform, by, work), () => oldestFirst(auditOfCustomer(search)));
+  return queriedInLots((work) => readTenant(platform, by, work), () => oldestFirst(auditOfCustomer(search)));
 }
 
 /** The latest entries about one subject of a customer, such as an agent; the newest first. */

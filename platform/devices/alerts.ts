@@ -7,10 +7,18 @@ import { isLost } from "../../common/reading/lost_codes.ts";
 import { type Alert, AlertSeverity, alertSeverityToJSON } from "../../proto/gen/opendca/v1/reading.ts";
 import type { Platform } from "../agents/platform.ts";
 import { readTenant, type TenantBy } from "../audit/use_case.ts";
-import { orderedBy, type OrderOf, type Page, pageParameters, pageSql } from "../store/page.ts";
+import {
+  type NamedQuery,
+  orderKeys,
+  type OrderOf,
+  type PageOf,
+  pageOf,
+  type PageWish,
+  queriedInLots,
+} from "../store/page.ts";
 import type { RowsOf, Tenant } from "../store/store.ts";
 import type { ArrivedReading } from "./device_state.ts";
-import { named, partsTable } from "./device_groups.ts";
+import { partsTable } from "./device_groups.ts";
 import type { KnownDevices } from "./known_devices.ts";
 import { type DeviceFilters, rowFilters } from "./list_devices.ts";
 import { conditionsOf, type RowFilters } from "./listed_devices.ts";
@@ -124,58 +132,83 @@ const reportedKeys = {
 export type ReportedOrder = OrderOf<keyof typeof reportedKeys>;
 export const reportedSorts = Object.keys(reportedKeys) as ReportedOrder["by"][];
 
-/** Alerts of all devices; by default open ones first, then by severity, latest first. */
-export async function alertRows(
-  tenant: Tenant,
-  { filters, severity, ended, order, ...page }: {
-    filters: RowFilters;
-    order?: ReportedOrder | undefined;
-    severity?: string | undefined;
-    ended: boolean;
-  } & Page,
-): Promise<ListedAlert[]> {
+interface ReportedWish {
+  filters: RowFilters;
+  order?: ReportedOrder | undefined;
+  severity?: string | undefined;
+  ended: boolean;
+}
+
+/* Alerts of all devices; by default open ones first, then by severity, latest first. */
+function reportedQuery({ filters, severity, ended, order }: ReportedWish): NamedQuery {
   const { where, parameters } = conditionsOf(filters), parts = partsTable(filters.groups);
   // Alerts of a part that is no longer seen are not open.
   const join = parts === undefined
     ? "JOIN devices d ON d.customer_id = a.customer_id AND d.device_id = a.device_id"
     : `LEFT JOIN parts p ON p.part = a.device_id AND (p.front = p.part OR a.ended_at IS NOT NULL)
      JOIN devices d ON d.customer_id = a.customer_id AND d.device_id = coalesce(p.front, a.device_id)`;
-  const rows = await tenant.all<ListedAlert>(
-    `${
-      parts === undefined ? "" : `WITH ${parts.sql}\n     `
-    }SELECT d.device_id, a.alert_key, a.severity, a.code, a.alert_group, a.description, a.since, a.first_seen_at,
-       a.last_seen_at, a.ended_at, l.name AS site, d.network, d.address, d.manufacturer, d.model, d.serial
-     FROM alerts a
+  return {
+    with: parts?.sql,
+    columns:
+      `coalesce(d.merged_into, d.device_id) AS device_id, a.alert_key, a.severity, a.code, a.alert_group, a.description, a.since, a.first_seen_at,
+       a.last_seen_at, a.ended_at, l.name AS site, d.network, d.address, d.manufacturer, d.model, d.serial`,
+    from: `alerts a
      ${join}
      JOIN agents g ON g.customer_id = d.customer_id AND g.agent_id = d.agent_id
      JOIN sites l ON l.customer_id = g.customer_id AND l.site_id = g.site_id
-     LEFT JOIN device_state s ON s.customer_id = d.customer_id AND s.device_id = d.device_id
-     WHERE a.customer_id = :customer${ended ? "" : " AND a.ended_at IS NULL"}${
+     LEFT JOIN device_state s ON s.customer_id = d.customer_id AND s.device_id = d.device_id`,
+    where: `a.customer_id = :customer${ended ? "" : " AND a.ended_at IS NULL"}${
       severity === undefined ? "" : " AND a.severity = :severity"
-    }${where}
-     ORDER BY ${order === undefined ? "" : `${orderedBy(reportedKeys[order.by], order.isDescending)}, `}
-       a.ended_at IS NOT NULL, ${reportedKeys.severity}, a.first_seen_at DESC, d.device_id, a.alert_key, a.device_id, a.origin ${pageSql}`,
-    { ...parameters, ...parts?.parameters, ...pageParameters(page), ...(severity === undefined ? {} : { severity }) },
-  );
-  return rows.map((row) => named(filters.groups, row));
+    }${where}`,
+    keys: [
+      ...orderKeys(reportedKeys, order),
+      { sql: "CASE WHEN a.ended_at IS NULL THEN 0 ELSE 1 END" },
+      { sql: reportedKeys.severity },
+      { sql: "a.first_seen_at", isDescending: true },
+      ...["d.device_id", "a.alert_key", "a.device_id", "a.origin"].map((sql) => ({ sql })),
+    ],
+    id: { "a.device_id": "TEXT", "a.alert_key": "TEXT", "a.first_seen_at": "BIGINT", "a.origin": "TEXT" },
+    parameters: { ...parameters, ...parts?.parameters, ...(severity === undefined ? {} : { severity }) },
+  };
 }
 
-export interface AlertFilters extends DeviceFilters, Page {
+export function alertRows(
+  tenant: Tenant,
+  { place, limit, offset, ...wish }: ReportedWish & PageWish,
+): Promise<PageOf<ListedAlert>> {
+  return pageOf(tenant, reportedQuery(wish), { place, limit, offset });
+}
+
+export interface AlertFilters extends DeviceFilters {
   severity?: string | undefined;
   /** Also alerts that have ended. */
   ended?: boolean | undefined;
   order?: ReportedOrder | undefined;
 }
 
-export function listAlerts(platform: Platform, by: TenantBy, filters: AlertFilters): Promise<ListedAlert[]> {
-  const { severity, ended = false, order, limit, offset } = filters;
-  return readTenant(platform, by, async (tenant) =>
-    await alertRows(tenant, {
-      filters: await rowFilters(tenant, filters, platform.clock.now().getTime()),
-      severity,
-      ended,
-      order,
-      limit,
-      offset,
-    }));
+async function wishOf(tenant: Tenant, filters: AlertFilters, now: Date): Promise<ReportedWish> {
+  const { severity, ended = false, order } = filters;
+  return { filters: await rowFilters(tenant, filters, now.getTime()), severity, ended, order };
+}
+
+export function listAlerts(
+  platform: Platform,
+  by: TenantBy,
+  { place, limit, offset, ...filters }: AlertFilters & PageWish,
+): Promise<PageOf<ListedAlert>> {
+  return readTenant(
+    platform,
+    by,
+    async (tenant) =>
+      await alertRows(tenant, { ...await wishOf(tenant, filters, platform.clock.now()), place, limit, offset }),
+  );
+}
+
+/** All of them in lots: see `queriedInLots()`. */
+export function exportAlerts(platform: Platform, by: TenantBy, filters: AlertFilters): AsyncGenerator<ListedAlert[]> {
+  const now = platform.clock.now();
+  return queriedInLots(
+    (work) => readTenant(platform, by, work),
+    async (tenant: Tenant) => reportedQuery(await wishOf(tenant, filters, now)),
+  );
 }

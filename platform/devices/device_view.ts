@@ -112,9 +112,12 @@ function shownPercent(percent: number): number {
 
 /** The lowest first; unknown levels last. */
 export function lowestFirst(supplies: readonly Supply[]): Supply[] {
-  const rank = ({ level }: Supply) =>
-    level?.kind === LevelKind.EMPTY ? 0 : level?.kind === LevelKind.EXACT ? level.percent ?? 101 : 101;
-  return supplies.toSorted((a, b) => rank(a) - rank(b));
+  return supplies.toSorted((a, b) => levelRank(a) - levelRank(b));
+}
+
+/** Its percentage, or more than any where that is not known. */
+export function levelRank({ level }: Supply): number {
+  return level?.kind === LevelKind.EMPTY ? 0 : level?.kind === LevelKind.EXACT ? level.percent ?? 101 : 101;
 }
 
 /** Names of the standards as words, without "cartridge". */

@@ -3,7 +3,7 @@
  * page of a device makes its own.
  */
 import type { Supply } from "../../proto/gen/opendca/v1/reading.ts";
-import { orderedBy, type OrderOf } from "../store/page.ts";
+import { type NamedQuery, orderKeys, type OrderOf, type PageOf, pageOf, type PageWish } from "../store/page.ts";
 import type { RowsOf, Tenant } from "../store/store.ts";
 import { type Group, groupOf, groupsOf, stateOf } from "./device_groups.ts";
 import { type DeviceState, suppliesOf } from "./device_state.ts";
@@ -249,30 +249,34 @@ const emptyingKeys = {
 export type EmptyingOrder = OrderOf<keyof typeof emptyingKeys>;
 export const emptyingSorts = Object.keys(emptyingKeys) as EmptyingOrder["by"][];
 
-/** Supplies that will be empty by `until`; by default, the first ones first. */
+export interface EmptyingRowsWish {
+  until: number;
+  siteId?: string | undefined;
+  /** Default: the first ones first. */
+  order?: EmptyingOrder | undefined;
+}
+
+/** Supplies that will be empty by `until`. */
 export function emptyingRows(
   tenant: Tenant,
-  { until, siteId, order, limit = Number.MAX_SAFE_INTEGER, offset = 0 }: {
-    until: number;
-    siteId?: string | undefined;
-    order?: EmptyingOrder | undefined;
-    limit?: number | undefined;
-    offset?: number | undefined;
-  },
-): Promise<EmptyingRow[]> {
-  return tenant.all(
-    `SELECT f.device_id, d.agent_id, f.supply, f.name, f.part_number, f.empties_at, f.forecast,
-       l.name AS site, d.address, d.manufacturer, d.model, d.serial
-     FROM supply_forecasts f
+  { place, limit, ...wish }: EmptyingRowsWish & PageWish,
+): Promise<PageOf<EmptyingRow>> {
+  return pageOf(tenant, emptyingQuery(wish), { place, limit });
+}
+
+export function emptyingQuery({ until, siteId, order }: EmptyingRowsWish): NamedQuery {
+  return {
+    columns: `f.device_id, d.agent_id, f.supply, f.name, f.part_number, f.empties_at, f.forecast,
+       l.name AS site, d.address, d.manufacturer, d.model, d.serial`,
+    from: `supply_forecasts f
      JOIN devices d ON d.customer_id = f.customer_id AND d.device_id = f.device_id
      JOIN agents g ON g.customer_id = d.customer_id AND g.agent_id = d.agent_id
-     JOIN sites l ON l.customer_id = g.customer_id AND l.site_id = g.site_id
-     WHERE f.customer_id = :customer AND f.empties_at <= :until AND ${
+     JOIN sites l ON l.customer_id = g.customer_id AND l.site_id = g.site_id`,
+    where: `f.customer_id = :customer AND f.empties_at <= :until AND ${
       siteId === undefined ? "l.closed_at IS NULL" : "l.site_id = :site_id"
-    }
-     ORDER BY ${
-      order === undefined ? "" : `${orderedBy(emptyingKeys[order.by], order.isDescending)}, `
-    }f.empties_at, f.device_id, f.supply LIMIT :limit OFFSET :offset`,
-    { until, limit, offset, ...(siteId === undefined ? {} : { site_id: siteId }) },
-  );
+    }`,
+    keys: [...orderKeys(emptyingKeys, order), ...["f.empties_at", "f.device_id", "f.supply"].map((sql) => ({ sql }))],
+    id: { "f.device_id": "TEXT", "f.supply": "TEXT" },
+    parameters: { until, ...(siteId === undefined ? {} : { site_id: siteId }) },
+  };
 }

@@ -2,12 +2,11 @@
 import type { Platform } from "../agents/platform.ts";
 import { readTenant, type TenantBy } from "../audit/use_case.ts";
 import { siteOf, siteRows } from "../customers/customers.ts";
-import type { Page } from "../store/page.ts";
+import { inLots, type PageWish, type Position } from "../store/page.ts";
 import type { Tenant } from "../store/store.ts";
-import { type Groups, groupsOf, joinedRows, maybeMerged } from "./device_groups.ts";
+import { frontOf, type Groups, groupsOf, joinedRows, maybeMerged } from "./device_groups.ts";
 import { type DeviceView, silentAfterMs, viewOf } from "./device_view.ts";
 import {
-  type AgentCount,
   agentCounts,
   closedAgentIds,
   conditionsOf,
@@ -15,9 +14,9 @@ import {
   type DeviceCounts,
   type ListedRow,
   type ListOrder,
-  type ListPage,
   mostIds,
   orderedIds,
+  pageOfIds,
   type RowFilters,
   type StatedRow,
   statedRows,
@@ -50,74 +49,71 @@ export interface DeviceList {
   devices: ListedDevice[];
   /** Counts over all pages. */
   counts: DeviceCounts;
+  /** As of `PageOf`. */
+  next: Position | undefined;
+  previous: Position | undefined;
 }
 
 /** Throws UsageError for an unknown site. */
 export function listDevices(
   platform: Platform,
   by: TenantBy,
-  filters: DeviceFilters & Ordered & Page,
+  { place, limit, offset, ...filters }: DeviceFilters & Ordered & PageWish,
 ): Promise<DeviceList> {
   return readTenant(platform, by, async (tenant) => {
     const now = platform.clock.now().getTime();
     const chosen = await rowFilters(tenant, filters, now);
     const agents = await agentCounts(tenant, chosen, { silentSince: new Date(now - silentAfterMs) });
+    const { order } = filters, isPart = (limit ?? offset ?? place ?? order) !== undefined;
+    const page = isPart ? await pageOfIds(tenant, chosen, { place, limit, offset, order, agents }) : undefined;
+    const rows = page === undefined
+      ? await joinedRows(tenant, chosen.groups, await statedRows(tenant, chosen))
+      : await statedRowsOf(tenant, chosen.groups, page.rows);
     return {
-      devices: await listedDevices(tenant, chosen, { page: pageOf(filters, agents), now }),
+      devices: rows.map(({ row, state }) => ({ ...viewOf(row, state, now), row })),
       counts: await countRows(tenant, chosen, agents),
+      next: page?.next,
+      previous: page?.previous,
     };
   });
 }
 
-async function listedDevices(
-  tenant: Tenant,
-  chosen: RowFilters & { groups: Groups },
-  { page, now }: { page: ListPage | undefined; now: number },
-): Promise<ListedDevice[]> {
-  const rows = await joinedRows(tenant, chosen.groups, await statedRows(tenant, chosen, page));
-  return rows.map(({ row, state }) => ({ ...viewOf(row, state, now), row }));
+/** The devices of these ids in their order; those that are not there are left out. */
+export async function statedRowsOf(tenant: Tenant, groups: Groups, ids: readonly string[]): Promise<StatedRow[]> {
+  const places = new Map(ids.map((id, place) => [id, place])), all: StatedRow[] = [];
+  for (let from = 0; from < ids.length; from += mostIds) {
+    const rows = await statedRows(tenant, { groups, ids: ids.slice(from, from + mostIds) });
+    rows.sort((a, b) => places.get(a.row.device_id)! - places.get(b.row.device_id)!);
+    all.push(...await joinedRows(tenant, groups, rows));
+  }
+  return all;
 }
 
-/**
- * The whole list in lots, each read when it is asked for: of a long list, no more than the ids are held at once. A
- * device that is merged or dropped meanwhile is left out.
- */
-export async function* exportDevices(
+async function viewsOfIds(
+  tenant: Tenant,
+  { groups, ids, now }: { groups: Groups; ids: readonly string[]; now: number },
+): Promise<ListedDevice[]> {
+  return (await statedRowsOf(tenant, groups, ids)).map(({ row, state }) => ({ ...viewOf(row, state, now), row }));
+}
+
+/** The whole list in lots. A device that is merged or dropped meanwhile is left out. */
+export function exportDevices(
   platform: Platform,
   by: TenantBy,
   { order, ...filters }: DeviceFilters & Ordered,
 ): AsyncGenerator<ListedDevice[]> {
   const now = platform.clock.now().getTime();
-  const ids = await readTenant(
-    platform,
-    by,
-    async (tenant) => await orderedIds(tenant, await rowFilters(tenant, filters, now), order),
-  );
-  for (let from = 0; from < ids.length; from += mostIds) {
-    const lot = ids.slice(from, from + mostIds);
-    const places = new Map(lot.map((id, place) => [id, place]));
-    yield await readTenant(platform, by, async (tenant) => {
-      const groups = await groupsOf(tenant);
-      const rows = (await statedRows(tenant, { groups, ids: lot }))
-        .sort((a, b) => places.get(a.row.device_id)! - places.get(b.row.device_id)!);
-      const joined = await joinedRows(tenant, groups, rows);
-      return joined.map(({ row, state }) => ({ ...viewOf(row, state, now), row }));
-    });
-  }
+  return inLots((work) => readTenant(platform, by, work), {
+    idsOf: async (tenant: Tenant) => await orderedIds(tenant, await rowFilters(tenant, filters, now), order),
+    rowsOf: async (tenant, ids) => await viewsOfIds(tenant, { groups: await groupsOf(tenant), ids, now }),
+  });
 }
 
 /** By their common ids, in their order; those that are not there are left out. */
 export function devicesNamed(platform: Platform, by: TenantBy, ids: readonly string[]): Promise<ListedDevice[]> {
   return readTenant(platform, by, async (tenant) => {
-    const now = platform.clock.now().getTime(), groups = await groupsOf(tenant), found: ListedDevice[] = [];
-    const fronts = new Map([...groups.of.values()].map(({ deviceId, parts }) => [deviceId, parts[0]!.device_id]));
-    for (let from = 0; from < ids.length; from += mostIds) {
-      const lot = ids.slice(from, from + mostIds).map((id) => fronts.get(id) ?? id);
-      const rows = await joinedRows(tenant, groups, await statedRows(tenant, { groups, ids: lot }));
-      found.push(...rows.map(({ row, state }) => ({ ...viewOf(row, state, now), row })));
-    }
-    const places = new Map(ids.map((id, place) => [id, place]));
-    return found.sort((a, b) => places.get(a.row.device_id)! - places.get(b.row.device_id)!);
+    const now = platform.clock.now().getTime(), groups = await groupsOf(tenant);
+    return await viewsOfIds(tenant, { groups, ids: ids.map((id) => frontOf(groups, id)), now });
   });
 }
 
@@ -139,12 +135,6 @@ export function devicesListed(platform: Platform, by: TenantBy, ids: readonly st
     }
     return found;
   });
-}
-
-/* What comes behind the first ones is a page as well. */
-function pageOf({ limit, offset, order }: Page & Ordered, agents: AgentCount[]): ListPage | undefined {
-  if (limit === undefined && offset === undefined && order === undefined) return undefined;
-  return { limit: limit ?? Number.MAX_SAFE_INTEGER, offset: offset ?? 0, agents, order };
 }
 
 /**

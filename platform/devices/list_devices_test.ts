@@ -1,6 +1,7 @@
 /** Pages and counts of lists, against the whole list. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { allPages } from "../../tests/fixtures/all_pages.ts";
 import { eachDatabase, isPostgres, openTestStore } from "../../tests/fixtures/each_database.ts";
 import { withKnown } from "../../tests/fixtures/known_devices.ts";
 import { addTestCustomer } from "../../tests/fixtures/loose_queries.ts";
@@ -152,6 +153,15 @@ eachDatabase("a page is a part of the whole list, and counts are those of the wh
         assert.deepEqual(idsOf(part), idsOf(whole).slice(offset, offset + limit));
         assert.deepEqual(part.counts, whole.counts);
 
+        const pages = async (order: ListOrder | undefined, isBackwards: boolean) => {
+          const list = await allPages(async (wish) => {
+            const { devices: rows, next, previous } = await listDevices(platform, by, { ...filters, ...wish, order });
+            return { rows, next, previous };
+          }, { limit: limit === Infinity ? 3 : limit, isBackwards });
+          return list.map(({ row }) => row.device_id);
+        };
+        for (const isBackwards of [false, true]) assert.deepEqual(await pages(undefined, isBackwards), idsOf(whole));
+
         const sorted = await listDevices(platform, by, { ...filters, ...page, order });
         if (order === undefined) return assert.deepEqual(idsOf(sorted), idsOf(part));
         const lows = await store.transaction((tx) =>
@@ -173,6 +183,7 @@ eachDatabase("a page is a part of the whole list, and counts are those of the wh
         };
         const expected = idsOf(whole).toSorted((a, b) => before(a, b) || (a < b ? -1 : 1));
         assert.deepEqual(idsOf(sorted), expected.slice(offset, offset + limit));
+        for (const isBackwards of [false, true]) assert.deepEqual(await pages(order, isBackwards), expected);
         const exported: string[] = [];
         for await (const lot of exportDevices(platform, by, { ...filters, order })) {
           exported.push(...lot.map(({ row }) => row.device_id));

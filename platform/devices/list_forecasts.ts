@@ -5,11 +5,15 @@ import { siteOf } from "../customers/customers.ts";
 import { type Expected, type Forecast } from "./forecast.ts";
 import {
   type EmptyingOrder,
+  emptyingQuery,
   type EmptyingRow,
   emptyingRows,
+  type EmptyingRowsWish,
   forecastsOfDevices,
   keptForecasts,
 } from "./kept_forecasts.ts";
+import { type PageOf, type PageWish, queriedInLots } from "../store/page.ts";
+import type { Tenant } from "../store/store.ts";
 import type { ListedSupply } from "./list_supplies.ts";
 
 const dayMs = 86_400_000;
@@ -45,25 +49,46 @@ export interface Emptying extends EmptyingRow {
   expected: Expected;
 }
 
-/** Supplies that will be empty within some days, the first ones first. Throws UsageError for an unknown site. */
-export function listEmptying(
+export interface EmptyingWish {
+  site?: string | undefined;
+  withinDays: number;
+  /** Default: the first ones first. */
+  order?: EmptyingOrder | undefined;
+}
+
+async function wishOf(tenant: Tenant, { site, withinDays, order }: EmptyingWish, now: Date): Promise<EmptyingRowsWish> {
+  const siteId = site === undefined ? undefined : (await siteOf(tenant, site)).site_id;
+  return { until: now.getTime() + withinDays * dayMs, siteId, order };
+}
+
+const withExpected = (row: EmptyingRow): Emptying => ({ ...row, expected: JSON.parse(row.forecast) });
+
+/** Supplies that will be empty within some days. Throws UsageError for an unknown site. */
+export async function listEmptying(
   platform: Platform,
   by: TenantBy,
-  { site, withinDays, order, limit, offset }: {
-    site?: string | undefined;
-    withinDays: number;
-    /** Default: the first ones first. */
-    order?: EmptyingOrder | undefined;
-    limit?: number;
-    offset?: number;
-  },
-): Promise<Emptying[]> {
-  const until = platform.clock.now().getTime() + withinDays * dayMs;
-  return readTenant(platform, by, async (tenant) => {
-    const siteId = site === undefined ? undefined : (await siteOf(tenant, site)).site_id;
-    const rows = await emptyingRows(tenant, { until, siteId, order, limit, offset });
-    return rows.map((row) => ({ ...row, expected: JSON.parse(row.forecast) as Expected }));
-  });
+  { place, limit, ...wish }: EmptyingWish & PageWish,
+): Promise<PageOf<Emptying>> {
+  const page = await readTenant(
+    platform,
+    by,
+    async (tenant) => await emptyingRows(tenant, { ...await wishOf(tenant, wish, platform.clock.now()), place, limit }),
+  );
+  return { ...page, rows: page.rows.map(withExpected) };
+}
+
+/** All of them in lots: see `queriedInLots()`. */
+export async function* exportEmptying(
+  platform: Platform,
+  by: TenantBy,
+  wish: EmptyingWish,
+): AsyncGenerator<Emptying[]> {
+  const now = platform.clock.now();
+  const lots = queriedInLots<EmptyingRow, Tenant>(
+    (work) => readTenant(platform, by, work),
+    async (tenant) => emptyingQuery(await wishOf(tenant, wish, now)),
+  );
+  for await (const lot of lots) yield lot.map(withExpected);
 }
 
 /** How many supplies of a dealer's customers will be empty within some days; of some sites only where they are given. */
@@ -91,7 +116,7 @@ export function emptyingCounts(
       const lists = await Promise.all(
         ofCustomer.map((siteId) => emptyingRows(tx.tenant(customerId), { until, siteId })),
       );
-      counts.set(customerId, lists.reduce((sum, list) => sum + list.length, 0));
+      counts.set(customerId, lists.reduce((sum, { rows }) => sum + rows.length, 0));
     }
     return counts;
   });

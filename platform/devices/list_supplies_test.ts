@@ -1,10 +1,11 @@
 /** A page of supplies is read from as many devices as it takes, a thousand at a time. */
 import assert from "node:assert/strict";
+import { allPages } from "../../tests/fixtures/all_pages.ts";
 import { eachDatabase } from "../../tests/fixtures/each_database.ts";
 import { withKnown } from "../../tests/fixtures/known_devices.ts";
 import { deviceScene } from "../../tests/platform/device_changes_fixture.ts";
 import { LevelKind, Reading } from "../../proto/gen/opendca/v1/reading.ts";
-import { listSupplies } from "./list_supplies.ts";
+import { type ListedSupply, listSupplies, pageOfLowSupplies } from "./list_supplies.ts";
 
 /* Every third device was never read, and one of 500 is low. */
 const devices = 3100, lowOnes = [...Array(devices).keys()].filter((i) => i % 500 === 7 && i % 3 !== 0);
@@ -62,5 +63,22 @@ eachDatabase("pages of supply list together are the whole list, however many dev
   assert.equal(wholeLow.length, 2 * lowOnes.length);
   for (const offset of [0, 3, wholeLow.length - 1, wholeLow.length]) {
     assert.deepEqual(await list({ low: true, offset, limit: 4 }), wholeLow.slice(offset, offset + 4));
+  }
+  // Pages of whole devices, and in an order that the database does not have.
+  const text = ({ row, supply, low }: ListedSupply) => `${row.device_id} ${supply.index} ${low}`;
+  for (const isBackwards of [false, true]) {
+    for (const limit of [1, 3, 100]) {
+      const pages = await allPages((wish) => pageOfLowSupplies(platform, by, wish), { limit, isBackwards });
+      assert.deepEqual(pages.map(text), wholeLow, `${limit} ${isBackwards}`);
+    }
+    for (const sort of ["level", "device", "daysLeft"] as const) {
+      const order = { by: sort, isDescending: isBackwards };
+      const pages = await allPages((wish) => pageOfLowSupplies(platform, by, { ...wish, order }), {
+        limit: 3,
+        isBackwards,
+      });
+      assert.deepEqual(pages.map(text), await list({ low: true, order }), sort);
+      assert.deepEqual(pages.map(text).toSorted(), wholeLow.toSorted());
+    }
   }
 });

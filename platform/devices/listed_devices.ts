@@ -1,6 +1,18 @@
 /** Rows of lists of devices: filters, pages and counts. */
-import { orderedBy, type OrderOf } from "../store/page.ts";
-import type { Parameters, Tenant, Transaction } from "../store/store.ts";
+import { Buffer } from "node:buffer";
+import {
+  directionOf,
+  keysSql,
+  type ListQuery,
+  orderKeys,
+  type OrderOf,
+  type PageOf,
+  pageOf,
+  type PageWish,
+  type Place,
+  type Position,
+} from "../store/page.ts";
+import type { Parameters, Tenant } from "../store/store.ts";
 import type { Groups } from "./device_groups.ts";
 import { type DeviceState, stateColumns } from "./device_state.ts";
 import { type DeviceRow, rowColumns } from "./devices.ts";
@@ -74,10 +86,10 @@ export async function deviceRows(tenant: Tenant): Promise<ListedRow[]> {
   return (await statedRows(tenant, {})).map(({ row }) => row);
 }
 
-const listed = `devices d
+const withSites = `devices d
      JOIN agents a ON a.customer_id = d.customer_id AND a.agent_id = d.agent_id
-     JOIN sites l ON l.customer_id = a.customer_id AND l.site_id = a.site_id
-     LEFT JOIN device_state s ON s.customer_id = d.customer_id AND s.device_id = d.device_id`;
+     JOIN sites l ON l.customer_id = a.customer_id AND l.site_id = a.site_id`;
+const withState = "LEFT JOIN device_state s ON s.customer_id = d.customer_id AND s.device_id = d.device_id";
 const lowDevices = "SELECT device_id FROM device_state WHERE customer_id = :customer AND low > 0";
 const closedAgents = `SELECT a.agent_id FROM agents a
      JOIN sites l ON l.customer_id = a.customer_id AND l.site_id = a.site_id
@@ -88,23 +100,23 @@ export async function closedAgentIds(tenant: Tenant): Promise<string[]> {
 }
 
 const meterless = "SELECT device_id FROM device_state WHERE customer_id = :customer AND no_meters IS NOT NULL";
-const listOrder = "lower(l.name), d.network, d.address, d.device_id";
+const siteName = "lower(l.name)", withinSite = ["d.network", "d.address", "d.device_id"].map((sql) => ({ sql }));
+const listKeys = [{ sql: siteName }, ...withinSite];
 
-function orderSql(order: ListOrder | undefined): string {
-  return order === undefined ? listOrder : `${orderedBy(sortKeys[order.by], order.isDescending)}, d.device_id`;
-}
-
-/* The tables that the order takes: the state of a device is wide. */
-function orderedFrom({ by }: ListOrder): string {
-  const key = sortKeys[by];
-  if (key.startsWith("l.") || key.includes("(l.")) {
-    return `devices d
-     JOIN agents a ON a.customer_id = d.customer_id AND a.agent_id = d.agent_id
-     JOIN sites l ON l.customer_id = a.customer_id AND l.site_id = a.site_id`;
-  }
-  return key.startsWith("s.")
-    ? "devices d LEFT JOIN device_state s ON s.customer_id = d.customer_id AND s.device_id = d.device_id"
-    : "devices d";
+/* Ids alone: the state of a device is wide. */
+function idQuery(filters: RowFilters, order: ListOrder | undefined): ListQuery {
+  const { where, parameters } = conditionsOf(filters), key = order && sortKeys[order.by];
+  return {
+    columns: "d.device_id",
+    from: key === undefined || key.includes("l.name")
+      ? withSites
+      : key.startsWith("s.")
+      ? `devices d ${withState}`
+      : "devices d",
+    where: `d.customer_id = :customer${where}`,
+    keys: order === undefined ? listKeys : [...orderKeys(sortKeys, order), { sql: "d.device_id" }],
+    parameters,
+  };
 }
 
 /** Ids of all devices of a list in its order. */
@@ -113,25 +125,39 @@ export async function orderedIds(
   filters: RowFilters,
   order: ListOrder | undefined,
 ): Promise<string[]> {
-  const { where, parameters } = conditionsOf(filters);
-  const rows = await tenant.all<{ device_id: string }>(
-    `SELECT d.device_id FROM ${order === undefined ? listed : orderedFrom(order)}
-     WHERE d.customer_id = :customer${where} ORDER BY ${orderSql(order)}`,
-    parameters,
-  );
-  return rows.map(({ device_id }) => device_id);
+  return (await pageOf<{ device_id: string }>(tenant, idQuery(filters, order), {})).rows.map(idOf);
+}
+
+const idOf = ({ device_id }: { device_id: string }) => device_id;
+
+export interface IdsWish extends PageWish {
+  /** Default: by site, network and address. */
+  order?: ListOrder | undefined;
+  /** Counts with the same filters. */
+  agents: readonly AgentCount[];
+}
+
+/** Ids of a page of devices. */
+export async function pageOfIds(
+  tenant: Tenant,
+  filters: RowFilters,
+  { order, agents, ...wish }: IdsWish,
+): Promise<PageOf<string>> {
+  const { place, limit, offset = 0 } = wish;
+  const page = order === undefined && limit !== undefined && offset === 0
+    ? await pageBySite(tenant, filters, { place, limit, agents })
+    : await pageOf<{ device_id: string }>(tenant, idQuery(filters, order), wish);
+  return { ...page, rows: page.rows.map(idOf) };
 }
 
 /** The same rows, with the last state of each device. */
-export async function statedRows(tenant: Tenant, filters: RowFilters, page?: ListPage): Promise<StatedRow[]> {
-  const { where, parameters } = page === undefined
-    ? conditionsOf(filters)
-    : conditionsOfPage(filters, page, tenant.transaction.engine);
+export async function statedRows(tenant: Tenant, filters: RowFilters): Promise<StatedRow[]> {
+  const { where, parameters } = conditionsOf(filters);
   const rows = await tenant.all<ListedRow & Record<`state_${string}`, unknown>>(
     `SELECT ${rowColumns.replace(/\w+/g, "d.$&")}, l.site_id, l.name AS site, s.total, ${
       stateColumns.map((name) => `s.${name} AS state_${name}`).join(", ")
     }
-     FROM ${listed} WHERE d.customer_id = :customer${where} ORDER BY ${orderSql(page?.order)}`,
+     FROM ${withSites} ${withState} WHERE d.customer_id = :customer${where} ORDER BY ${keysSql(listKeys)}`,
     parameters,
   );
   return rows.map((both) => {
@@ -149,18 +175,11 @@ export async function statedRows(tenant: Tenant, filters: RowFilters, page?: Lis
 export interface AgentCount {
   agent_id: string;
   site_id: string;
+  /** Its name as lists are ordered by it. */
+  site: string;
   found: number;
   /** Reported as offline, or not seen since the given time. */
   silent: number;
-}
-
-export interface ListPage {
-  limit: number;
-  offset: number;
-  /** Counts with the same filters. */
-  agents: readonly AgentCount[];
-  /** Default: by site, network and address. */
-  order?: ListOrder | undefined;
 }
 
 export function agentCounts(
@@ -182,7 +201,7 @@ export function agentCounts(
        WHERE ${isOfModel} GROUP BY d.agent_id`
     : counted("d.agent_id");
   return tenant.all(
-    `SELECT c.agent_id, a.site_id, c.found, c.silent
+    `SELECT c.agent_id, a.site_id, lower(l.name) AS site, c.found, c.silent
      FROM (${counts}) c
      JOIN agents a ON a.customer_id = :customer AND a.agent_id = c.agent_id
      JOIN sites l ON l.customer_id = a.customer_id AND l.site_id = a.site_id ORDER BY lower(l.name), c.agent_id`,
@@ -190,60 +209,103 @@ export function agentCounts(
   );
 }
 
-/* Named one by one in a statement. */
-const mostAgents = 1000;
+/** A device by what a list is ordered by. */
+export interface PlacedId {
+  site: string;
+  network: string;
+  address: string;
+  device_id: string;
+}
 
-/*
- * A page is selected before the states of its devices are sorted: the counts show which sites it covers, and within a
+export function placeOfId({ site, network, address, device_id }: PlacedId): Position {
+  return [site, network, address, device_id];
+}
+
+/**
+ * A page by site, network and address, without sorting all devices: the counts show which sites it covers, and within a
  * site an index has the order.
  */
-function conditionsOfPage(
+export async function pageBySite(
+  tenant: Tenant,
   filters: RowFilters,
-  { limit, offset, agents, order: wanted }: ListPage,
-  engine: Transaction["engine"],
-): { where: string; parameters: Parameters } {
-  const { where, parameters } = conditionsOf(filters);
-  if (wanted !== undefined) {
-    const page = `SELECT d.device_id FROM ${orderedFrom(wanted)}
-     WHERE d.customer_id = :customer${where} ORDER BY ${orderSql(wanted)} LIMIT :limit OFFSET :offset`;
-    return { where: ` AND d.device_id ${amongAll(page, engine)}`, parameters: { ...parameters, limit, offset } };
-  }
-  const sites = new Set<string>(), shown: string[] = [];
-  let before = 0, left = offset;
-  for (const ofSite of Map.groupBy(agents, ({ site_id }) => site_id).values()) {
-    const found = ofSite.reduce((sum, agent) => sum + agent.found, 0);
-    if (before + found <= offset) left -= found;
-    else if (before < offset + limit) {
-      sites.add(ofSite[0]!.site_id);
-      shown.push(...ofSite.map(({ agent_id }) => agent_id));
+  { place, limit, agents }: { place: Place; limit: number; agents: readonly AgentCount[] },
+): Promise<PageOf<PlacedId>> {
+  const { position, isBackwards } = directionOf(place), found: PlacedId[] = [];
+  const sites = sitesBehind(agents, { position, isBackwards });
+  while (sites.length > 0 && found.length <= limit) {
+    const left = limit + 1 - found.length, asked = [sites.shift()!], isOwn = asked[0]!.site === position?.[0];
+    // Sites that are shown as a whole are asked for together: they have no more rows than the page.
+    for (let rows = asked[0]!.found + (sites[0]?.found ?? 0); !isOwn && sites.length > 0 && rows <= left;) {
+      asked.push(sites.shift()!);
+      rows += sites[0]?.found ?? 0;
     }
-    before += found;
+    const { rows } = await pageOf<PlacedId>(tenant, queryOfSites(filters, asked), {
+      place: isOwn ? within(place) : isBackwards ? "end" : undefined,
+      limit: left,
+    });
+    found.splice(isBackwards ? 0 : found.length, 0, ...rows);
   }
-  if (shown.length === 0) return { where: " AND 1 = 0", parameters: {} };
-  const isShort = shown.length <= mostAgents;
-  const names = isShort ? shown.map((_, i) => `:agent_${i}`) : [];
-  const ofAgents = isShort ? ` AND d.agent_id IN (${names.join(", ")})` : "";
-  const order = isShort && sites.size === 1 ? "d.network, d.address, d.device_id" : listOrder;
+  const hasMore = found.length > limit;
+  const rows = isBackwards ? found.slice(-limit) : found.slice(0, limit), first = rows[0], last = rows.at(-1);
   return {
-    where: ` AND d.device_id ${
-      amongAll(
-        `SELECT d.device_id FROM ${order === listOrder ? listed : "devices d"}
-     WHERE d.customer_id = :customer${where}${ofAgents} ORDER BY ${order} LIMIT :limit OFFSET :offset`,
-        engine,
-      )
-    }`,
-    parameters: {
-      ...parameters,
-      ...(isShort ? Object.fromEntries(shown.map((agent, i) => [`agent_${i}`, agent])) : {}),
-      limit,
-      offset: isShort ? left : offset,
-    },
+    rows,
+    previous: first !== undefined && (isBackwards ? hasMore : place !== undefined) ? placeOfId(first) : undefined,
+    next: last !== undefined && (isBackwards ? place !== "end" : hasMore) ? placeOfId(last) : undefined,
   };
 }
 
-/* Without statistics, as before the first ANALYZE, PostgreSQL would run the page of an IN again for every device. */
-function amongAll(page: string, engine: Transaction["engine"]): string {
-  return engine === "postgres" ? `= ANY (ARRAY(${page}))` : `IN (${page})`;
+interface CountedSite {
+  /** Its name as lists are ordered by it. */
+  site: string;
+  siteId: string;
+  agents: string[];
+  found: number;
+}
+
+/* The site of the position, and those behind it, in the direction of the page. */
+function sitesBehind(
+  agents: readonly AgentCount[],
+  { position, isBackwards }: { position: Position | undefined; isBackwards: boolean },
+): CountedSite[] {
+  const sites = [...Map.groupBy(agents, ({ site_id }) => site_id).values()].map((ofSite): CountedSite => ({
+    site: ofSite[0]!.site,
+    siteId: ofSite[0]!.site_id,
+    agents: ofSite.map(({ agent_id }) => agent_id),
+    found: ofSite.reduce((sum, { found }) => sum + found, 0),
+  }));
+  const from = position && Buffer.from(String(position[0]));
+  const isBehind = ({ site }: CountedSite) => {
+    const compared = from === undefined ? 0 : Buffer.compare(Buffer.from(site), from);
+    return isBackwards ? compared <= 0 : compared >= 0;
+  };
+  const behind = sites.filter(isBehind);
+  return isBackwards ? behind.reverse() : behind;
+}
+
+/* The place among the devices of its site. */
+function within(place: Place): Place {
+  if (place === undefined || place === "end") return place;
+  return "after" in place ? { after: place.after.slice(1) } : { before: place.before.slice(1) };
+}
+
+/* Named one by one in a statement. */
+const mostAgents = 1000;
+
+/* Of one site, in the order of an index. */
+function queryOfSites(filters: RowFilters, sites: readonly CountedSite[]): ListQuery {
+  const { where, parameters } = conditionsOf(filters), agents = sites.flatMap(({ agents }) => agents);
+  const isShort = agents.length <= mostAgents, named = isShort ? agents : sites.map(({ siteId }) => siteId);
+  const names = named.map((id, i) => (parameters[`asked_${i}`] = id, `:asked_${i}`)).join(", ");
+  const ofSites = `SELECT agent_id FROM agents WHERE customer_id = :customer AND site_id IN (${names})`;
+  const columns = "d.network, d.address, d.device_id", isOne = sites.length === 1;
+  if (isOne) parameters.site = sites[0]!.site;
+  return {
+    columns: `${isOne ? "CAST(:site AS TEXT)" : siteName} AS site, ${columns}`,
+    from: isOne ? "devices d" : withSites,
+    where: `d.customer_id = :customer${where} AND d.agent_id IN (${isShort ? names : ofSites})`,
+    keys: isOne ? withinSite : listKeys,
+    parameters,
+  };
 }
 
 const searched = `lower(${

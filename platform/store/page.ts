@@ -35,9 +35,12 @@ export function pageParameters({ limit, offset }: Page): { limit: number; offset
   return { limit: limit ?? Number.MAX_SAFE_INTEGER, offset: offset ?? 0 };
 }
 
-/** What is not known comes last in both directions. */
-export function orderedBy(expression: string, isDescending: boolean): string {
-  return `CASE WHEN ${expression} IS NULL THEN 1 ELSE 0 END, ${expression}${isDescending ? " DESC" : ""}`;
+/** `isBackwards`: the rows right before the position, or the last ones. */
+export function directionOf(place: Place): { position: Position | undefined; isBackwards: boolean } {
+  if (place === undefined || place === "end") return { position: undefined, isBackwards: place === "end" };
+  return "after" in place
+    ? { position: place.after, isBackwards: false }
+    : { position: place.before, isBackwards: true };
 }
 
 /** The column or expression that a list is ordered by. */
@@ -54,6 +57,14 @@ export interface SortKey {
 /** What is not known comes last in both directions. */
 export function nullsLast(sql: string, isDescending = false): SortKey[] {
   return [{ sql: `CASE WHEN ${sql} IS NULL THEN 1 ELSE 0 END` }, { sql, isDescending }];
+}
+
+/** Of an order that somebody has chosen. */
+export function orderKeys<Key extends string>(
+  expressions: Readonly<Record<Key, string>>,
+  order: OrderOf<Key> | undefined,
+): SortKey[] {
+  return order === undefined ? [] : nullsLast(expressions[order.by], order.isDescending);
 }
 
 export function keysSql(keys: readonly SortKey[], isBackwards = false): string {
@@ -114,8 +125,7 @@ export async function pageOf<Row extends object>(
   { place, limit = all, offset = 0 }: PageWish,
 ): Promise<PageOf<Row>> {
   const { keys } = query, parameters: Parameters = { ...query.parameters, limit: limit + 1, offset };
-  const isBackwards = place === "end" || (place !== undefined && "before" in place);
-  const position = place === undefined || place === "end" ? undefined : "after" in place ? place.after : place.before;
+  const { position, isBackwards } = directionOf(place);
   const behind = position === undefined ? undefined : behindSql(keys, position, { parameters, isBackwards });
   const columns = [query.columns, ...keys.map(({ sql }, i) => `${sql} AS sort_${i}`)].join(", ");
   const found = await queries.all<Row & Record<`sort_${number}`, Position[number]>>(
@@ -145,28 +155,45 @@ function textOf(
   }`;
 }
 
-const lotSize = 200;
+/** Rows of a list that are read at once. */
+export const lotSize = 200;
+
+/** In a transaction. */
+type Read<Q> = <T>(work: (queries: Q) => Promise<T>) => Promise<T>;
 
 /**
  * A whole list in lots, each read in a transaction of its own when it is asked for: of a long list, no more than what
- * names its rows is held at once. A row that is gone meanwhile, or is of the list no more, is left out.
+ * names its rows is held at once. A row that is gone meanwhile is left out.
  */
-export async function* inLots<Row extends object, Q extends Queries>(
-  read: <T>(work: (queries: Q) => Promise<T>) => Promise<T>,
-  queryOf: (queries: Q) => NamedQuery | Promise<NamedQuery>,
+export async function* inLots<Id, Row, Q>(
+  read: Read<Q>,
+  { idsOf, rowsOf }: { idsOf(queries: Q): Promise<Id[]>; rowsOf(queries: Q, ids: Id[]): Promise<Row[]> },
 ): AsyncGenerator<Row[]> {
-  const ids = await read(async (queries) => {
-    const query = await queryOf(queries), columns = Object.keys(query.id).map((sql, i) => `${sql} AS id_${i}`);
-    const rows = await queries.all<Record<`id_${number}`, string | number>>(
-      `${textOf(query, { columns: columns.join(", ") })} ORDER BY ${keysSql(query.keys)}`,
-      query.parameters,
-    );
-    return rows.map((row) => columns.map((_, i) => row[`id_${i}`]!));
-  });
+  const ids = await read(idsOf);
   for (let from = 0; from < ids.length; from += lotSize) {
     const lot = ids.slice(from, from + lotSize);
-    yield await read(async (queries) => await rowsNamed<Row>(queries, await queryOf(queries), lot));
+    yield await read((queries) => rowsOf(queries, lot));
   }
+}
+
+/** The same of a statement: a row that is not of the list any more is left out as well. */
+export function queriedInLots<Row, Q extends Queries>(
+  read: Read<Q>,
+  queryOf: (queries: Q) => NamedQuery | Promise<NamedQuery>,
+): AsyncGenerator<Row[]> {
+  return inLots(read, {
+    idsOf: async (queries) => await idsOf(queries, await queryOf(queries)),
+    rowsOf: async (queries, ids) => await rowsNamed<Row>(queries, await queryOf(queries), ids),
+  });
+}
+
+async function idsOf(queries: Queries, query: NamedQuery): Promise<(string | number)[][]> {
+  const columns = Object.keys(query.id).map((sql, i) => `${sql} AS id_${i}`);
+  const rows = await queries.all<Record<`id_${number}`, string | number>>(
+    `${textOf(query, { columns: columns.join(", ") })} ORDER BY ${keysSql(query.keys)}`,
+    query.parameters,
+  );
+  return rows.map((row) => columns.map((_, i) => row[`id_${i}`]!));
 }
 
 /* In the order in which they are named. */

@@ -5,7 +5,7 @@ import { type AuditEntry, auditQuery, type AuditSearch, oldestFirst } from "../a
 import { type Base, type By, readPlatform } from "../audit/use_case.ts";
 import { dealerNamed } from "../customers/dealers.ts";
 import { customerOf } from "../customers/customers.ts";
-import { inLots, type NamedQuery, type PageOf, pageOf, type PageWish } from "../store/page.ts";
+import { type NamedQuery, type PageOf, pageOf, type PageWish, queriedInLots } from "../store/page.ts";
 import type { Transaction } from "../store/store.ts";
 import type { PasswordHasher } from "./password_hasher.ts";
 import { type Grant, isPermission, isPermitted, isRole, type Permission } from "./permissions.ts";
@@ -230,5 +230,5 @@ export function exportUserAudit(
   by: By,
   { dealerId, ...search }: { dealerId: string } & AuditSearch,
 ): AsyncGenerator<AuditEntry[]> {
-  return inLots((work) => readPlatform(platform, by, work), () => oldestFirst(auditOfUsers(dealerId, search)));
+  return queriedInLots((work) => readPlatform(platform, by, work), () => oldestFirst(auditOfUsers(dealerId, search)));
 }

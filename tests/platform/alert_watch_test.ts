@@ -117,7 +117,7 @@ eachDatabase("the silence of devices is explained by that of their agent, and ac
     id: second!,
   });
   await watchAlerts(platform, slow);
-  const groups = await alertGroups(platform, by, {});
+  const { rows: groups } = await alertGroups(platform, by, {});
   assert.deepEqual(
     groups.map(({ kind, count, explains }) => [kind, count, explains]).sort(),
     [["agentSilent", 1, 3], ["deviceSilent", 1, 0]],
@@ -142,14 +142,14 @@ eachDatabase("the silence of devices is explained by that of their agent, and ac
   pass(31 * minute);
   await polled(scene);
   await watchAlerts(platform, slow);
-  assert.deepEqual((await alertGroups(platform, by, {})).map(({ kind, count }) => [kind, count]), [[
+  assert.deepEqual((await alertGroups(platform, by, {})).rows.map(({ kind, count }) => [kind, count]), [[
     "deviceSilent",
     1,
   ]]);
   pass(day);
   await polled(scene);
   await watchAlerts(platform, slow);
-  assert.deepEqual((await alertGroups(platform, by, {})).map(({ kind, count }) => [kind, count]), [[
+  assert.deepEqual((await alertGroups(platform, by, {})).rows.map(({ kind, count }) => [kind, count]), [[
     "deviceSilent",
     4,
   ]]);

@@ -17,6 +17,13 @@ function cellsOf(csv: string): string[][] {
   return csv.slice(1).trimEnd().split("\r\n").map((line) => line.split(","));
 }
 
+/** The address of a link by its text. */
+function linkIn(body: string, text: string): string {
+  const [, address] = new RegExp(`<a(?: rel="\\w+")? href="([^"]*)"[^>]*>${text}</a>`).exec(body) ?? [];
+  assert(address !== undefined, `there is a link "${text}"`);
+  return address.replaceAll("&amp;", "&");
+}
+
 async function fleet(scene: PortalScene): Promise<void> {
   const reading = (n: number, model: string) =>
     readingOf({ address: `10.1.0.${n}`, serial: `SER${n}`, total: 1000 * (n * 7 % 5), model });
@@ -72,7 +79,8 @@ eachDatabase("more devices than go in one lot are all in the CSV, once each, wit
   assert.equal(new Set(rows.map(([id]) => id)).size, 449);
   const totals = rows.map((row) => Number(row.at(-1)));
   assert.deepEqual(totals, totals.toSorted((a, b) => a - b));
-  assert.match((await user.get(`/customers/${scene.acme}/devices?q=lx&page=4`)).body, /401 to 449 of 449/);
+  const last = linkIn((await user.get(`/customers/${scene.acme}/devices?q=lx`)).body, "Last page");
+  assert.match((await user.get(last)).body, /350 to 449 of 449/);
 });
 
 eachDatabase("a view is saved, shown first, shared with the dealer alone, and removed by its owner alone", async () => {

@@ -50,7 +50,7 @@ eachDatabase("device merge: lists and meters show one machine, with the id of th
   assert.deepEqual(history.rows.map(({ device_id, value }) => [device_id, value]), [[a, 1150], [a, 1100], [a, 1000]]);
   assert.equal((await meterHistory(s.platform, s.by, { device: a, name: "total", limit: 1 })).rows.length, 1);
   // What the old board showed last is no alert that lasts.
-  assert.deepEqual(await listAlerts(s.platform, s.by, { limit: 9 }), []);
+  assert.deepEqual((await listAlerts(s.platform, s.by, { limit: 9 })).rows, []);
   assert.deepEqual(await listSupplies(s.platform, s.by, {}), []);
 });
 
@@ -186,7 +186,7 @@ eachDatabase("an alert of an earlier part is listed once it has ended, under the
   const b = await s.upload({ ...after, alert: "Door open" });
   await mergeDevice(s.platform, s.by, { device: a, other: b });
   const alerts = async (ended: boolean) =>
-    (await listAlerts(s.platform, s.by, { ended, limit: 9 })).map((row) => [row.device_id, row.description]);
+    (await listAlerts(s.platform, s.by, { ended, limit: 9 })).rows.map((row) => [row.device_id, row.description]);
   assert.deepEqual(await alerts(false), [[a, "Door open"]]);
   assert.deepEqual(await alerts(true), [[a, "Door open"], [a, "Paper jam"]]);
 });

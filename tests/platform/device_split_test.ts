@@ -69,7 +69,7 @@ for (const { name, selector } of ways) {
         [id, "10.1.0.7", "left"],
         [otherId, "10.1.0.8", "right"],
       ]);
-      assert.deepEqual((await listAlerts(s.platform, s.by, { limit: 9 })).map((row) => row.device_id), [id]);
+      assert.deepEqual((await listAlerts(s.platform, s.by, { limit: 9 })).rows.map((row) => row.device_id), [id]);
     },
   );
 }

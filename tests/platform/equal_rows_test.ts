@@ -38,6 +38,6 @@ eachDatabase("pages of values and alerts of the same moment repeat none and leav
   }
   const values = await paged((page) => meterHistoryRows(tenant, { deviceId, name: "same", ...page }));
   assert.deepEqual(values.map(({ value }) => value).sort((a, b) => a - b), rows);
-  const alerts = await paged((page) => alertRows(tenant, { filters: {}, ended: true, ...page }));
+  const alerts = await paged(async (page) => (await alertRows(tenant, { filters: {}, ended: true, ...page })).rows);
   assert.deepEqual(alerts.map(({ description }) => Number(description)).sort((a, b) => a - b), rows);
 });

@@ -255,7 +255,7 @@ const probes: Record<string, (tenant: Tenant, id: string) => Promise<unknown>> =
   agentCounts: (tenant) => listedDevices.agentCounts(tenant, {}, { silentSince: at }),
   countRows: async (tenant) =>
     Object.values(await listedDevices.countRows(tenant, {}, [])).reduce((sum, count) => sum + count, 0),
-  alertRows: (tenant) => alerts.alertRows(tenant, { filters: {}, ended: true, limit: 9 }),
+  alertRows: async (tenant) => (await alerts.alertRows(tenant, { filters: {}, ended: true, limit: 9 })).rows,
   periodRows: (tenant) =>
     samples.periodRows(tenant, { filters: {}, name: undefined, from: new Date(0), until: new Date() }),
   withKnown(tenant, id) {
@@ -368,7 +368,7 @@ const probes: Record<string, (tenant: Tenant, id: string) => Promise<unknown>> =
   devicesToForecast: (tenant) => keptForecasts.devicesToForecast(tenant, { from: "", to: "~", now: 1e15 }),
   keptForecasts: async (tenant, id) => [...await keptForecasts.keptForecasts(tenant, [id])],
   emptyingIn: (tenant) => keptForecasts.emptyingIn(tenant, { from: "", to: "~", until: 1e15 }),
-  emptyingRows: (tenant) => keptForecasts.emptyingRows(tenant, { until: 1e15 }),
+  emptyingRows: async (tenant) => (await keptForecasts.emptyingRows(tenant, { until: 1e15 })).rows,
   billedDevices: async (tenant) => [...(await billedDevices.billedDevices(tenant, always)).values()],
   seenElsewhere: async (tenant, id) => [...await billedDevices.seenElsewhere(tenant, [id])],
   computeRows: async (tenant, id) =>

@@ -3,6 +3,7 @@ import { UsageError } from "../../../common/core/errors.ts";
 import { type AlertFilters, listAlerts } from "../../devices/alerts.ts";
 import type { CommandContext } from "./command_context.ts";
 import { addDeviceFilters, filtersText, maybeNoDevices } from "./device_filters.ts";
+import type { Page } from "../../store/page.ts";
 import { addPaging, oneMore, partFrom } from "./list_part.ts";
 import { addAlertLimitsCommand } from "./alert_limit_commands.ts";
 import { addRaisedAlertCommands } from "./raised_alert_commands.ts";
@@ -19,11 +20,11 @@ export function addAlertCommands(program: Command, context: CommandContext): voi
   )
     .option("--severity <severity>", "critical, warning, other or unknown", severityOption)
     .option("--ended", "also alerts that have ended")
-    .action((filters: AlertFilters, command: Command) =>
+    .action((filters: AlertFilters & Page, command: Command) =>
       context.runForCustomer(command, async (platform, by) => {
         const now = context.host.clock.now().getTime();
         const found = await listAlerts(platform, by, { ...filters, ...oneMore(filters) });
-        const { rows: alerts, shown } = partFrom(found, filters, "alerts");
+        const { rows: alerts, shown } = partFrom(found.rows, filters, "alerts");
         const nothing = alerts.length > 0 ? undefined : await maybeNoDevices(platform, by);
         return {
           json: alerts.map(({ alert_key: _, alert_group, ...alert }) => ({

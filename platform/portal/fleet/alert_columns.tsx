@@ -11,9 +11,10 @@ import { severities, type Severity } from "../../alerts/alert_rules.ts";
 import type { ListedAlert, ReportedOrder } from "../../devices/alerts.ts";
 import { words } from "../../devices/device_view.ts";
 import { rootOf } from "../page/customer_page.tsx";
+import { Table } from "../page/layout.tsx";
 import type { CustomerRequest } from "../page/route.ts";
 import { alertText, kindKeys, severityKeys, stateKeys } from "./alert_texts.ts";
-import type { ListColumn } from "./list_table.tsx";
+import { deviceColumn, factColumn, type ListColumn } from "./list_table.tsx";
 import { modelOf } from "./shown.ts";
 
 const iso = (ms: number | null) => ms === null ? null : new Date(ms).toISOString();
@@ -58,7 +59,7 @@ export const groupColumns = {
     ),
     csv: { kind: ({ kind }) => kind, description: ({ description }) => description },
   },
-  site: { heading: "site", sort: "site", cell: ({ site }) => site, csv: { site: ({ site }) => site } },
+  site: factColumn("site", (row: GroupRow) => row),
   severity: {
     heading: "severity",
     sort: "severity",
@@ -97,6 +98,8 @@ export const usualGroupColumns = ["alert", "site", "severity", "raisedAt", "stat
 /** `now`: of the list, for its state. */
 export type RaisedRow = RaisedAlert & { now?: number };
 
+const ofRaised = (row: RaisedRow) => row;
+
 export const raisedColumns = {
   alert: {
     heading: "alert",
@@ -119,19 +122,9 @@ export const raisedColumns = {
       agent_id: ({ agent_id }) => agent_id,
     },
   },
-  address: {
-    heading: "address",
-    sort: "address",
-    cell: ({ address }) => address ?? "",
-    csv: { address: ({ address }) => address },
-  },
-  serial: {
-    heading: "serial",
-    sort: "serial",
-    cell: ({ serial }) => serial ?? "",
-    csv: { serial: (row) => row.serial },
-  },
-  site: { heading: "site", sort: "site", cell: ({ site }) => site, csv: { site: ({ site }) => site } },
+  address: factColumn("address", ofRaised),
+  serial: factColumn("serial", ofRaised),
+  site: factColumn("site", ofRaised),
   severity: {
     heading: "severity",
     sort: "severity",
@@ -164,25 +157,13 @@ export const raisedColumns = {
 
 export const usualRaisedColumns = ["alert", "device", "site", "raisedAt", "state"] as const;
 
-const fact = (name: "address" | "serial" | "site") => ({
-  heading: name,
-  sort: name,
-  cell: (row: ListedAlert) => row[name] ?? "",
-  csv: { [name]: (row: ListedAlert) => row[name] },
-});
+const ofReported = (row: ListedAlert) => row;
 
 export const reportedColumns = {
-  device: {
-    heading: "device",
-    sort: "device",
-    cell: (row, { customer }) => (
-      <a href={`${rootOf(customer)}/devices/${row.device_id}`}>{modelOf(row) ?? row.address}</a>
-    ),
-    csv: { device_id: (row) => row.device_id, manufacturer: (row) => row.manufacturer, model: (row) => row.model },
-  },
-  address: fact("address"),
-  serial: fact("serial"),
-  site: fact("site"),
+  device: deviceColumn("device", ofReported),
+  address: factColumn("address", ofReported),
+  serial: factColumn("serial", ofReported),
+  site: factColumn("site", ofReported),
   severity: {
     heading: "severity",
     sort: "severity",
@@ -209,3 +190,21 @@ export const reportedColumns = {
 } satisfies Record<string, ListColumn<ListedAlert> & { sort: ReportedOrder["by"] }>;
 
 export const usualReportedColumns = ["device", "site", "severity", "alert", "since"] as const;
+
+/** Raised alerts of one thing, as part of another page. */
+export function AlertTable({ request, rows }: { request: CustomerRequest; rows: readonly RaisedAlert[] }) {
+  const { t, platform } = request, now = platform.clock.now().getTime();
+  const columns = usualRaisedColumns.map((key): ListColumn<RaisedRow> => raisedColumns[key]);
+  return (
+    <Table
+      rows={rows.map((row) => ({ ...row, now }))}
+      empty={t("allWell")}
+      caption={t("raisedAlerts")}
+      isTitled
+      columns={columns.map(({ heading, cell }) => ({
+        heading: t(heading),
+        cell: (row: RaisedRow) => cell(row, request),
+      }))}
+    />
+  );
+}

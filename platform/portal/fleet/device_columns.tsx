@@ -3,38 +3,21 @@ import { lowestFirst, supplyName } from "../../devices/device_view.ts";
 import type { ListedDevice } from "../../devices/list_devices.ts";
 import type { ListOrder } from "../../devices/listed_devices.ts";
 import { supplyText } from "../../devices/supply_text.ts";
-import { rootOf } from "../page/customer_page.tsx";
-import type { ListColumn } from "./list_table.tsx";
-import { modelOf, shownLevel } from "./shown.ts";
+import { deviceColumn, factColumn, type ListColumn } from "./list_table.tsx";
+import { shownLevel } from "./shown.ts";
 
 const iso = (ms: number) => new Date(ms).toISOString();
-const fact = (name: "serial" | "address" | "hostname" | "location" | "network" | "firmware") => ({
-  heading: name,
-  sort: name,
-  cell: ({ row }: ListedDevice) => row[name] ?? "",
-  csv: { [name]: ({ row }: ListedDevice) => row[name] },
-});
+const facts = ({ row }: ListedDevice) => row;
 
 export const deviceColumns = {
-  device: {
-    heading: "device",
-    sort: "model",
-    cell: ({ row }, { customer }) => (
-      <a href={`${rootOf(customer)}/devices/${row.device_id}`}>{modelOf(row) ?? row.address}</a>
-    ),
-    csv: {
-      device_id: ({ row }) => row.device_id,
-      manufacturer: ({ row }) => row.manufacturer,
-      model: ({ row }) => row.model,
-    },
-  },
-  site: { heading: "site", sort: "site", cell: ({ row }) => row.site, csv: { site: ({ row }) => row.site } },
-  address: fact("address"),
-  serial: fact("serial"),
-  hostname: fact("hostname"),
-  location: fact("location"),
-  network: fact("network"),
-  firmware: fact("firmware"),
+  device: deviceColumn("model", facts),
+  site: factColumn("site", facts),
+  address: factColumn("address", facts),
+  serial: factColumn("serial", facts),
+  hostname: factColumn("hostname", facts),
+  location: factColumn("location", facts),
+  network: factColumn("network", facts),
+  firmware: factColumn("firmware", facts),
   pages: {
     heading: "pages",
     sort: "pages",
@@ -70,15 +53,4 @@ export const deviceColumns = {
   },
 } satisfies Record<string, ListColumn<ListedDevice> & { sort: ListOrder["by"] }>;
 
-export type DeviceColumnKey = keyof typeof deviceColumns;
-
-export const allDeviceColumns = Object.keys(deviceColumns) as DeviceColumnKey[];
-export const usualDeviceColumns: readonly DeviceColumnKey[] = [
-  "device",
-  "site",
-  "address",
-  "serial",
-  "pages",
-  "low",
-  "lastSeen",
-];
+export const usualDeviceColumns = ["device", "site", "address", "serial", "pages", "low", "lastSeen"] as const;

@@ -9,7 +9,7 @@ import type { Forecast } from "../../devices/forecast.ts";
 import { type DeviceDetails, showDevice } from "../../devices/show_device.ts";
 import { supplyText } from "../../devices/supply_text.ts";
 import { chosenSite, customerPage, may, rootOf } from "../page/customer_page.tsx";
-import { AlertTable } from "./alerts_page.tsx";
+import { AlertTable } from "./alert_columns.tsx";
 import { chartScripts, chartStyles, DeviceCharts, rangeOf } from "./device_charts.tsx";
 import { SuppliesPicture, SuppliesTable } from "./device_supplies.tsx";
 import { Doubt, WhyNumber } from "./device_why.tsx";

@@ -1,6 +1,7 @@
 /** A device among all customers that the viewer may see. */
 import { findDevices } from "../../devices/find_devices.ts";
-import { pageOf, pageSize, Table } from "../page/layout.tsx";
+import { pageOf, Table } from "../page/layout.tsx";
+import { pageSize } from "../page/pager.tsx";
 import type { UserRequest } from "../page/route.ts";
 import { modelOf } from "./shown.ts";
 

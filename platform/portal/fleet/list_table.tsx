@@ -1,10 +1,16 @@
-/** What lists have in common: columns to choose, headings that order, CSV of what is seen. */
+/** What lists have in common: columns to choose, headings that order, pages, CSV of what is seen. */
 import type { Child } from "hono/jsx";
 import type { CsvCell } from "../../../common/report/csv_text.ts";
-import type { ColumnOf } from "../page/layout.tsx";
+import type { PageOf, PageWish } from "../../store/page.ts";
+import { rootOf } from "../page/customer_page.tsx";
+import { csvOf } from "../page/csv_response.ts";
+import { Table } from "../page/layout.tsx";
+import { Pager, shownPage } from "../page/pager.tsx";
 import type { CustomerRequest } from "../page/route.ts";
 import type { Key } from "../words/words.ts";
-import { listAddress, type ListQuery, sortLink } from "./list_query.ts";
+import { listAddress, type ListQuery, listQuery, sortLink } from "./list_query.ts";
+import { modelOf } from "./shown.ts";
+import { ViewForm } from "./views.tsx";
 
 export interface ListColumn<Row> {
   heading: Key;
@@ -18,23 +24,133 @@ export interface ListColumn<Row> {
 
 export type ListColumns<Row> = Record<string, ListColumn<Row>>;
 
-/** As a table takes them. */
-export function tableColumns<Row>(
-  request: CustomerRequest,
-  columns: readonly ListColumn<Row>[],
-  order: ListQuery<string, string>["order"],
-): ColumnOf<Row>[] {
-  const { t, c } = request;
-  return columns.map(({ heading, sort, isNumber = false, cell }) => ({
-    heading: t(heading),
-    isNumber,
-    ...(sort === undefined ? {} : { sort: sortLink(c, order, sort) }),
-    cell: (row) => cell(row, request),
-  }));
+type Fact = "address" | "serial" | "hostname" | "location" | "network" | "firmware" | "site";
+
+/** What is known of a row, as it is. */
+export function factColumn<Name extends Fact, Row = Record<Name, string | null>>(
+  name: Name,
+  factsOf: (row: Row) => Record<Name, string | null>,
+) {
+  return {
+    heading: name,
+    sort: name,
+    cell: (row: Row) => factsOf(row)[name] ?? "",
+    csv: { [name]: (row: Row) => factsOf(row)[name] },
+  };
 }
 
-/** Boxes within the form of the list; the first column, which names the row, is always shown. */
-export function ColumnChoice<Row>(
+interface DeviceFacts {
+  device_id: string;
+  manufacturer: string | null;
+  model: string | null;
+  address: string;
+}
+
+/** The device, which leads to its page. */
+export function deviceColumn<Sort extends string, Row>(sort: Sort, factsOf: (row: Row) => DeviceFacts) {
+  return {
+    heading: "device" as const,
+    sort,
+    cell(row: Row, { customer }: CustomerRequest) {
+      const facts = factsOf(row);
+      return <a href={`${rootOf(customer)}/devices/${facts.device_id}`}>{modelOf(facts) ?? facts.address}</a>;
+    },
+    csv: {
+      device_id: (row: Row) => factsOf(row).device_id,
+      manufacturer: (row: Row) => factsOf(row).manufacturer,
+      model: (row: Row) => factsOf(row).model,
+    },
+  };
+}
+
+type Order<Sort extends string> = ListQuery<string, Sort>["order"];
+
+export interface List<Row, Sort extends string> {
+  columns: ListColumns<Row>;
+  /** Those that are shown if none are asked for. */
+  usual: readonly string[];
+  sorts: readonly Sort[];
+  caption: Key;
+  /** In place of rows. */
+  empty: Key;
+  /** `all`: number of all rows, if it is known. */
+  page(wish: PageWish & { limit: number; order: Order<Sort> }): Promise<PageOf<Row> & { all?: number }>;
+  /** All rows, in lots. */
+  whole(order: Order<Sort>): AsyncIterable<readonly Row[]>;
+  /** Its form; `kept` is the part that all forms of lists have. */
+  form(kept: Child): Child;
+  /** What is made of the rows that are seen. */
+  above?(rows: readonly Row[]): Child;
+  /** The list that views are of; undefined: there are none. */
+  views?: "devices" | "supplies" | "alerts" | undefined;
+}
+
+/** The list as the address asks for it: a page of it, or all of it as CSV. */
+export function listed<Row, Sort extends string>(
+  request: CustomerRequest,
+  { columns: all, usual, sorts, caption, empty, page: find, whole, form, above, views }: List<Row, Sort>,
+): { csv(): AsyncGenerator<string>; page(): Promise<Child> } {
+  const { t, formats, c } = request;
+  const { columns, order } = listQuery(c, { all: Object.keys(all), usual, sorts });
+  const shown = columns.map((key) => all[key]!);
+  return {
+    csv: () => csvOf(whole(order), Object.assign({}, ...shown.map(({ csv }) => csv))),
+    async page() {
+      const page = await shownPage(request, (wish) => find({ ...wish, order }));
+      return (
+        <>
+          {form(
+            <>
+              {order !== undefined && <input type="hidden" name="sort" value={c.req.query("sort")} />}
+              <ColumnChoice request={request} all={all} shown={columns} />
+            </>,
+          )}
+          <div id="list">
+            {above?.(page.rows)}
+            <p>
+              <a href={listAddress(c, { format: "csv" })} hx-boost="false">{t("csv")}</a>
+            </p>
+            <Table
+              rows={page.rows}
+              empty={t(empty)}
+              caption={page.all === undefined ? t(caption) : `${t(caption)}: ${formats.number(page.all)}`}
+              isTitled={page.all === undefined}
+              columns={shown.map(({ heading, sort, isNumber = false, cell }) => ({
+                heading: t(heading),
+                isNumber,
+                ...(sort === undefined ? {} : { sort: sortLink(c, order, sort) }),
+                cell: (row: Row) => cell(row, request),
+              }))}
+            />
+            <Pager request={request} page={page} />
+            {views !== undefined && <ViewForm request={request} list={views} />}
+          </div>
+        </>
+      );
+    },
+  };
+}
+
+/** Lots of rows, each with what is shown beside it. */
+export async function* lotsWith<Row, Shown>(
+  lots: AsyncIterable<readonly Row[]>,
+  shownOf: (rows: readonly Row[]) => readonly Shown[] | Promise<readonly Shown[]>,
+): AsyncGenerator<readonly Shown[]> {
+  for await (const lot of lots) yield await shownOf(lot);
+}
+
+/** The form of a list. */
+export function ListForm({ request: { t }, children }: { request: CustomerRequest; children: Child }) {
+  return (
+    <form class="filters" method="get">
+      {children}
+      <button type="submit">{t("filter")}</button>
+    </form>
+  );
+}
+
+/* Boxes within the form of the list; the first column, which names the row, is always shown. */
+function ColumnChoice<Row>(
   { request: { t }, all, shown }: { request: CustomerRequest; all: ListColumns<Row>; shown: readonly string[] },
 ) {
   return (
@@ -50,23 +166,4 @@ export function ColumnChoice<Row>(
       </fieldset>
     </details>
   );
-}
-
-/** The order of the list, within its form. */
-export function KeptOrder({ request: { c }, order }: { request: CustomerRequest; order: unknown }) {
-  return order === undefined ? null : <input type="hidden" name="sort" value={c.req.query("sort")} />;
-}
-
-export function CsvLink({ request: { t, c } }: { request: CustomerRequest }) {
-  return (
-    <p>
-      <a href={listAddress(c, { format: "csv" })} hx-boost="false">{t("csv")}</a>
-    </p>
-  );
-}
-
-/** A list that is held as a whole, in lots for CSV. */
-export async function* lotsOf<Row>(rows: Promise<readonly Row[]>): AsyncGenerator<readonly Row[]> {
-  const all = await rows;
-  for (let from = 0; from < all.length; from += 500) yield all.slice(from, from + 500);
 }

@@ -1,22 +1,19 @@
 /** Supplies of a customer that run low, and those that will be empty first; as pages and as CSV. */
 import { emptyingSorts } from "../../devices/kept_forecasts.ts";
-import { forecastsOfListed, listEmptying } from "../../devices/list_forecasts.ts";
-import { type ListedSupply, listSupplies, supplySorts } from "../../devices/list_supplies.ts";
+import { type Emptying, exportEmptying, forecastsOfListed, listEmptying } from "../../devices/list_forecasts.ts";
+import { exportSupplies, type ListedSupply, pageOfLowSupplies, supplySorts } from "../../devices/list_supplies.ts";
+import { csvResponse } from "../page/csv_response.ts";
 import { type ChosenSite, chosenSite, customerPage, rootOf, SiteSelect } from "../page/customer_page.tsx";
-import { pageNumber, Pager, pageSize, Table } from "../page/layout.tsx";
 import type { CustomerRequest } from "../page/route.ts";
-import { csvResponse } from "./csv_response.ts";
-import { listQuery } from "./list_query.ts";
-import { ColumnChoice, CsvLink, csvOf, KeptOrder, type ListColumn, lotsOf, tableColumns } from "./list_table.tsx";
+import { listed, ListForm, lotsWith } from "./list_table.tsx";
 import {
   emptyingColumns,
-  type EmptyingSupply,
   lowColumns,
   type LowSupply,
   usualEmptyingColumns,
   usualLowColumns,
 } from "./supply_columns.tsx";
-import { ViewForm, ViewLinks, viewsOf } from "./views.tsx";
+import { ViewLinks, viewsOf } from "./views.tsx";
 
 export async function supplies(request: CustomerRequest) {
   const { customer, t, c } = request, root = `${rootOf(customer)}/supplies`;
@@ -36,103 +33,73 @@ export async function supplies(request: CustomerRequest) {
           <a href={`${root}?view=days`} aria-current={isByDays ? "page" : undefined}>{t("byDays")}</a>
         </p>
         {await list.page()}
-        <ViewForm request={request} list="supplies" />
         <p class="quiet">{t("forecastHelp")}</p>
       </>
     ),
   });
 }
 
-function low(request: CustomerRequest, chosen: ChosenSite) {
-  const { platform, by, customer, t, c } = request, page = pageNumber(c);
-  const tenantBy = { ...by, tenant: customer.customerId }, now = platform.clock.now().getTime();
-  const keys = Object.keys(lowColumns) as (keyof typeof lowColumns)[];
-  const { columns, order } = listQuery(c, { all: keys, usual: usualLowColumns, sorts: supplySorts });
-  const shown = columns.map((key): ListColumn<LowSupply> => lowColumns[key]);
-  const find = (part: { limit?: number; offset?: number }) =>
-    listSupplies(platform, tenantBy, { site: chosen.site, low: true, order, ...part });
-  const withForecasts = async (rows: ListedSupply[]): Promise<LowSupply[]> => {
+function low(request: CustomerRequest, { site, ...chosen }: ChosenSite) {
+  const { platform, by, customer } = request, tenantBy = { ...by, tenant: customer.customerId };
+  const now = platform.clock.now().getTime();
+  const withForecasts = async (rows: readonly ListedSupply[]): Promise<LowSupply[]> => {
     const forecasts = await forecastsOfListed(platform, tenantBy, rows);
-    return rows.map((row) => ({
-      ...row,
-      now,
-      forecast: forecasts.get(row.row.device_id)?.get(row.supply.index),
-    }));
+    return rows.map((row) => ({ ...row, now, forecast: forecasts.get(row.row.device_id)?.get(row.supply.index) }));
   };
-  return {
-    csv: () => csvOf(lotsOf(find({}).then(withForecasts)), shown),
-    async page() {
-      const rows = await find({ limit: pageSize + 1, offset: page * pageSize });
-      const seen = await withForecasts(rows.slice(0, pageSize));
-      return (
-        <>
-          <form class="filters" method="get">
-            <SiteSelect request={request} chosen={chosen} />
-            <KeptOrder request={request} order={order} />
-            <ColumnChoice request={request} all={lowColumns} shown={columns} />
-            <button type="submit">{t("filter")}</button>
-          </form>
-          <CsvLink request={request} />
-          <Table
-            rows={seen}
-            empty={t("allWell")}
-            caption={t("lowSupplies")}
-            isTitled
-            columns={tableColumns(request, shown, order)}
-          />
-          <Pager request={request} page={page} shown={seen.length} hasMore={rows.length > pageSize} />
-        </>
-      );
+  return listed(request, {
+    columns: lowColumns,
+    usual: usualLowColumns,
+    sorts: supplySorts,
+    caption: "lowSupplies",
+    empty: "allWell",
+    async page(wish) {
+      const page = await pageOfLowSupplies(platform, tenantBy, { site, ...wish });
+      return { ...page, rows: await withForecasts(page.rows) };
     },
-  };
+    whole: (order) => lotsWith(exportSupplies(platform, tenantBy, { site, low: true, order }), withForecasts),
+    form: (kept) => (
+      <ListForm request={request}>
+        <SiteSelect request={request} chosen={{ site, ...chosen }} />
+        {kept}
+      </ListForm>
+    ),
+    views: "supplies",
+  });
 }
 
 const spans = [7, 14, 30, 90];
 
-function emptying(request: CustomerRequest, chosen: ChosenSite) {
-  const { platform, by, customer, t, c } = request, page = pageNumber(c);
+function emptying(request: CustomerRequest, { site, ...chosen }: ChosenSite) {
+  const { platform, by, customer, t, c } = request, tenantBy = { ...by, tenant: customer.customerId };
   const withinDays = spans.find((days) => String(days) === c.req.query("within")) ?? 30;
-  const now = platform.clock.now().getTime();
-  const keys = Object.keys(emptyingColumns) as (keyof typeof emptyingColumns)[];
-  const { columns, order } = listQuery(c, { all: keys, usual: usualEmptyingColumns, sorts: emptyingSorts });
-  const shown = columns.map((key): ListColumn<EmptyingSupply> => emptyingColumns[key]);
-  const find = async (part: { limit?: number; offset?: number }): Promise<EmptyingSupply[]> => {
-    const asked = { site: chosen.site, withinDays, order, ...part };
-    const rows = await listEmptying(platform, { ...by, tenant: customer.customerId }, asked);
-    return rows.map((row) => ({ ...row, now }));
-  };
-  return {
-    csv: () => csvOf(lotsOf(find({})), shown),
-    async page() {
-      const rows = await find({ limit: pageSize + 1, offset: page * pageSize }), seen = rows.slice(0, pageSize);
-      return (
-        <>
-          <form class="filters" method="get">
-            <input type="hidden" name="view" value="days" />
-            <SiteSelect request={request} chosen={chosen} />
-            <div>
-              <label for="within">{t("within")}</label>
-              <select id="within" name="within">
-                {spans.map((days) => (
-                  <option value={days} selected={days === withinDays}>{t("withinDays", { days })}</option>
-                ))}
-              </select>
-            </div>
-            <KeptOrder request={request} order={order} />
-            <ColumnChoice request={request} all={emptyingColumns} shown={columns} />
-            <button type="submit">{t("filter")}</button>
-          </form>
-          <CsvLink request={request} />
-          <Table
-            rows={seen}
-            empty={t("allWell")}
-            caption={t("byDays")}
-            isTitled
-            columns={tableColumns(request, shown, order)}
-          />
-          <Pager request={request} page={page} shown={seen.length} hasMore={rows.length > pageSize} />
-        </>
-      );
+  const now = platform.clock.now().getTime(), asked = { site, withinDays };
+  const withNow = (rows: readonly Emptying[]) => rows.map((row) => ({ ...row, now }));
+  return listed(request, {
+    columns: emptyingColumns,
+    usual: usualEmptyingColumns,
+    sorts: emptyingSorts,
+    caption: "byDays",
+    empty: "allWell",
+    async page(wish) {
+      const page = await listEmptying(platform, tenantBy, { ...asked, ...wish });
+      return { ...page, rows: withNow(page.rows) };
     },
-  };
+    whole: (order) => lotsWith(exportEmptying(platform, tenantBy, { ...asked, order }), withNow),
+    form: (kept) => (
+      <ListForm request={request}>
+        <input type="hidden" name="view" value="days" />
+        <SiteSelect request={request} chosen={{ site, ...chosen }} />
+        <div>
+          <label for="within">{t("within")}</label>
+          <select id="within" name="within">
+            {spans.map((days) => (
+              <option value={days} selected={days === withinDays}>{t("withinDays", { days })}</option>
+            ))}
+          </select>
+        </div>
+        {kept}
+      </ListForm>
+    ),
+    views: "supplies",
+  });
 }

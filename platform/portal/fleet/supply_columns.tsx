@@ -5,10 +5,9 @@ import { supplyName } from "../../devices/device_view.ts";
 import { type Emptying, orderBy } from "../../devices/list_forecasts.ts";
 import type { ListedSupply, SupplyOrder } from "../../devices/list_supplies.ts";
 import { supplyText } from "../../devices/supply_text.ts";
-import { rootOf } from "../page/customer_page.tsx";
 import { forecastText } from "./forecast_text.ts";
-import type { ListColumn } from "./list_table.tsx";
-import { modelOf, shownLevel } from "./shown.ts";
+import { deviceColumn, factColumn, type ListColumn } from "./list_table.tsx";
+import { shownLevel } from "./shown.ts";
 
 /** `now`: of the list, for days that are left. */
 export type LowSupply = ListedSupply & { forecast: Forecast | undefined; now: number };
@@ -25,38 +24,14 @@ const csvOfForecast = <Row,>(of: (row: Row) => Expected | undefined): ListColumn
 };
 const expectedOf = ({ forecast }: LowSupply) => forecast?.none === undefined ? forecast : undefined;
 
+const ofLow = ({ row }: LowSupply) => row;
+
 export const lowColumns = {
-  device: {
-    heading: "device",
-    sort: "device",
-    cell: ({ row }, { customer }) => (
-      <a href={`${rootOf(customer)}/devices/${row.device_id}`}>{modelOf(row) ?? row.address}</a>
-    ),
-    csv: {
-      device_id: ({ row }) => row.device_id,
-      manufacturer: ({ row }) => row.manufacturer,
-      model: ({ row }) => row.model,
-    },
-  },
-  site: { heading: "site", sort: "site", cell: ({ row }) => row.site, csv: { site: ({ row }) => row.site } },
-  address: {
-    heading: "address",
-    sort: "address",
-    cell: ({ row }) => row.address,
-    csv: { address: ({ row }) => row.address },
-  },
-  serial: {
-    heading: "serial",
-    sort: "serial",
-    cell: ({ row }) => row.serial ?? "",
-    csv: { serial: ({ row }) => row.serial },
-  },
-  location: {
-    heading: "location",
-    sort: "location",
-    cell: ({ row }) => row.location ?? "",
-    csv: { location: ({ row }) => row.location },
-  },
+  device: deviceColumn("device", ofLow),
+  site: factColumn("site", ofLow),
+  address: factColumn("address", ofLow),
+  serial: factColumn("serial", ofLow),
+  location: factColumn("location", ofLow),
   supply: {
     heading: "supply",
     sort: "supply",
@@ -100,25 +75,13 @@ export const usualLowColumns = [
   "readAt",
 ] as const;
 
-const fact = (name: "address" | "serial") => ({
-  heading: name,
-  sort: name,
-  cell: (row: EmptyingSupply) => row[name] ?? "",
-  csv: { [name]: (row: EmptyingSupply) => row[name] },
-});
+const ofEmptying = (row: EmptyingSupply) => row;
 
 export const emptyingColumns = {
-  device: {
-    heading: "device",
-    sort: "device",
-    cell: (row, { customer }) => (
-      <a href={`${rootOf(customer)}/devices/${row.device_id}`}>{modelOf(row) ?? row.address}</a>
-    ),
-    csv: { device_id: (row) => row.device_id, manufacturer: (row) => row.manufacturer, model: (row) => row.model },
-  },
-  site: { heading: "site", sort: "site", cell: ({ site }) => site, csv: { site: ({ site }) => site } },
-  address: fact("address"),
-  serial: fact("serial"),
+  device: deviceColumn("device", ofEmptying),
+  site: factColumn("site", ofEmptying),
+  address: factColumn("address", ofEmptying),
+  serial: factColumn("serial", ofEmptying),
   supply: {
     heading: "supply",
     sort: "supply",
