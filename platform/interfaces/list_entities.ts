@@ -9,7 +9,7 @@ import type { AgentRow } from "../agents/agents.ts";
 import { type By, readPlatform } from "../audit/use_case.ts";
 import { isLow, metersOf, suppliesOf } from "../devices/device_state.ts";
 import { shownSupply, silentAfterMs } from "../devices/device_view.ts";
-import { behindSql, keysSql, type SortKey } from "../store/page.ts";
+import { behindSql, keysSql, namedIn, type SortKey } from "../store/page.ts";
 import { type Parameters, type Queries, SlowStatementError, type Store, type Transaction } from "../store/store.ts";
 import { entities, type EntityName, type Property } from "./entities.ts";
 import {
@@ -147,10 +147,8 @@ function sitesSql(sites: "all" | readonly string[], parameters: Parameters, name
   return [names.length === 0 ? "1 = 0" : `a.site_id IN (${names.join(", ")})`];
 }
 
-/* SQLite refuses a parameter that the text does not name. */
 function all<Found>(queries: Queries, sql: string, parameters: Parameters): Promise<Found[]> {
-  const named = Object.entries(parameters).filter(([name]) => new RegExp(`:${name}\\b`).test(sql));
-  return queries.all<Found>(sql, Object.fromEntries(named));
+  return queries.all<Found>(sql, namedIn(sql, parameters));
 }
 
 /* `a` is the table of alerts in their properties, and of agents in all other queries. */

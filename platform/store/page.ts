@@ -189,11 +189,14 @@ export function queriedInLots<Row, Q extends Queries>(
 
 async function idsOf(queries: Queries, query: NamedQuery): Promise<(string | number)[][]> {
   const columns = Object.keys(query.id).map((sql, i) => `${sql} AS id_${i}`);
-  const rows = await queries.all<Record<`id_${number}`, string | number>>(
-    `${textOf(query, { columns: columns.join(", ") })} ORDER BY ${keysSql(query.keys)}`,
-    query.parameters,
-  );
+  const sql = `${textOf(query, { columns: columns.join(", ") })} ORDER BY ${keysSql(query.keys)}`;
+  const rows = await queries.all<Record<`id_${number}`, string | number>>(sql, namedIn(sql, query.parameters));
   return rows.map((row) => columns.map((_, i) => row[`id_${i}`]!));
+}
+
+/** The parameters that the text names: SQLite refuses others. */
+export function namedIn(sql: string, parameters: Parameters = {}): Parameters {
+  return Object.fromEntries(Object.entries(parameters).filter(([name]) => new RegExp(`:${name}\\b`).test(sql)));
 }
 
 /* In the order in which they are named. */

@@ -1,6 +1,7 @@
 /**
  * Sign-in by identity providers of dealers: what they are, whom they have vouched for, and what two processes must share
- * of a sign-in that is under way. The rows are the platform's own: see user_tables.ts.
+ * of a sign-in that is under way. The rows are the platform's own: see user_tables.ts. There is no provider of the kind
+ * 'windows': of Windows authentication, a proxy in front tells who it is.
  */
 export const sso = `
 CREATE TABLE identity_providers (

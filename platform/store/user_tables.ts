@@ -1,6 +1,7 @@
 /**
  * Users of the portal, and all that two processes must share of their sign-ins. A user belongs to a dealer, or to one
- * customer of it: `of_customer`, and not `customer_id`, as the rows are the platform's own and not the customer's.
+ * customer of it: `of_customer`, and not `customer_id`, as the rows are the platform's own and not the customer's. Links
+ * of the kind 'firstUser' are not made: the first administrator is sent an invitation.
  */
 export const users = `
 -- 1: whoever signs in by password needs a second factor.

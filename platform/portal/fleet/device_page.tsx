@@ -2,7 +2,7 @@
 import { UsageError } from "../../../common/core/errors.ts";
 import { othersFrom } from "../../../common/reading/decode_reading.ts";
 import { severityOf } from "../../devices/alerts.ts";
-import { listRaisedAlerts } from "../../alerts/list_alerts.ts";
+import { listRaisedAlerts, type RaisedAlert } from "../../alerts/list_alerts.ts";
 import { deviceHistory, supplyForecasts } from "../../devices/device_history_series.ts";
 import { shownAlert, shownProblem, shownSupply, shownTray, words } from "../../devices/device_view.ts";
 import type { Forecast } from "../../devices/forecast.ts";
@@ -16,9 +16,10 @@ import { Doubt, WhyNumber } from "./device_why.tsx";
 import { DeviceSessions } from "./device_sessions.tsx";
 import { DeviceEvents } from "./device_events.tsx";
 import { modelOf, shownLevel } from "./shown.ts";
-import { Table } from "../page/layout.tsx";
+import { Facts, Table } from "../page/layout.tsx";
 import { liveScripts } from "../page/live.tsx";
 import type { CustomerRequest, Route } from "../page/route.ts";
+import type { Key } from "../words/words.ts";
 
 /** Undefined if the customer has none of this id at a site that the viewer may see. */
 export async function maybeDevice(request: CustomerRequest): Promise<DeviceDetails | undefined> {
@@ -35,17 +36,14 @@ export async function maybeDevice(request: CustomerRequest): Promise<DeviceDetai
 }
 
 async function devicePage(request: CustomerRequest): Promise<Response> {
-  const { t, formats, c, platform, by, customer } = request;
-  const details = await maybeDevice(request);
+  const { t, c, platform, by, customer } = request, details = await maybeDevice(request);
   if (details === undefined) return await c.notFound();
-  const { view, site, meters, evidence } = details, { row, newest } = view;
-  const asked = c.req.query("meter"),
-    chosen = meters.find(({ name }) => name === asked) ?? meters.find(({ name }) => name === "total");
+  const { view, site } = details, { row } = view, supplies = view.supplies?.values ?? [];
+  const problems = view.newest?.reading.problems ?? [];
   const raised = await listRaisedAlerts(platform, { ...by, tenant: customer.customerId }, {
     deviceId: row.device_id,
     explained: true,
   });
-  const readAt = (at: number | undefined) => at === undefined ? "" : `, ${t("readAt")}: ${formats.time(at)}`;
   return await customerPage(request, {
     title: modelOf(row) ?? row.address,
     tab: "devices",
@@ -54,104 +52,136 @@ async function devicePage(request: CustomerRequest): Promise<Response> {
     children: (
       <>
         {view.note !== null && <p class={view.isSilent ? "bad" : "warn"}>{view.note}</p>}
-        <dl class="facts">
-          {factsOf(request, details).map(([name, value]) => (
-            <>
-              <dt>{name}</dt>
-              <dd>{value}</dd>
-            </>
-          ))}
-        </dl>
+        <Facts rows={factsOf(request, details)} />
         <DeviceActions request={request} id={row.device_id} />
         {await DeviceSessions({ request, deviceId: row.device_id })}
         <h2>{t("supplies")}</h2>
-        <SuppliesPicture request={request} supplies={view.supplies?.values ?? []} trays={view.trays?.values ?? []} />
+        <SuppliesPicture request={request} supplies={supplies} trays={view.trays?.values ?? []} />
         <SuppliesTable
           request={request}
-          supplies={view.supplies?.values ?? []}
+          supplies={supplies}
           forecasts={await forecastsOf(request, row.device_id)}
-          caption={`${t("supplies")}${readAt(view.supplies?.at)}`}
+          caption={withTime(request, "supplies", view.supplies?.at)}
         />
-        <h2>{t("meters")}</h2>
-        <Table
-          rows={meters}
-          empty={t("noneRead")}
-          caption={t("meters")}
-          isTitled
-          columns={[
-            {
-              heading: t("meter"),
-              cell: (meter) => (
-                <>
-                  <a href={`?meter=${encodeURIComponent(meter.name)}#history`}>{meter.name}</a>
-                  <Doubt meter={meter} t={t} />
-                </>
-              ),
-            },
-            {
-              heading: t("value"),
-              isNumber: true,
-              cell: ({ value }) => value === null ? "" : formats.number(value),
-            },
-            { heading: t("unit"), cell: ({ unit }) => unit },
-            { heading: t("readAt"), cell: ({ observed_at }) => formats.time(observed_at) },
-            { heading: t("why"), cell: ({ rule }) => rule === null ? "" : <a href="#why">{rule}</a> },
-          ]}
-        />
-        <DeviceCharts request={request} deviceId={row.device_id} meter={chosen?.name} />
-        {(view.trays?.values.length ?? 0) > 0 && (
-          <>
-            <h2>{t("trays")}</h2>
-            <Table
-              rows={view.trays!.values}
-              empty={t("noneRead")}
-              caption={`${t("trays")}${readAt(view.trays?.at)}`}
-              columns={[
-                { heading: t("name"), cell: ({ name }) => name },
-                { heading: t("level"), cell: ({ level }) => shownLevel(level, t) },
-              ]}
-            />
-          </>
-        )}
-        <h2>{t("alerts")}</h2>
-        {raised.length > 0 && <AlertTable request={request} rows={raised} />}
-        <h3>{t("reportedAlerts")}</h3>
-        <Table
-          rows={newest?.reading.alerts ?? []}
-          empty={t("none")}
-          caption={t("alerts")}
-          isTitled
-          columns={[
-            { heading: t("severity"), cell: severityOf },
-            { heading: t("alert"), cell: ({ description, group }) => description || words(group) },
-            { heading: t("since"), cell: ({ since }) => since === undefined ? "" : formats.time(since.getTime()) },
-          ]}
-        />
-        <WhyNumber
-          request={request}
-          meters={view.meters?.values ?? []}
-          supplies={view.supplies?.values ?? []}
-          problems={newest?.reading.problems ?? []}
-        />
+        <Meters request={request} details={details} />
+        <Trays request={request} details={details} />
+        <Alerts request={request} details={details} raised={raised} />
+        <WhyNumber request={request} meters={view.meters?.values ?? []} supplies={supplies} problems={problems} />
         <DeviceEvents request={request} details={details} raised={raised} />
-        <h2>{t("identity")}</h2>
-        <Table
-          rows={evidence}
-          empty={t("none")}
-          caption={t("identity")}
-          isTitled
-          columns={[
-            { heading: t("name"), cell: ({ kind }) => kind },
-            { heading: t("value"), cell: ({ value }) => value },
-            { heading: t("since"), cell: ({ seen_at }) => formats.time(seen_at) },
-          ]}
-        />
+        <Identity request={request} details={details} />
         <p>
           <a href={`${c.req.path}.json`}>{t("json")}</a> <span class="quiet">{site}</span>
         </p>
       </>
     ),
   });
+}
+
+interface OfDevice {
+  request: CustomerRequest;
+  details: DeviceDetails;
+}
+
+function withTime({ t, formats }: CustomerRequest, key: Key, at: number | undefined): string {
+  return at === undefined ? t(key) : `${t(key)}, ${t("readAt")}: ${formats.time(at)}`;
+}
+
+/** With the history of the one that was chosen, or of the total. */
+function Meters({ request, details: { view, meters } }: OfDevice) {
+  const { t, formats, c } = request, named = (wanted: string | undefined) => meters.find(({ name }) => name === wanted);
+  const chosen = named(c.req.query("meter")) ?? named("total");
+  return (
+    <>
+      <h2>{t("meters")}</h2>
+      <Table
+        rows={meters}
+        empty={t("noneRead")}
+        caption={t("meters")}
+        isTitled
+        columns={[
+          {
+            heading: t("meter"),
+            cell: (meter) => (
+              <>
+                <a href={`?meter=${encodeURIComponent(meter.name)}#history`}>{meter.name}</a>
+                <Doubt meter={meter} t={t} />
+              </>
+            ),
+          },
+          {
+            heading: t("value"),
+            isNumber: true,
+            cell: ({ value }) => value === null ? "" : formats.number(value),
+          },
+          { heading: t("unit"), cell: ({ unit }) => unit },
+          { heading: t("readAt"), cell: ({ observed_at }) => formats.time(observed_at) },
+          { heading: t("why"), cell: ({ rule }) => rule === null ? "" : <a href="#why">{rule}</a> },
+        ]}
+      />
+      <DeviceCharts request={request} deviceId={view.row.device_id} meter={chosen?.name} />
+    </>
+  );
+}
+
+function Trays({ request, details: { view: { trays } } }: OfDevice) {
+  const { t } = request;
+  if (trays === undefined || trays.values.length === 0) return null;
+  return (
+    <>
+      <h2>{t("trays")}</h2>
+      <Table
+        rows={trays.values}
+        empty={t("noneRead")}
+        caption={withTime(request, "trays", trays.at)}
+        columns={[
+          { heading: t("name"), cell: ({ name }) => name },
+          { heading: t("level"), cell: ({ level }) => shownLevel(level, t) },
+        ]}
+      />
+    </>
+  );
+}
+
+/** What the platform found out, and what the printer reports. */
+function Alerts({ request, details: { view }, raised }: OfDevice & { raised: readonly RaisedAlert[] }) {
+  const { t, formats } = request;
+  return (
+    <>
+      <h2>{t("alerts")}</h2>
+      {raised.length > 0 && <AlertTable request={request} rows={raised} />}
+      <h3>{t("reportedAlerts")}</h3>
+      <Table
+        rows={view.newest?.reading.alerts ?? []}
+        empty={t("none")}
+        caption={t("alerts")}
+        isTitled
+        columns={[
+          { heading: t("severity"), cell: severityOf },
+          { heading: t("alert"), cell: ({ description, group }) => description || words(group) },
+          { heading: t("since"), cell: ({ since }) => since === undefined ? "" : formats.time(since.getTime()) },
+        ]}
+      />
+    </>
+  );
+}
+
+function Identity({ request: { t, formats }, details: { evidence } }: OfDevice) {
+  return (
+    <>
+      <h2>{t("identity")}</h2>
+      <Table
+        rows={evidence}
+        empty={t("none")}
+        caption={t("identity")}
+        isTitled
+        columns={[
+          { heading: t("name"), cell: ({ kind }) => kind },
+          { heading: t("value"), cell: ({ value }) => value },
+          { heading: t("since"), cell: ({ seen_at }) => formats.time(seen_at) },
+        ]}
+      />
+    </>
+  );
 }
 
 function forecastsOf({ platform, by, customer }: CustomerRequest, device: string): Promise<Map<string, Forecast>> {

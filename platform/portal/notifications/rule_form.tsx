@@ -99,111 +99,138 @@ export async function tellable({ platform, by, viewer }: UserRequest): Promise<L
   return users.filter(({ state }) => state !== "deactivated");
 }
 
+interface Typing {
+  request: UserRequest;
+  typed: TypedRule;
+}
+
 /** Fields of a rule; `isNew`: also what it is for, which stays. */
-export async function RuleFields(
-  { request, typed, isNew }: { request: UserRequest; typed: TypedRule; isNew: boolean },
-) {
-  const { t, platform, by, viewer, customers, language } = request, { settings } = typed, { hours } = settings;
-  const users = await tellable(request);
-  const hooks = await listWebhooks(platform, by, { dealerId: viewer.dealerId, customerId: viewer.customerId });
-  const shownHours = hours ?? defaultRule.hours!;
+export async function RuleFields({ isNew, ...of }: Typing & { isNew: boolean }) {
+  const { request: { t }, typed } = of;
   return (
     <>
       <Field name="name" label={t("name")} value={typed.name} autocomplete="off" />
-      {isNew && (
-        <>
-          <div class="field">
-            <label for="place">{t("customer")}</label>
-            <select id="place" name="place">
-              {viewer.customerId === undefined && <option value="">{t("wholeDealer")}</option>}
-              {customers.map(({ customerId, name }) => (
-                <option value={customerId} selected={typed.place === customerId}>{name}</option>
-              ))}
-            </select>
-          </div>
-          <Short name="site" label={t("ruleSite")} value={typed.site} maxLength={100} />
-        </>
-      )}
-      <fieldset>
-        <legend>{t("onEvents")}</legend>
-        {(Object.keys(ruleEvents) as RuleEvent[]).map((event) => (
-          <Check name="event" value={event} checked={settings.events.includes(event)} label={t(eventKeys[event])} />
-        ))}
-        <div class="field">
-          <label for="severity">{t("leastSeverity")}</label>
-          <select id="severity" name="severity">
-            {leastSeverities.map((severity) => (
-              <option value={severity} selected={settings.severity === severity}>{t(severityKeys[severity])}</option>
-            ))}
-          </select>
-        </div>
-        <Short name="percent" label={t("percentLimit")} value={settings.percent} />
-        <Short name="days" label={t("daysLimit")} value={settings.days} />
-        <p class="help">{t("bothLimitsHelp")}</p>
-        <Check name="ends" value="1" checked={settings.ends} label={t("tellEnds")} />
-      </fieldset>
-      <fieldset>
-        <legend>{t("toWhom")}</legend>
-        {users.length > 0 && (
-          <div role="group" aria-label={t("toUsers")}>
-            {users.map(({ userId, email }) => (
-              <Check name="user" value={userId} checked={typed.users.includes(userId)} label={email} />
-            ))}
-          </div>
-        )}
-        <div class="field">
-          <label for="emails">{t("toEmails")}</label>
-          <textarea id="emails" name="emails" rows={3}>{typed.emails.join("\n")}</textarea>
-        </div>
-        <div class="field">
-          <label for="language">{t("mailLanguage")}</label>
-          <select id="language" name="language">
-            {languages.map((each) => (
-              <option value={each} selected={settings.language === each}>
-                {new Intl.DisplayNames(language, { type: "language" }).of(each)}
-              </option>
-            ))}
-          </select>
-        </div>
-        {hooks.length > 0 && (
-          <div class="field">
-            <label for="webhook">{t("toWebhook")}</label>
-            <select id="webhook" name="webhook">
-              <option value="">{t("none")}</option>
-              {hooks.map(({ webhookId, url, description }) => (
-                <option value={webhookId} selected={settings.webhookId === webhookId}>
-                  {`${description || webhookId} (${new URL(url).host})`}
-                </option>
-              ))}
-            </select>
-          </div>
-        )}
-      </fieldset>
-      <fieldset>
-        <legend>{t("whenTold")}</legend>
-        <Check name="hours" value="1" checked={hours !== undefined} label={t("onlyHours")} />
-        <div role="group" aria-label={t("hoursDays")} class="row">
-          {[1, 2, 3, 4, 5, 6, 7].map((day) => (
-            <Check
-              name="day"
-              value={String(day)}
-              checked={shownHours.days.includes(day)}
-              label={dayName(day, language, "short")}
-            />
+      {isNew && <WhereFields {...of} />}
+      <EventFields {...of} />
+      {await ReceiverFields(of)}
+      <TimeFields {...of} />
+    </>
+  );
+}
+
+function WhereFields({ request: { t, viewer, customers }, typed: { place, site } }: Typing) {
+  const ofDealer = viewer.customerId === undefined ? [["", t("wholeDealer")] as const] : [];
+  const ofCustomers = customers.map(({ customerId, name }) => [customerId, name] as const);
+  return (
+    <>
+      <Select name="place" label={t("customer")} value={place} options={[...ofDealer, ...ofCustomers]} />
+      <Short name="site" label={t("ruleSite")} value={site} maxLength={100} />
+    </>
+  );
+}
+
+function EventFields({ request: { t }, typed: { settings: { events, severity, percent, days, ends } } }: Typing) {
+  return (
+    <fieldset>
+      <legend>{t("onEvents")}</legend>
+      {(Object.keys(ruleEvents) as RuleEvent[]).map((event) => (
+        <Check name="event" value={event} checked={events.includes(event)} label={t(eventKeys[event])} />
+      ))}
+      <Select
+        name="severity"
+        label={t("leastSeverity")}
+        value={severity}
+        options={leastSeverities.map((each) => [each, t(severityKeys[each])])}
+      />
+      <Short name="percent" label={t("percentLimit")} value={percent} />
+      <Short name="days" label={t("daysLimit")} value={days} />
+      <p class="help">{t("bothLimitsHelp")}</p>
+      <Check name="ends" value="1" checked={ends} label={t("tellEnds")} />
+    </fieldset>
+  );
+}
+
+async function ReceiverFields({ request, typed }: Typing) {
+  const { t, platform, by, viewer, language } = request, { settings } = typed, users = await tellable(request);
+  const hooks = await listWebhooks(platform, by, { dealerId: viewer.dealerId, customerId: viewer.customerId });
+  const languageName = new Intl.DisplayNames(language, { type: "language" });
+  return (
+    <fieldset>
+      <legend>{t("toWhom")}</legend>
+      {users.length > 0 && (
+        <div role="group" aria-label={t("toUsers")}>
+          {users.map(({ userId, email }) => (
+            <Check name="user" value={userId} checked={typed.users.includes(userId)} label={email} />
           ))}
         </div>
-        <div class="row">
-          <Short name="from" label={t("hoursFrom")} value={shownHours.from} />
-          <Short name="to" label={t("hoursTo")} value={shownHours.to} />
-        </div>
-        <Short name="zone" label={t("hoursZone")} value={settings.zone} isRequired />
-        <p class="help">{t("hoursHelp")}</p>
-        <Short name="group" label={t("groupFor")} value={settings.groupMinutes} isRequired />
-        <Short name="digest" label={t("digestAt")} value={settings.digest} />
-        <Check name="urgent" value="1" checked={settings.urgent} label={t("urgentPasses")} />
-        <Short name="most" label={t("mostHourly")} value={settings.mostPerHour} isRequired />
-      </fieldset>
-    </>
+      )}
+      <div class="field">
+        <label for="emails">{t("toEmails")}</label>
+        <textarea id="emails" name="emails" rows={3}>{typed.emails.join("\n")}</textarea>
+      </div>
+      <Select
+        name="language"
+        label={t("mailLanguage")}
+        value={settings.language}
+        options={languages.map((each) => [each, languageName.of(each) ?? each])}
+      />
+      {hooks.length > 0 && (
+        <Select
+          name="webhook"
+          label={t("toWebhook")}
+          value={settings.webhookId ?? ""}
+          options={[
+            ["", t("none")],
+            ...hooks.map(({ webhookId, url, description }) =>
+              [webhookId, `${description || webhookId} (${new URL(url).host})`] as const
+            ),
+          ]}
+        />
+      )}
+    </fieldset>
+  );
+}
+
+function TimeFields({ request: { t, language }, typed: { settings } }: Typing) {
+  const { days, from, to } = settings.hours ?? defaultRule.hours!;
+  return (
+    <fieldset>
+      <legend>{t("whenTold")}</legend>
+      <Check name="hours" value="1" checked={settings.hours !== undefined} label={t("onlyHours")} />
+      <div role="group" aria-label={t("hoursDays")} class="row">
+        {[1, 2, 3, 4, 5, 6, 7].map((day) => (
+          <Check name="day" value={String(day)} checked={days.includes(day)} label={dayName(day, language, "short")} />
+        ))}
+      </div>
+      <div class="row">
+        <Short name="from" label={t("hoursFrom")} value={from} />
+        <Short name="to" label={t("hoursTo")} value={to} />
+      </div>
+      <Short name="zone" label={t("hoursZone")} value={settings.zone} isRequired />
+      <p class="help">{t("hoursHelp")}</p>
+      <Short name="group" label={t("groupFor")} value={settings.groupMinutes} isRequired />
+      <Short name="digest" label={t("digestAt")} value={settings.digest} />
+      <Check name="urgent" value="1" checked={settings.urgent} label={t("urgentPasses")} />
+      <Short name="most" label={t("mostHourly")} value={settings.mostPerHour} isRequired />
+    </fieldset>
+  );
+}
+
+function Select(
+  { name, label, value, options }: {
+    name: string;
+    label: string;
+    value: string;
+    options: readonly (readonly [value: string, text: string])[];
+  },
+) {
+  return (
+    <div class="field">
+      <label for={name}>{label}</label>
+      <select id={name} name={name}>
+        {options.map(([each, text]) => <option value={each} selected={each === value}>{text}</option>)}
+      </select>
+    </div>
   );
 }
 
