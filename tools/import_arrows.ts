@@ -346,6 +346,7 @@ export const allowed: Record<string, string[]> = {
     "common/reading",
     "common/report",
     "proto",
+    "platform/store",
     "platform/agents",
     "platform/devices",
     "platform/alerts",
@@ -387,7 +388,6 @@ export const allowed: Record<string, string[]> = {
   ],
   "platform/portal/people": [
     "common/core",
-    "common/report",
     "platform/store",
     "platform/audit",
     "platform/sso",
@@ -403,6 +403,7 @@ export const allowed: Record<string, string[]> = {
     "platform/store",
     "platform/audit",
     "platform/customers",
+    "platform/store",
     "platform/agents",
     "platform/tasks",
     "platform/access",

@@ -118,7 +118,7 @@ export async function joinedStates(tenant: Tenant, groups: Groups): Promise<Map<
 
 /** The part that lists show, by the common id. */
 export function frontOf(groups: Groups, deviceId: string): string {
-  return groups.of.get(deviceId)?.parts[0]!.device_id ?? deviceId;
+  return groups.of.get(deviceId)?.parts[0]?.device_id ?? deviceId;
 }
 
 /** Completes rows of a list without `groups.hidden` with the facts of the other parts. */

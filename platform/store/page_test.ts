@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { allPages } from "../../tests/fixtures/all_pages.ts";
 import { eachDatabase, isPostgres, openTestStore } from "../../tests/fixtures/each_database.ts";
-import { type ListQuery, nullsLast, type PageOf, pageOf, type Place, type SortKey } from "./page.ts";
+import { type ListQuery, nullsLast, pageOf, type Place, type SortKey } from "./page.ts";
 
 interface Row {
   id: string;

@@ -252,6 +252,9 @@ const probes: Record<string, (tenant: Tenant, id: string) => Promise<unknown>> =
   deviceRows: (tenant) => listedDevices.deviceRows(tenant),
   statedRows: (tenant) => listedDevices.statedRows(tenant, {}),
   orderedIds: (tenant, id) => listedDevices.orderedIds(tenant, { ids: [id] }, { by: "pages", isDescending: true }),
+  pageOfIds: async (tenant, id) => (await listedDevices.pageOfIds(tenant, {}, { limit: 9, agents: countsOf(id) })).rows,
+  pageBySite: async (tenant, id) =>
+    (await listedDevices.pageBySite(tenant, {}, { place: undefined, limit: 9, agents: countsOf(id) })).rows,
   agentCounts: (tenant) => listedDevices.agentCounts(tenant, {}, { silentSince: at }),
   countRows: async (tenant) =>
     Object.values(await listedDevices.countRows(tenant, {}, [])).reduce((sum, count) => sum + count, 0),
@@ -397,6 +400,10 @@ const probes: Record<string, (tenant: Tenant, id: string) => Promise<unknown>> =
   sealsBetween: (tenant, id) => batchSeals.sealsBetween(tenant, { agentId: id, from: 0, to: 1e15 }),
   noteQuotaTold: (tenant, id) => quota.noteQuotaTold(tenant, { agentId: id, at }),
 };
+
+function countsOf(id: string): listedDevices.AgentCount[] {
+  return [{ agent_id: id, site_id: id, site: "berlin", found: 9, silent: 0 }];
+}
 
 /* Functions that make rows of the asking customer's own. What they make hangs on the foreign id only by its text. */
 const makers = /^(add|keep|resolveOneReading|set|note(Run|Epoch|Poll|LedgerHead)|suspect)/;
