@@ -9,9 +9,9 @@ import { addAgent } from "../agents/agents.ts";
 import type { Platform } from "../agents/platform.ts";
 import { addSite } from "../customers/customers.ts";
 import type { Store } from "../store/store.ts";
-import { type DeviceFilters, exportDevices, listDevices } from "./list_devices.ts";
+import { type DeviceFilters, type DeviceList, exportDevices, listDevices } from "./list_devices.ts";
 import type { ListedRow, ListOrder } from "./listed_devices.ts";
-import type { Page } from "../store/page.ts";
+import type { Page, PageWish } from "../store/page.ts";
 
 const at = new Date("2026-03-02T08:00:00Z"), longAgo = new Date("2026-02-01T08:00:00Z");
 
@@ -108,6 +108,26 @@ const page: fc.Arbitrary<Page> = fc.record({
   offset: fc.constantFrom(undefined, 0, 1, 3, 8, 200),
 });
 
+async function lowCounts(store: Store, customerId: string): Promise<Map<string, number>> {
+  const rows = await store.transaction((tx) =>
+    tx.tenant(customerId).all<{ device_id: string; low: number }>(
+      "SELECT device_id, low FROM device_state WHERE customer_id = :customer",
+    )
+  );
+  return new Map(rows.map(({ device_id, low }) => [device_id, low]));
+}
+
+async function pagedIds(
+  find: (wish: PageWish) => Promise<DeviceList>,
+  wish: { limit: number; isBackwards: boolean },
+): Promise<string[]> {
+  const all = await allPages(async (wish) => {
+    const { devices, ...further } = await find(wish);
+    return { ...further, rows: devices };
+  }, wish);
+  return all.map(({ row }) => row.device_id);
+}
+
 eachDatabase("a page is a part of the whole list, and counts are those of the whole list", async () => {
   await using store = await openTestStore();
   const platform = { store, clock: { now: () => at } } as unknown as Platform;
@@ -153,23 +173,16 @@ eachDatabase("a page is a part of the whole list, and counts are those of the wh
         assert.deepEqual(idsOf(part), idsOf(whole).slice(offset, offset + limit));
         assert.deepEqual(part.counts, whole.counts);
 
-        const pages = async (order: ListOrder | undefined, isBackwards: boolean) => {
-          const list = await allPages(async (wish) => {
-            const { devices: rows, next, previous } = await listDevices(platform, by, { ...filters, ...wish, order });
-            return { rows, next, previous };
-          }, { limit: limit === Infinity ? 3 : limit, isBackwards });
-          return list.map(({ row }) => row.device_id);
-        };
+        const pages = (order: ListOrder | undefined, isBackwards: boolean) =>
+          pagedIds((wish) => listDevices(platform, by, { ...filters, ...wish, order }), {
+            limit: limit === Infinity ? 3 : limit,
+            isBackwards,
+          });
         for (const isBackwards of [false, true]) assert.deepEqual(await pages(undefined, isBackwards), idsOf(whole));
 
         const sorted = await listDevices(platform, by, { ...filters, ...page, order });
         if (order === undefined) return assert.deepEqual(idsOf(sorted), idsOf(part));
-        const lows = await store.transaction((tx) =>
-          tx.tenant(by.tenant).all<{ device_id: string; low: number }>(
-            "SELECT device_id, low FROM device_state WHERE customer_id = :customer",
-          )
-        );
-        const lowOf = new Map(lows.map(({ device_id, low }) => [device_id, low]));
+        const lowOf = await lowCounts(store, by.tenant);
         const keys = new Map(
           whole.devices.map(({ row }) => [
             row.device_id,

@@ -9,7 +9,7 @@ import { allPages } from "../fixtures/all_pages.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
 import { withKnown } from "../fixtures/known_devices.ts";
 import { looseTenant } from "../fixtures/loose_queries.ts";
-import { deviceScene } from "./device_changes_fixture.ts";
+import { type DeviceScene, deviceScene } from "./device_changes_fixture.ts";
 import { type PortalScene, portalScene } from "./portal_scene.ts";
 import { readingOf } from "../fixtures/platform_uploads.ts";
 
@@ -107,89 +107,100 @@ eachDatabase(
   },
 );
 
+/* 450 alerts, raised and reported ones, and supplies that will be empty, of 30 devices; the ids of these. */
+async function filled({ store, by, tenant, agentIds: [agent_id = ""], now }: DeviceScene): Promise<string[]> {
+  const at = now(), until = at + 86_400_000;
+  const ids: string[] = [];
+  await store.transaction(async (tx) => {
+    await withKnown(tx.tenant(by.tenant), {}, (known) => {
+      for (let i = 0; i < 30; i++) {
+        const names = { serial: i % 3 === 0 ? null : `S${i % 5}`, manufacturer: null, hostname: null };
+        const facts = {
+          agent_id,
+          network: "n",
+          address: `10.1.0.${i}`,
+          state: "idle",
+          firmware: null,
+          location: null,
+        };
+        ids.push(
+          known.addDevice({ facts: { ...facts, ...names, model: i % 2 === 0 ? null : "LX" }, at: new Date(at) }),
+        );
+      }
+    });
+  });
+  for (let i = 0; i < 450; i++) {
+    const device_id = ids[i % 30]!, key = String(i);
+    await tenant.run(
+      `INSERT INTO raised_alerts (customer_id, alert_id, kind, device_id, agent_id, alert_key, alert_group, severity,
+         description, detail, began_at, raised_at)
+       VALUES (:customer, :key, 'printer', :device_id, :agent_id, :key, :group, :severity, :group, '{}', :at, :at)`,
+      {
+        device_id,
+        agent_id,
+        key,
+        group: `g${i % 210}`,
+        severity: i % 4 === 0 ? "critical" : "warning",
+        at: at + i % 7,
+      },
+    );
+    await tenant.run(
+      `INSERT INTO alerts (customer_id, device_id, alert_key, first_seen_at, origin, severity, alert_group, description,
+         last_seen_at)
+       VALUES (:customer, :device_id, :key, :at, '', 'warning', 'marker', :group, :at)`,
+      { device_id, key, group: `g${i % 3}`, at: at + i % 7 },
+    );
+    await tenant.run(
+      `INSERT INTO supply_forecasts (customer_id, device_id, supply, name, part_number, made_at, forecast, empties_at)
+       VALUES (:customer, :device_id, :key, 'black toner', :part, :at, '{}', :until)`,
+      { device_id, key, part: i % 2 === 0 ? null : `TN-${i % 5}`, at, until: until + i % 5 },
+    );
+  }
+  return ids;
+}
+
+interface AnyList {
+  sorts: readonly string[];
+  page(wish: object, order: never): Promise<{ rows: object[]; next: never; previous: never }>;
+  whole(order: never): AsyncGenerator<object[]>;
+  rows: number;
+}
+
+function listsOf({ platform, by }: DeviceScene): Record<string, AnyList> {
+  const raised = { kind: "printer" as const }, soon = { withinDays: 7 };
+  return {
+    raised: {
+      sorts: raisedSorts,
+      page: async (wish, order) => await pageOfRaisedAlerts(platform, by, { ...raised, ...wish, order }) as never,
+      whole: (order) => exportRaisedAlerts(platform, by, { ...raised, order }),
+      rows: 450,
+    },
+    groups: {
+      sorts: groupSorts,
+      page: async (wish, order) => await alertGroups(platform, by, { ...wish, order }) as never,
+      whole: (order) => exportAlertGroups(platform, by, { order }),
+      rows: 210,
+    },
+    reported: {
+      sorts: reportedSorts,
+      page: async (wish, order) => await listAlerts(platform, by, { ...wish, order }) as never,
+      whole: (order) => exportAlerts(platform, by, { order }),
+      rows: 450,
+    },
+    emptying: {
+      sorts: emptyingSorts,
+      page: async (wish, order) => await listEmptying(platform, by, { ...soon, ...wish, order }) as never,
+      whole: (order) => exportEmptying(platform, by, { ...soon, order }),
+      rows: 450,
+    },
+  };
+}
+
 eachDatabase(
   "lists of alerts and of what will be empty have pages in every order, and CSV in lots, once each",
   async () => {
     await using scene = await deviceScene();
-    const { platform, by, tenant, agentIds: [agent_id = ""] } = scene, at = scene.now(), until = at + 86_400_000;
-    const ids: string[] = [];
-    await scene.store.transaction(async (tx) => {
-      await withKnown(tx.tenant(by.tenant), {}, (known) => {
-        for (let i = 0; i < 30; i++) {
-          const names = { serial: i % 3 === 0 ? null : `S${i % 5}`, manufacturer: null, hostname: null };
-          const facts = {
-            agent_id,
-            network: "n",
-            address: `10.1.0.${i}`,
-            state: "idle",
-            firmware: null,
-            location: null,
-          };
-          ids.push(
-            known.addDevice({ facts: { ...facts, ...names, model: i % 2 === 0 ? null : "LX" }, at: new Date(at) }),
-          );
-        }
-      });
-    });
-    for (let i = 0; i < 450; i++) {
-      const device_id = ids[i % 30]!, key = String(i);
-      await tenant.run(
-        `INSERT INTO raised_alerts (customer_id, alert_id, kind, device_id, agent_id, alert_key, alert_group, severity,
-         description, detail, began_at, raised_at)
-       VALUES (:customer, :key, 'printer', :device_id, :agent_id, :key, :group, :severity, :group, '{}', :at, :at)`,
-        {
-          device_id,
-          agent_id,
-          key,
-          group: `g${i % 210}`,
-          severity: i % 4 === 0 ? "critical" : "warning",
-          at: at + i % 7,
-        },
-      );
-      await tenant.run(
-        `INSERT INTO alerts (customer_id, device_id, alert_key, first_seen_at, origin, severity, alert_group, description,
-         last_seen_at)
-       VALUES (:customer, :device_id, :key, :at, '', 'warning', 'marker', :group, :at)`,
-        { device_id, key, group: `g${i % 3}`, at: at + i % 7 },
-      );
-      await tenant.run(
-        `INSERT INTO supply_forecasts (customer_id, device_id, supply, name, part_number, made_at, forecast, empties_at)
-       VALUES (:customer, :device_id, :key, 'black toner', :part, :at, '{}', :until)`,
-        { device_id, key, part: i % 2 === 0 ? null : `TN-${i % 5}`, at, until: until + i % 5 },
-      );
-    }
-    const raised = { kind: "printer" as const }, soon = { withinDays: 7 };
-    const lists: Record<string, {
-      sorts: readonly string[];
-      page(wish: object, order: never): Promise<{ rows: object[]; next: never; previous: never }>;
-      whole(order: never): AsyncGenerator<object[]>;
-      rows: number;
-    }> = {
-      raised: {
-        sorts: raisedSorts,
-        page: async (wish, order) => await pageOfRaisedAlerts(platform, by, { ...raised, ...wish, order }) as never,
-        whole: (order) => exportRaisedAlerts(platform, by, { ...raised, order }),
-        rows: 450,
-      },
-      groups: {
-        sorts: groupSorts,
-        page: async (wish, order) => await alertGroups(platform, by, { ...wish, order }) as never,
-        whole: (order) => exportAlertGroups(platform, by, { order }),
-        rows: 210,
-      },
-      reported: {
-        sorts: reportedSorts,
-        page: async (wish, order) => await listAlerts(platform, by, { ...wish, order }) as never,
-        whole: (order) => exportAlerts(platform, by, { order }),
-        rows: 450,
-      },
-      emptying: {
-        sorts: emptyingSorts,
-        page: async (wish, order) => await listEmptying(platform, by, { ...soon, ...wish, order }) as never,
-        whole: (order) => exportEmptying(platform, by, { ...soon, order }),
-        rows: 450,
-      },
-    };
+    const { tenant } = scene, ids = await filled(scene), lists = listsOf(scene);
     for (const [name, { sorts, page, whole, rows }] of Object.entries(lists)) {
       const orders = [undefined, ...sorts.map((by, i) => ({ by, isDescending: i % 2 === 0 }))];
       for (const order of orders as never[]) {
