@@ -84,6 +84,7 @@ async function filled(
       kind: "tonerCartridge",
       colorant: "black",
       level: { kind: LevelKind.EXACT, percent: n },
+      others: [],
     }));
     const reading = { ...readingOf(parts), supplies: supplies as never };
     const time = { observedAt: at, receivedAt: at, basis: "agent" as const };
