@@ -91,7 +91,9 @@ export async function serve(platform: OpenPlatform, options: PlatformServeOption
     await (await import("./edge/metrics/start_metrics.ts")).startMetrics(platform, options.metrics),
   );
   await startTelling(platform, built, options.webhooks);
-  const retention = startRetention(platform, { retention: options.retention, startMs: options.retentionStartMs });
+  const { keepProofs } = await import("./billing/keep_proofs.ts");
+  const { retention: kept, retentionStartMs: startMs } = options;
+  const retention = startRetention(platform, { retention: kept, keepProofs, startMs });
   const alerts = startAlertWatch(platform, options.alertLookMs);
   const truncate = idleJournals(platform.store.engine === "sqlite" ? [directory.path(storeName)] : []);
   const looking = setInterval(() => {

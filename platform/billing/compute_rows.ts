@@ -88,7 +88,10 @@ export async function computeRows(tenant: Tenant, wanted: RowsWanted): Promise<C
 }
 
 /** The counters of a device; those of all parts together. */
-function joined(device: BilledDevice, series: ReadonlyMap<string, Series[]>): { name: string; points: Point[] }[] {
+export function joined(
+  device: Pick<BilledDevice, "parts">,
+  series: ReadonlyMap<string, Series[]>,
+): { name: string; points: Point[] }[] {
   if (device.parts.length === 1) return series.get(device.parts[0]!.deviceId) ?? [];
   const all = device.parts.flatMap(({ deviceId }) =>
     (series.get(deviceId) ?? []).map(({ name, points }) => ({
@@ -103,7 +106,7 @@ function joined(device: BilledDevice, series: ReadonlyMap<string, Series[]>): { 
 }
 
 /* Parts that are seen in turns are one counter: while a part was seen before a step and after it, no other took over. */
-function isOtherBoard({ parts }: BilledDevice, before: Point, after: Point): boolean {
+export function isOtherBoard({ parts }: Pick<BilledDevice, "parts">, before: Point, after: Point): boolean {
   return !parts.some(({ firstSeenAt, lastSeenAt }) => firstSeenAt <= before.at && lastSeenAt >= after.at);
 }
 

@@ -141,7 +141,7 @@ async function draftOf(
     id: tenant.customerId,
   });
   const head: Omit<StatementHead, "number"> = {
-    form: 1,
+    form: 2,
     customer: { id: tenant.customerId, name: name!.name },
     ...(site === undefined ? {} : { site: { id: site.site_id, name: site.name } }),
     ...(group === undefined ? {} : { device: group.deviceId }),

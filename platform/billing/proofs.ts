@@ -5,12 +5,14 @@
  */
 import { Buffer } from "node:buffer";
 import { createHash, X509Certificate } from "node:crypto";
+import { type BatchLink, encodeLinks, isLinkable, mostLinks } from "../../common/protocol/batch_links.ts";
+import { type BatchHead, headOf } from "../../common/protocol/signed_batch.ts";
 import { canonicalJson } from "../../common/protocol/statement_lines.ts";
-import { leafOf, type MerkleLevels, merkleLevels, merklePath } from "../../common/protocol/merkle_tree.ts";
-import { leavesAt, type SealRow, sealsBetween } from "../devices/batch_seals.ts";
+import { type SealRow, sealsBetween } from "../devices/batch_seals.ts";
 import { unpackRecord } from "../store/stored_record.ts";
 import type { Tenant } from "../store/store.ts";
 import { agentAuthorities } from "./known_keys.ts";
+import { type PlacedReading, placedReadings, wantedKey, type WantedReading } from "./placed_readings.ts";
 import type { StatementRow } from "./statement.ts";
 
 export interface ProofLines {
@@ -19,41 +21,21 @@ export interface ProofLines {
   certificates: string[];
 }
 
-interface WantedReading {
-  device_id: string;
-  at: number;
-}
-
-interface FoundRecord extends WantedReading {
-  agent_id: string;
-  received_at: number;
-  record: Uint8Array;
-}
-
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
 
 /** What is not signed, or not kept any more, is told as such. */
 export async function proofLines(tenant: Tenant, rows: readonly StatementRow[]): Promise<ProofLines> {
-  const wanted = wantedBy(rows);
-  const records = await tenant.allOf<FoundRecord>(
-    `SELECT device_id, observed_at AS at, agent_id, received_at, record FROM records
-     WHERE customer_id = :customer AND device_id = :device_id AND observed_at = :at AND kind = 'reading'`,
-    wanted.map((each) => ({ ...each })),
-  );
-  const byReading = Map.groupBy(records, ({ device_id, at }) => `${device_id} ${at}`);
-  const leaves = await leafPlaces(tenant, records);
-  const batches = await batchesOf(tenant, records.filter((record) => leaves.has(placeKey(record))));
-  const readings = wanted.flatMap(({ device_id, at }, i) => {
+  const wanted = wantedBy(rows), found = await placedReadings(tenant, wanted);
+  const { lines: batches, signed } = await batchLines(tenant, [...found.values()].flat());
+  const readings = wanted.map(({ device_id, at }, i) => {
     const reading = { reading: i + 1, device: device_id, at: new Date(at).toISOString() };
-    const found = byReading.get(`${device_id} ${at}`);
-    if (found === undefined) return [{ ...reading, missing: "notKept" }];
-    return [provedReading(reading, found, leaves, batches)];
+    const placed = found.get(wantedKey({ device_id, at }));
+    return placed === undefined ? { ...reading, missing: "notKept" } : provedReading(reading, placed, signed);
   });
-  const seals = [...batches.values()];
-  const certificates = await certificatesOf(tenant, seals.map(({ seal }) => seal));
+  const certificates = await certificatesOf(tenant, [...signed.values()].map(({ seal }) => seal));
   return {
     readings: readings.map(canonicalJson),
-    batches: seals.map(({ seal, number }) => canonicalJson(batchLine(seal, number))),
+    batches,
     certificates: [
       ...certificates.map(certificateLine).sort(),
       ...issuersOf(certificates, await agentAuthorities(tenant.transaction)).map(certificateLine),
@@ -77,34 +59,6 @@ function wantedBy(rows: readonly StatementRow[]): WantedReading[] {
   return [...wanted.values()];
 }
 
-interface Leaf {
-  epoch: string;
-  sequence: number;
-  index: number;
-  levels: MerkleLevels;
-}
-
-/** For each agent and time of arrival, the records of its batches by digest. */
-async function leafPlaces(tenant: Tenant, records: readonly FoundRecord[]): Promise<Map<string, Map<string, Leaf>>> {
-  const times = new Map(records.map(({ agent_id, received_at }) => [
-    placeKey({ agent_id, received_at }),
-    { agent_id, received_at },
-  ]));
-  const places = new Map<string, Map<string, Leaf>>();
-  for (const seal of await leavesAt(tenant, [...times.values()])) {
-    const { epoch, sequence } = seal;
-    const leaves = Array.from({ length: seal.leaves.length / 32 }, (_, i) => seal.leaves.subarray(32 * i, 32 * i + 32));
-    const levels = merkleLevels(leaves), key = placeKey(seal), own = places.get(key) ?? new Map<string, Leaf>();
-    for (const [index, leaf] of leaves.entries()) own.set(hex(leaf), { epoch, sequence, index, levels });
-    places.set(key, own);
-  }
-  return places;
-}
-
-function placeKey({ agent_id, received_at }: { agent_id: string; received_at: number }): string {
-  return `${agent_id} ${received_at}`;
-}
-
 function sealKey(agentId: string, { epoch, sequence }: { epoch: string; sequence: number }): string {
   return `${agentId} ${epoch} ${sequence}`;
 }
@@ -115,42 +69,98 @@ interface NumberedSeal {
   number: number;
 }
 
-/** By key, in the order of the agents and of their chains: all from the first to the last one that is needed. */
-async function batchesOf(tenant: Tenant, records: readonly FoundRecord[]): Promise<Map<string, NumberedSeal>> {
-  const batches = new Map<string, NumberedSeal>();
-  for (const [agentId, own] of Map.groupBy(records, ({ agent_id }) => agent_id)) {
+interface BatchLines {
+  lines: string[];
+  /** Those with a line of their own, by `sealKey`. */
+  signed: Map<string, NumberedSeal>;
+}
+
+/** In the order of the agents and of their chains: all batches from the first to the last one that is needed. */
+async function batchLines(tenant: Tenant, readings: readonly PlacedReading[]): Promise<BatchLines> {
+  const found: BatchLines = { lines: [], signed: new Map() };
+  let number = 1;
+  const placed = readings.filter(({ epoch }) => epoch !== "");
+  for (const [agentId, own] of Map.groupBy(placed, ({ agent_id }) => agent_id)) {
     let from = Infinity, to = -Infinity;
     for (const { received_at } of own) [from, to] = [Math.min(from, received_at), Math.max(to, received_at)];
-    for (const seal of await sealsBetween(tenant, { agentId, from, to })) {
-      batches.set(sealKey(agentId, seal), { seal, number: batches.size + 1 });
+    const wanted = new Set(own.map((reading) => sealKey(agentId, reading)));
+    const isNeeded = (seal: SealRow) => wanted.has(sealKey(agentId, seal));
+    const all = await sealsBetween(tenant, { agentId, from, to });
+    const seals = all.slice(all.findIndex(isNeeded), all.findLastIndex(isNeeded) + 1);
+    for (const { seals: [first, ...others], isLinks } of linesOf(seals, isNeeded)) {
+      if (isLinks) {
+        const { epoch, sequence } = first, links = encodeLinks([first, ...others].map(linkOf));
+        found.lines.push(canonicalJson({ batch: number, agent: agentId, epoch, sequence, links }));
+      } else {
+        found.signed.set(sealKey(agentId, first), { seal: first, number });
+        found.lines.push(canonicalJson(batchLine(first, number)));
+      }
+      number += 1 + others.length;
     }
   }
-  return batches;
+  return found;
+}
+
+interface Line {
+  seals: [SealRow, ...SealRow[]];
+  isLinks: boolean;
+}
+
+/*
+ * One that no reading needs is a link without a signature, if the chain goes on from the one before to it, and from it to
+ * the next: that one's signature covers it.
+ */
+function linesOf(seals: readonly SealRow[], isNeeded: (seal: SealRow) => boolean): Line[] {
+  const chain = seals.filter(({ fault }) => ["", "gap", "refused"].includes(fault));
+  const follows = new Set(chain.filter(({ previous, fault }, i) => {
+    const before = chain[i - 1];
+    return before !== undefined && fault !== "gap" && Buffer.compare(previous, headOf(headBy(before))) === 0;
+  }));
+  const links = new Set(chain.filter((seal, i) => {
+    const next = chain[i + 1];
+    return next !== undefined && follows.has(seal) && follows.has(next) && !isNeeded(seal) && isLinkable(linkOf(seal));
+  }));
+  const lines: Line[] = [];
+  for (const [i, seal] of seals.entries()) {
+    const before = seals[i - 1], last = lines.at(-1), isLinks = links.has(seal);
+    const goesOn = isLinks && last?.isLinks && before!.epoch === seal.epoch && before!.sequence + 1 === seal.sequence &&
+      last.seals.length < mostLinks;
+    if (goesOn) last.seals.push(seal);
+    else lines.push({ seals: [seal], isLinks });
+  }
+  return lines;
+}
+
+function headBy({ batch_id: batchId, ...seal }: SealRow): BatchHead {
+  return { ...seal, batchId };
+}
+
+function linkOf({ batch_id: batchId, records, root }: SealRow): BatchLink {
+  return { batchId, records, root };
 }
 
 function provedReading(
   reading: { reading: number; device: string; at: string },
-  found: readonly FoundRecord[],
-  leaves: ReadonlyMap<string, Map<string, Leaf>>,
+  found: readonly PlacedReading[],
   batches: ReadonlyMap<string, NumberedSeal>,
 ) {
   let missing: string = "notSigned";
-  for (const record of found) {
-    const bytes = unpackRecord(record.record);
-    const leaf = leaves.get(placeKey(record))?.get(hex(leafOf(bytes)));
-    if (leaf === undefined) continue;
-    const { seal, number } = batches.get(sealKey(record.agent_id, leaf))!;
-    if (seal.fault !== "" && seal.fault !== "gap") {
-      missing = seal.fault;
+  for (const { agent_id: agent, epoch, sequence, leaf_index: index, path, record } of found) {
+    const batch = epoch === "" ? undefined : batches.get(sealKey(agent, { epoch, sequence }));
+    // A record that is kept may outlive its seal by a month.
+    if (batch === undefined) continue;
+    const { seal: { fault }, number } = batch;
+    if (fault !== "" && fault !== "gap") {
+      missing = fault;
       continue;
     }
     return {
       ...reading,
-      agent: record.agent_id,
+      agent,
       batch: number,
-      index: leaf.index,
-      path: hex(Buffer.concat(merklePath(leaf.levels, leaf.index))),
-      record: Buffer.from(bytes).toString("base64"),
+      index,
+      path: hex(path),
+      record: Buffer.from(unpackRecord(record)).toString("base64"),
     };
   }
   return { ...reading, missing };

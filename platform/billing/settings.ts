@@ -56,7 +56,7 @@ export interface Schedule {
   forms: readonly FileForm[];
 }
 
-/** So that the last readings before a month are still kept, with their proof, when its statement is made: 35 days. */
+/** So that readings of a weekend are in it that agents could not send before. */
 export const defaultMailDay = 3;
 
 export const defaultSettings: BillingSettings = {

@@ -7,8 +7,8 @@ import type { DayPeriod } from "./period.ts";
 import type { Point } from "./steps.ts";
 
 export interface StatementHead {
-  /** Version of this form. */
-  form: 1;
+  /** Version of this form; before the second one, each batch had a line of its own. */
+  form: 1 | 2;
   number: number;
   customer: { id: string; name: string };
   /** Undefined: all sites. */

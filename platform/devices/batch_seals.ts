@@ -1,10 +1,14 @@
-/** Checks what agents sign with their batches, and keeps it as long as the records. */
+/**
+ * Checks what agents sign with their batches, and keeps it: with the digests of the records as long as the records, and
+ * without them, in `kept_seals`, as long as what proves statements.
+ */
 import { Buffer } from "node:buffer";
 import { type KeyObject, X509Certificate } from "node:crypto";
 import { leafOf, merkleRoot } from "../../common/protocol/merkle_tree.ts";
 import { type BatchHead, headOf, isSealedBy } from "../../common/protocol/signed_batch.ts";
 import type { Batch } from "../../proto/gen/opendca/v1/batch.ts";
 import type { TenantAgent } from "../agents/caller.ts";
+import type { Store } from "../store/store.ts";
 
 /**
  * Why a batch proves nothing: `forged`, if the signature is wrong; `altered`, if it is of other records; `unknownKey`, if
@@ -137,17 +141,55 @@ const sealColumns =
   "agent_id, received_at, epoch, sequence, batch_id, records, root, previous, signature, certificate, fault";
 
 /** Of an agent, in the order of arrival, without the digests of records. */
-export function sealsBetween(
+export async function sealsBetween(
   tenant: Tenant,
   { agentId, from, to }: { agentId: string; from: number; to: number },
 ): Promise<SealRow[]> {
-  return tenant.all(
-    `SELECT ${sealColumns} FROM batch_seals
-     WHERE customer_id = :customer AND agent_id = :agentId AND received_at >= :from AND received_at <= :to
-     ORDER BY received_at, epoch, sequence`,
-    { agentId, from, to },
-  );
+  const between = (table: string) =>
+    tenant.all<SealRow>(
+      `SELECT ${sealColumns} FROM ${table}
+       WHERE customer_id = :customer AND agent_id = :agentId AND received_at >= :from AND received_at <= :to
+       ORDER BY received_at, epoch, sequence`,
+      { agentId, from, to },
+    );
+  // In this order: one that is moved meanwhile is found twice, and never missed.
+  const recent = await between("batch_seals"), kept = await between("kept_seals");
+  const first = recent[0];
+  if (first === undefined) return kept;
+  const isBefore = (seal: SealRow) => seal.received_at < first.received_at;
+  return [...kept.filter(isBefore), ...recent];
 }
+
+/**
+ * Moves those that came before a time to `kept_seals`, some at a time. The digests of the records go: whatever is to be
+ * proved has its way up to the root by then.
+ */
+export async function moveSeals(
+  store: Store,
+  { before, signal }: { before: number; signal: AbortSignal | undefined },
+): Promise<void> {
+  for (let moved = true; moved && !signal?.aborted;) {
+    moved = await store.transaction(async (tx) => {
+      const last = await tx.get<{ at: number }>(
+        `SELECT max(received_at) AS at FROM
+           (SELECT received_at FROM batch_seals WHERE received_at < :before ORDER BY received_at LIMIT ${lot}) AS next`,
+        { before },
+      );
+      const at = last?.at ?? null;
+      if (at === null) return false;
+      const columns = `customer_id, ${sealColumns}`;
+      await tx.run(
+        `INSERT INTO kept_seals (${columns}) SELECT ${columns} FROM batch_seals WHERE received_at <= :at
+         ON CONFLICT DO NOTHING`,
+        { at },
+      );
+      await tx.run("DELETE FROM batch_seals WHERE received_at <= :at", { at });
+      return true;
+    });
+  }
+}
+
+const lot = 2000;
 
 /** The digests of the records of batches that an agent uploaded at these times. */
 export function leavesAt(

@@ -180,9 +180,10 @@ export async function mergeDevices(tenant: Tenant, merge: { from: string; into: 
   const gone = await maybeDevice(tenant, from), stays = await maybeDevice(tenant, into);
   if (gone === undefined || stays === undefined || from === into || isDecided(gone)) return;
   const ids = { from, into };
-  for (const table of ["records", "device_history", "access_sessions"]) {
+  for (const table of ["records", "kept_readings", "device_history", "access_sessions"]) {
     await tenant.run(`UPDATE ${table} SET device_id = :into WHERE customer_id = :customer AND device_id = :from`, ids);
   }
+  await moveWork(tenant, ids);
   await moveReadings(tenant, ids);
   await moveTrust(tenant, ids);
   await tenant.run(
@@ -229,6 +230,21 @@ export async function mergeDevices(tenant: Tenant, merge: { from: string; into: 
   await tenant.run("DELETE FROM devices WHERE customer_id = :customer AND device_id = :from", { from });
   await addHistory(tenant, { deviceId: into, at, kind: "merged", before: from, after: into });
 }
+
+/* Which of its records are needed is seen with those of the other. */
+async function moveWork(tenant: Tenant, { from, into }: { from: string; into: string }): Promise<void> {
+  await tenant.run(
+    `INSERT INTO proof_work (customer_id, device_id, from_at, until_at)
+     SELECT customer_id, :into, from_at, until_at FROM proof_work WHERE customer_id = :customer AND device_id = :from
+     ON CONFLICT (customer_id, device_id) DO UPDATE SET ${widened}`,
+    { from, into },
+  );
+  await tenant.run("DELETE FROM proof_work WHERE customer_id = :customer AND device_id = :from", { from });
+}
+
+/** Of a row of `proof_work` that is there, for one that comes. */
+export const widened = `from_at = CASE WHEN excluded.from_at < proof_work.from_at THEN excluded.from_at
+       ELSE proof_work.from_at END, until_at = ${larger("proof_work", "until_at")}`;
 
 /* What was read of the one is now what was read of the other; samples and alerts remember whose they were. */
 async function moveReadings(tenant: Tenant, { from, into }: { from: string; into: string }): Promise<void> {

@@ -6,20 +6,30 @@ import { messageOf } from "../../common/core/errors.ts";
 import type { Platform } from "../agents/platform.ts";
 import { partitionDays } from "../store/migrations.ts";
 import type { Store, Transaction } from "../store/store.ts";
+import { moveSeals } from "./batch_seals.ts";
 
 export interface Retention {
   recordDays: number;
   /** Retention of samples, of alerts that have ended, and of requests of web access. */
   sampleDays: number;
+  /** Retention of what proves statements of readings: at least as long as that of records. */
+  proofDays: number;
 }
 
-export const defaultRetention: Retention = { recordDays: 35, sampleDays: 1096 };
+export const defaultRetention: Retention = { recordDays: 35, sampleDays: 1096, proofDays: 400 };
+
+/** Keeps what is needed of records that arrived before a time, and returns before which time they may be dropped. */
+export type KeepProofs = (
+  store: Store,
+  options: { before: number; now: Date; signal?: AbortSignal | undefined },
+) => Promise<number>;
 
 const dayMs = 86_400_000;
 const lot = 2000;
 
 export interface RetentionOptions {
   retention?: Partial<Retention> | undefined;
+  keepProofs?: KeepProofs;
   /** Time from the end of one run to the next. */
   pauseMs?: number;
   /** Time until the first run; by default it starts at once. */
@@ -29,7 +39,7 @@ export interface RetentionOptions {
 /** Drops old data now and every 6 hours, until disposed of; disposal waits for a run in progress. */
 export function startRetention(
   { store, clock, log }: Platform,
-  { retention, pauseMs = dayMs / 4, startMs = 0 }: RetentionOptions,
+  { retention, keepProofs, pauseMs = dayMs / 4, startMs = 0 }: RetentionOptions,
 ): AsyncDisposable {
   const stop = new AbortController();
   const kept = { ...defaultRetention, ...retention };
@@ -37,7 +47,7 @@ export function startRetention(
   let running: Promise<void> = Promise.resolve();
   const run = async () => {
     try {
-      const dropped = await dropOld(store, { now: clock.now(), retention: kept, signal: stop.signal });
+      const dropped = await dropOld(store, { now: clock.now(), retention: kept, keepProofs, signal: stop.signal });
       if (dropped > 0) log("oldDataDropped", { dropped });
     } catch (error) {
       // The next run tries again.
@@ -60,23 +70,49 @@ export function startRetention(
 const partitions = {
   records: { behindMs: 7 * dayMs, aheadMs: 21 * dayMs },
   samples: { behindMs: 120 * dayMs, aheadMs: 60 * dayMs },
+  // They come when the records go.
+  kept_readings: { behindMs: 180 * dayMs, aheadMs: 0 },
+  kept_seals: { behindMs: 90 * dayMs, aheadMs: 0 },
 } as const;
+
+type Partitioned = keyof typeof partitions;
 
 /** Drops old data; returns the number of dropped rows or partitions. Several processes may run it at the same time. */
 export async function dropOld(
   store: Store,
-  { now, retention, signal }: { now: Date; retention: Retention; signal?: AbortSignal },
+  { now, retention, keepProofs, signal }: {
+    now: Date;
+    retention: Retention;
+    /** Without it, what is older than the records proves nothing. */
+    keepProofs?: KeepProofs | undefined;
+    signal?: AbortSignal;
+  },
 ): Promise<number> {
   const nowMs = now.getTime();
-  const cutoffs = { records: nowMs - retention.recordDays * dayMs, samples: nowMs - retention.sampleDays * dayMs };
+  const recordsMs = nowMs - retention.recordDays * dayMs, proofsMs = nowMs - retention.proofDays * dayMs;
+  // What proofs need of the records is put aside before these are dropped.
+  if (store.engine === "postgres") {
+    for (const table of ["kept_readings", "kept_seals"] as const) {
+      await store.transaction((tx) => keepPartitions(tx, { table, nowMs, keepMs: 0 }));
+    }
+  }
+  const before = await keepProofs?.(store, { before: recordsMs, now, signal }) ?? recordsMs;
+  const cutoffs: Record<Partitioned, number> = {
+    records: before,
+    samples: nowMs - retention.sampleDays * dayMs,
+    kept_readings: proofsMs,
+    kept_seals: proofsMs,
+  };
   let dropped = 0;
   if (store.engine === "postgres") {
-    for (const table of ["records", "samples"] as const) {
+    for (const table of Object.keys(cutoffs) as Partitioned[]) {
       dropped += await store.transaction((tx) => keepPartitions(tx, { table, nowMs, keepMs: cutoffs[table] }));
     }
   }
-  dropped += await dropRows(store, { table: "records", column: "received_at", before: cutoffs.records, signal });
-  dropped += await dropRows(store, { table: "batch_seals", column: "received_at", before: cutoffs.records, signal });
+  dropped += await dropRows(store, { table: "records", column: "received_at", before, signal });
+  await moveSeals(store, { before, signal });
+  dropped += await dropRows(store, { table: "kept_readings", column: "observed_at", before: proofsMs, signal });
+  dropped += await dropRows(store, { table: "kept_seals", column: "received_at", before: proofsMs, signal });
   dropped += store.engine === "sqlite"
     ? await dropSamples(store, { before: cutoffs.samples, signal })
     : await dropRows(store, { table: "samples", column: "observed_at", before: cutoffs.samples, signal });
@@ -96,7 +132,7 @@ export async function dropOld(
 
 async function keepPartitions(
   tx: Transaction,
-  { table, nowMs, keepMs }: { table: keyof typeof partitions; nowMs: number; keepMs: number },
+  { table, nowMs, keepMs }: { table: Partitioned; nowMs: number; keepMs: number },
 ): Promise<number> {
   const { behindMs, aheadMs } = partitions[table];
   const row = await tx.get<{ dropped: number }>(
@@ -104,7 +140,8 @@ async function keepPartitions(
     {
       of_table: table,
       step: partitionDays[table] * dayMs,
-      from: nowMs - behindMs,
+      // Those that would be dropped at once are not made.
+      from: Math.max(nowMs - behindMs, keepMs),
       until: nowMs + aheadMs,
       keep: keepMs,
     },
@@ -138,7 +175,8 @@ async function dropRows(
 
 const tableKeys = {
   records: "customer_id, agent_id, record_id, received_at",
-  batch_seals: "customer_id, agent_id, received_at, epoch, sequence",
+  kept_readings: "customer_id, device_id, observed_at, agent_id, record_id",
+  kept_seals: "customer_id, agent_id, received_at, epoch, sequence",
   samples: "customer_id, device_id, kind, name, observed_at, origin",
   alerts: "customer_id, device_id, alert_key, first_seen_at, origin",
   raised_alerts: "customer_id, alert_id",

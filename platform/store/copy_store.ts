@@ -12,7 +12,7 @@ import type pg from "pg";
 import { ConfigError, messageOf } from "../../common/core/errors.ts";
 import type { DatabaseAddress } from "./postgres/database_url.ts";
 import { derivedTables } from "./count_tables.ts";
-import { partitionDays } from "./migrations.ts";
+import { partitionColumns, partitionDays } from "./migrations.ts";
 import { openError } from "./postgres/postgres_error.ts";
 import { migrateSchema } from "./postgres/postgres_schema.ts";
 import { columnTypes, createPool } from "./postgres/postgres_pool.ts";
@@ -76,10 +76,9 @@ export async function copyStore({ path, target, role }: CopyOptions): Promise<Co
 
 /* Of the times that the rows have: later, those that are in the default partition stay there. */
 async function makePartitions(source: DatabaseSync, client: pg.ClientBase): Promise<void> {
-  const columns = { records: "received_at", samples: "observed_at" };
-  for (const table of ["records", "samples"] as const) {
-    const stepMs = partitionDays[table] * 86_400_000;
-    const ends = source.prepare(`SELECT min(${columns[table]}) AS first, max(${columns[table]}) AS last FROM ${table}`);
+  for (const [table, column] of Object.entries(partitionColumns)) {
+    const stepMs = partitionDays[table as keyof typeof partitionDays] * 86_400_000;
+    const ends = source.prepare(`SELECT min(${column}) AS first, max(${column}) AS last FROM ${table}`);
     ends.setReadBigInts(true);
     const { first, last } = ends.get()!;
     if (first === null) continue;

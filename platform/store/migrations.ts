@@ -11,6 +11,7 @@ import { feedChanges, feeds } from "./feed_tables.ts";
 import { interfaces } from "./interface_tables.ts";
 import { notifications } from "./notification_tables.ts";
 import { passkeys } from "./passkey_tables.ts";
+import { proofs } from "./proof_tables.ts";
 import { releases } from "./release_tables.ts";
 import { signOuts } from "./sign_out_tables.ts";
 import { sso } from "./sso_tables.ts";
@@ -228,8 +229,16 @@ CREATE INDEX alerts_open ON alerts (customer_id, device_id) WHERE ended_at IS NU
 CREATE INDEX alerts_ended ON alerts (ended_at) WHERE ended_at IS NOT NULL;
 `;
 
-/** Days of one partition in PostgreSQL. */
-export const partitionDays = { records: 7, samples: 30 };
+/** What PostgreSQL partitions, by which time. */
+export const partitionColumns = {
+  records: "received_at",
+  samples: "observed_at",
+  kept_readings: "observed_at",
+  kept_seals: "received_at",
+} as const;
+
+/** Days of one partition. */
+export const partitionDays = { records: 7, samples: 30, kept_readings: 30, kept_seals: 30 };
 
 /* Who owns customers; the name of what an agent's file calls a site is not that of a customer's site. */
 const dealers = `
@@ -493,4 +502,5 @@ export const migrations: readonly Migration[] = [
   feedChanges,
   signOuts,
   codeUses,
+  proofs,
 ];

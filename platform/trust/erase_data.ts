@@ -29,7 +29,7 @@ export interface ErasureProof {
 const keptTables = ["audit_log"];
 /** So that the last transaction is short: of readings, years may be there. */
 const lotRows = 20_000;
-const large = ["records", "samples", "readings"];
+const large = ["records", "samples", "readings", "kept_readings", "kept_seals", "batch_seals"];
 
 /**
  * Everything of a customer, which must be closed. `confirm`: its name once more. An erasure that was cut off can be made

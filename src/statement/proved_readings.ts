@@ -2,9 +2,10 @@
 import { Buffer } from "node:buffer";
 import { createHash, X509Certificate } from "node:crypto";
 import { Record as ReadRecord } from "../../proto/gen/opendca/v1/batch.ts";
+import { type BatchLink, decodeLinks } from "../../common/protocol/batch_links.ts";
 import { leafOf, rootOfPath } from "../../common/protocol/merkle_tree.ts";
 import { type BatchHead, headOf, isSealedBy } from "../../common/protocol/signed_batch.ts";
-import type { BatchLine, ProvedReading, StatementFile } from "./statement_file.ts";
+import type { BatchLine, LinksLine, ProvedReading, StatementFile } from "./statement_file.ts";
 
 /** A key that has signed. */
 export interface SigningAgent {
@@ -108,50 +109,78 @@ function readCertificates(
   return { agents, authorities: authorities.map(({ digest }) => digest) };
 }
 
-/** By number; undefined where the signature is wrong. */
+/** How far the chain of an agent has been read. */
+interface ChainEnd {
+  head: Uint8Array;
+  /** Names links that the next signature has to cover; empty if there are none. */
+  unsigned: string;
+}
+
+/** Those that are signed, by number. */
 function readBatches(
   { batches }: StatementFile,
   agents: ReadonlyMap<string, AgentCertificate>,
   { problems, notes }: { problems: string[]; notes: string[] },
 ): Map<number, BatchLine> {
-  const sound = new Map<number, BatchLine>();
-  const heads = new Map<string, string>();
-  for (const [i, line] of batches.entries()) {
-    const { batch, agent, epoch, sequence, fault } = line;
-    const name = `batch ${i + 1} of ${agent}`;
-    if (batch !== i + 1) problems.push(`${name} has another number`);
-    const isDigests = isHex(line.root, 32) && (line.previous === "" || isHex(line.previous, 32));
-    if (!isDigests || !Number.isSafeInteger(sequence) || !Number.isSafeInteger(line.records)) {
+  const sound = new Map<number, BatchLine>(), chains = new Map<string, ChainEnd>();
+  let number = 1;
+  for (const line of batches) {
+    const { batch, agent } = line, name = `batch ${number} of ${agent}`, end = chains.get(agent);
+    if (batch !== number) problems.push(`${name} has another number`);
+    if ("links" in line) {
+      const links = decodeLinks(line.links);
+      if (links === undefined || end === undefined || !Number.isSafeInteger(line.sequence)) {
+        problems.push(`${name} is damaged`);
+        number++;
+        continue;
+      }
+      chains.set(agent, { head: headAfter(end.head, links, line), unsigned: end.unsigned || name });
+      number += links.length;
+      continue;
+    }
+    number++;
+    const head = maybeHead(line);
+    if (head === undefined) {
       problems.push(`${name} is damaged`);
       continue;
     }
+    const { fault } = line;
     if (!["", "gap", "refused"].includes(fault)) {
       notes.push(`${name} proves nothing, as the platform says: ${fault}`);
       continue;
     }
-    const head: BatchHead = {
-      epoch,
-      sequence,
-      batchId: line.batchId,
-      records: line.records,
-      root: Buffer.from(line.root, "hex"),
-      previous: Buffer.from(line.previous, "hex"),
-    };
-    const certificate = agents.get(line.certificate);
-    const signature = Buffer.from(String(line.signature), "base64");
-    const isSigned = certificate?.agent === agent && signature.toString("base64") === line.signature &&
-      isSealedBy(certificate.x509.publicKey, head, signature);
-    if (!isSigned) problems.push(`${name} is not signed by the agent`);
+    if (!isSigned(line, head, agents.get(line.certificate))) problems.push(`${name} is not signed by the agent`);
     else if (fault !== "refused") sound.set(batch, line);
-    const before = heads.get(agent);
-    heads.set(agent, Buffer.from(headOf(head)).toString("hex"));
-    if (before === undefined || before === line.previous) continue;
+    chains.set(agent, { head: headOf(head), unsigned: "" });
+    if (end === undefined || Buffer.from(end.head).toString("hex") === line.previous) continue;
     // The agent lost its memory of the chain, or batches are missing: the platform said so when it came.
-    if (fault === "gap") {
+    if (fault === "gap" && end.unsigned === "") {
       notes.push(`${name} does not follow the one before it: one is missing, or the agent started a new chain`);
-    } else problems.push(`${name} does not follow the one before it: one was removed or put in`);
+    } else problems.push(`${name} does not follow the one before it: one was removed, altered or put in`);
+  }
+  for (const { unsigned } of chains.values()) {
+    if (unsigned !== "") problems.push(`${unsigned} is not signed by the agent, nor is one after it`);
   }
   return sound;
+}
+
+/* Each link holds the head of the one before. */
+function headAfter(before: Uint8Array, links: readonly BatchLink[], { epoch, sequence }: LinksLine): Uint8Array {
+  let previous = before;
+  for (const [i, link] of links.entries()) previous = headOf({ ...link, epoch, sequence: sequence + i, previous });
+  return previous;
+}
+
+function maybeHead({ epoch, sequence, batchId, records, root, previous }: BatchLine): BatchHead | undefined {
+  const isDigests = isHex(root, 32) && (previous === "" || isHex(previous, 32));
+  if (!isDigests || !Number.isSafeInteger(sequence) || !Number.isSafeInteger(records)) return undefined;
+  return { epoch, sequence, batchId, records, root: Buffer.from(root, "hex"), previous: Buffer.from(previous, "hex") };
+}
+
+function isSigned({ agent, signature: text }: BatchLine, head: BatchHead, certificate?: AgentCertificate): boolean {
+  const signature = Buffer.from(text, "base64");
+  return certificate?.agent === agent && signature.toString("base64") === text &&
+    isSealedBy(certificate.x509.publicKey, head, signature);
 }
 
 const reasons: Record<string, string> = {

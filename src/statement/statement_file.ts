@@ -60,6 +60,16 @@ export interface BatchLine {
   signature: string;
 }
 
+/** Batches that stand between: see common/protocol/batch_links.ts. */
+export interface LinksLine {
+  /** Number of the first of them. */
+  batch: number;
+  agent: string;
+  epoch: string;
+  sequence: number;
+  links: string;
+}
+
 export interface StatementFile {
   statement: {
     number: number;
@@ -70,7 +80,7 @@ export interface StatementFile {
   signature: { keyId: string; publicKey: string; value: string };
   rows: Row[];
   readings: ProvedReading[];
-  batches: BatchLine[];
+  batches: (BatchLine | LinksLine)[];
   certificates: { certificate: string; der: string }[];
 }
 
@@ -134,6 +144,7 @@ const shape: Shape = {
     "record?": "string",
   }],
   batches: [{
+    "or": { batch: "number", agent: "string", epoch: "string", sequence: "number", links: "string" },
     batch: "number",
     agent: "string",
     epoch: "string",
@@ -179,8 +190,9 @@ function misfit(value: unknown, wanted: Shape, name: string): string | undefined
     return undefined;
   }
   if (value === null && "or null" in wanted) return undefined;
+  if (wanted.or !== undefined && misfit(value, wanted.or, name) === undefined) return undefined;
   if (typeof value !== "object" || value === null || Array.isArray(value)) return name;
-  const { "or null": _, "any other": other, ...fields } = wanted;
+  const { "or null": _, or: __, "any other": other, ...fields } = wanted;
   for (const [field, inner] of Object.entries(fields)) {
     const own = field.replace(/\?$/, "");
     if (!Object.hasOwn(value, own)) {

@@ -181,6 +181,19 @@ async function billed({ platform }: TestPlatform, { tenant, agentId }: TestAgent
     agentId,
     d: keyDigest,
   });
+  await tenant.run(
+    `INSERT INTO kept_seals (customer_id, agent_id, received_at, epoch, sequence, batch_id, records, root, previous,
+       signature, certificate, fault)
+     VALUES (:customer, :agentId, 0, 'e', 0, 'b', 1, :d, :d, :d, :d, '')`,
+    { agentId, d: keyDigest },
+  );
+  await tenant.run(
+    `INSERT INTO kept_readings (customer_id, device_id, observed_at, agent_id, record_id, received_at, epoch, sequence,
+       leaf_index, path, record)
+     VALUES (:customer, :device, 0, :agentId, 'r', 0, 'e', 0, 0, :d, :none)`,
+    { agentId, device, d: keyDigest, none: new Uint8Array() },
+  );
+  await tenant.run("INSERT INTO proof_work VALUES (:customer, :device, 0, 0)", { device });
 }
 
 /** A link, a printer's certificate and a request of the session's browser. */

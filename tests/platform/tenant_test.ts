@@ -20,6 +20,7 @@ import * as billedDevices from "../../platform/billing/billed_devices.ts";
 import * as computeRows from "../../platform/billing/compute_rows.ts";
 import * as corrections from "../../platform/billing/corrections.ts";
 import * as lateReadings from "../../platform/billing/late_readings.ts";
+import * as placedReadings from "../../platform/billing/placed_readings.ts";
 import * as proofs from "../../platform/billing/proofs.ts";
 import * as series from "../../platform/billing/series.ts";
 import * as billingSettings from "../../platform/billing/settings.ts";
@@ -74,6 +75,7 @@ const modules = {
   legacyTls,
   keptForecasts,
   listAlerts,
+  placedReadings,
   proofs,
   queueChanges,
   raisedAlerts,
@@ -383,6 +385,10 @@ const probes: Record<string, (tenant: Tenant, id: string) => Promise<unknown>> =
     const { readings, batches, certificates } = await proofs.proofLines(tenant, [rowOfForeign(id)]);
     return [...readings.filter((line) => !line.includes('"missing":"notKept"')), ...batches, ...certificates];
   },
+  placedReadings: async (tenant, id) => [
+    ...await placedReadings.placedReadings(tenant, [{ device_id: id, at: at.getTime() }, { device_id: id, at: 0 }]),
+  ],
+  placedRecords: (tenant, id) => placedReadings.placedRecords(tenant, [{ device_id: id, at: at.getTime() }]),
   seriesOf: async (tenant, id) => (await series.seriesOf(tenant, { ...always, deviceIds: [id] })).series,
   basisOf: async (tenant, id) => [...await series.basisOf(tenant, { ...always, deviceIds: [id] })],
   // The owner has others than the default ones.

@@ -16,10 +16,11 @@ import type { SshdServeOptions } from "../ssh/sshd_gateway.ts";
 import type { PlatformHost } from "./host.ts";
 import { addInterfaceOptions, type InterfaceFlags, interfacesOf } from "./interface_options.ts";
 import { addPortalOptions, maybePortal, type PortalFlags } from "./portal_options.ts";
+import { addRetentionOptions, type RetentionFlags, retentionOf } from "./retention_options.ts";
 import { checkedRegion, stateRegion } from "../../trust/region.ts";
 import { refuseAltered } from "./verify_command.ts";
 
-interface ServeFlags extends GlobalOptions, PortalFlags, InterfaceFlags {
+interface ServeFlags extends GlobalOptions, PortalFlags, InterfaceFlags, RetentionFlags {
   listen: string;
   hostName?: string[];
   tlsCertificate?: string;
@@ -43,9 +44,6 @@ interface ServeFlags extends GlobalOptions, PortalFlags, InterfaceFlags {
   customerQuota: number;
   /** MiB a second. */
   updateRate: number;
-  /** Milliseconds. */
-  keepRecords?: number;
-  keepSamples?: number;
   mqttListen?: string;
   mqttWssListen?: string;
   mqttBroker?: string[];
@@ -109,7 +107,7 @@ export function addServeCommand(program: Command, { host }: CommandContext): voi
       "--legacy-tls-helper <program>",
       "socat, or its path: for printers with TLS that is not safe, where access legacy-tls allows it (default: none)",
     );
-  addLimits(addInterfaceOptions(addPortalOptions(serve))).action((_, command: Command) =>
+  addRetentionOptions(addLimits(addInterfaceOptions(addPortalOptions(serve)))).action((_, command: Command) =>
     runServe(host, command.optsWithGlobals<ServeFlags>())
   );
 }
@@ -134,26 +132,16 @@ function addLimits(serve: Command): Command {
       "how much this process sends a second of updates, to all agents together",
       wholeNumber("--update-rate", { min: 1, max: 10_000 }),
       16,
-    )
-    .option(
-      "--keep-records <time>",
-      "how long uploaded records are kept as they came",
-      timeOption("--keep-records", { min: "1d", max: "3650d", bareUnit: "d" }),
-    )
-    .option(
-      "--keep-samples <time>",
-      "how long meters, supply levels and ended alerts are kept",
-      timeOption("--keep-samples", { min: "90d", max: "36500d", bareUnit: "d" }),
     );
 }
 
-const dayMs = 86_400_000;
 const megabytes = { min: 1, max: 1_000_000 };
 
 async function runServe(host: PlatformHost, flags: ServeFlags): Promise<void> {
   await refuseAltered(host);
   const names = checkedNames(flags.hostName ?? ["localhost"]);
   const listen = parseListen("--listen", flags.listen);
+  const retention = retentionOf(flags);
   const mqtt = {
     tls: flags.mqttListen === undefined ? undefined : parseListen("--mqtt-listen", flags.mqttListen),
     wss: flags.mqttWssListen === undefined ? undefined : parseListen("--mqtt-wss-listen", flags.mqttWssListen),
@@ -193,10 +181,7 @@ async function runServe(host: PlatformHost, flags: ServeFlags): Promise<void> {
     ...interfaces,
     ...(proxies === undefined ? {} : { proxies }),
     updates: { bytesPerSecond: flags.updateRate * 1024 * 1024 },
-    retention: {
-      ...(flags.keepRecords === undefined ? {} : { recordDays: flags.keepRecords / dayMs }),
-      ...(flags.keepSamples === undefined ? {} : { sampleDays: flags.keepSamples / dayMs }),
-    },
+    retention,
     ...(certificate === undefined ? {} : { certificate }),
     ...(hasMqtt ? { mqtt: { ...mqtt, external } } : {}),
   });

@@ -9,7 +9,8 @@
 import type pg from "pg";
 import { ConfigError } from "../../../common/core/errors.ts";
 import { counts, countTriggers, postgresCountTriggers } from "../count_tables.ts";
-import { migrations, years } from "../migrations.ts";
+import { migrations, partitionColumns, years } from "../migrations.ts";
+import { proofs } from "../proof_tables.ts";
 import { lowerNames, postgresLowerNames } from "../view_tables.ts";
 import type { DatabaseAddress } from "./database_url.ts";
 import { openError } from "./postgres_error.ts";
@@ -58,11 +59,8 @@ CREATE INDEX device_places_by_device ON device_places (customer_id, device_id, s
   22: (sqlite) => `${translated(sqlite!)}\n${revision}`,
 };
 
-/* What is dropped by time, partition by partition. */
-const byTime = { records: "received_at", samples: "observed_at" };
-
 function partitioned(tables: string): string {
-  return Object.entries(byTime).reduce(
+  return Object.entries(partitionColumns).reduce(
     (text, [name, column]) =>
       text.replace(new RegExp(`(CREATE TABLE ${name} \\([\\s\\S]*?\\n\\));`), `$1 PARTITION BY RANGE (${column});`),
     tables,
@@ -78,16 +76,27 @@ const partitions = `
 CREATE SCHEMA opendca_partitions;
 CREATE TABLE opendca_partitions.records_other PARTITION OF records DEFAULT;
 CREATE TABLE opendca_partitions.samples_other PARTITION OF samples DEFAULT;
+${keepingPartitions("CREATE", ["records", "samples"])}
+REVOKE ALL ON FUNCTION opendca_keep_partitions(text, bigint, bigint, bigint, bigint) FROM PUBLIC;`;
 
+const proofPartitions = `
+CREATE TABLE opendca_partitions.kept_readings_other PARTITION OF kept_readings DEFAULT;
+CREATE TABLE opendca_partitions.kept_seals_other PARTITION OF kept_seals DEFAULT;
+${keepingPartitions("CREATE OR REPLACE", ["records", "samples", "kept_readings", "kept_seals"])}`;
+
+function keepingPartitions(create: string, tables: readonly string[]): string {
+  return `
 -- Makes those from \`from_ms\` to \`until_ms\`, and drops those that end before \`keep_ms\`; returns how many were dropped.
-CREATE FUNCTION opendca_keep_partitions(of_table text, step_ms bigint, from_ms bigint, until_ms bigint, keep_ms bigint)
+${create} FUNCTION opendca_keep_partitions(of_table text, step_ms bigint, from_ms bigint, until_ms bigint, keep_ms bigint)
 RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   begins bigint := from_ms - from_ms % step_ms;
   part record;
   dropped bigint := 0;
 BEGIN
-  IF of_table NOT IN ('records', 'samples') OR step_ms < 86400000 OR until_ms - from_ms > 400 * step_ms THEN
+  IF of_table NOT IN (${
+    tables.map((table) => `'${table}'`).join(", ")
+  }) OR step_ms < 86400000 OR until_ms - from_ms > 400 * step_ms THEN
     RAISE EXCEPTION 'invalid partitions of %', of_table;
   END IF;
   PERFORM pg_advisory_xact_lock(hashtextextended('opendca partitions', 0));
@@ -112,8 +121,8 @@ BEGIN
     dropped := dropped + 1;
   END LOOP;
   RETURN dropped;
-END $$;
-REVOKE ALL ON FUNCTION opendca_keep_partitions(text, bigint, bigint, bigint, bigint) FROM PUBLIC;`;
+END $$;`;
+}
 
 /*
  * Rows that every reading updates: with room beside them, the new version stays in the same page, needs no new entry in
@@ -162,6 +171,7 @@ function migrationOf(number: number): string {
   const step = migrations[number - 1];
   if (step === counts + countTriggers) return translated(counts) + postgresCountTriggers;
   if (step === lowerNames) return postgresLowerNames;
+  if (step === proofs) return `${partitioned(translated(proofs))}\n${proofPartitions}`;
   const sqlite = typeof step === "string" ? step : undefined;
   const made = own[number]?.(sqlite) ?? (sqlite === undefined ? undefined : translated(sqlite));
   if (made === undefined) throw new Error(`Cannot migrate PostgreSQL: migration ${number} has no text for it`);

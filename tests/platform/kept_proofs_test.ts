@@ -1,0 +1,333 @@
+/** After the records are gone, a statement of any month, quarter or year is proved as it was before. */
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { changeBillingSettings } from "../../platform/billing/settings.ts";
+import { keepProofs } from "../../platform/billing/keep_proofs.ts";
+import { makeStatement } from "../../platform/billing/make_statement.ts";
+import { defaultRetention, dropOld } from "../../platform/devices/retention.ts";
+import { mergeDevice } from "../../platform/devices/merge_device.ts";
+import type { Store } from "../../platform/store/store.ts";
+import { eachDatabase } from "../fixtures/each_database.ts";
+import { type ProofScene, proofScene, type SentReading, verdictOf } from "./proof_scene.ts";
+
+const day = 86_400_000, hour = day / 24, minute = hour / 60;
+const begin = Date.parse("2025-01-10T08:00:00Z");
+const printer = { serial: "ABC12345", address: "10.1.0.7" };
+const at = (time: string) => Date.parse(time);
+const year = { fromDay: "2025-01-01", toDay: "2025-12-31" };
+
+/** A reading a day at noon from `from`, in a batch of its own. */
+async function sendDaily(scene: ProofScene, days: number, from = begin): Promise<void> {
+  for (let n = 0; n < days; n++) {
+    const observedAt = from + n * day;
+    scene.at(observedAt + minute);
+    await scene.send(0, [{ ...printer, observedAt, meters: { total: 1000 + n * 10 } }]);
+  }
+}
+
+const counts = async ({ tenant }: ProofScene) => {
+  const tables = ["records", "kept_readings", "batch_seals", "kept_seals", "proof_work"] as const;
+  const rows = await Promise.all(
+    tables.map((table) =>
+      tenant.get<{ n: number }>(`SELECT count(*) AS n FROM ${table} WHERE customer_id = :customer`)
+    ),
+  );
+  const [records, kept_readings, batch_seals, kept_seals, proof_work] = rows.map((row) => row!.n) as number[];
+  return { records, kept_readings, batch_seals, kept_seals, proof_work } as Record<typeof tables[number], number>;
+};
+
+eachDatabase("a year is proved when the records of all but its end are gone", async () => {
+  await using scene = await proofScene(begin);
+  await sendDaily(scene, 100);
+  const quarter = { fromDay: "2025-02-01", toDay: "2025-03-31" };
+  const before = await scene.statement(quarter);
+  assert.deepEqual(verdictOf(scene, before).rows.map(({ kind, billed }) => [kind, billed]), [["proved", 590]]);
+  scene.at(begin + 200 * day);
+  await scene.drop();
+  // Five ends of months, the first and the last reading.
+  const { records, kept_readings, batch_seals, kept_seals, proof_work } = await counts(scene);
+  assert.deepEqual([records, kept_readings, batch_seals, kept_seals, proof_work], [0, 5, 0, 100, 0]);
+  const after = await scene.statement(quarter);
+  assert.deepEqual(after.lines, before.lines);
+  const verdict = verdictOf(scene, after);
+  assert.deepEqual([verdict.problems, verdict.notes, verdict.rows[0]!.kind], [[], [], "proved"]);
+  // What proves goes at its time as well; the statement says so.
+  scene.at(begin + 600 * day);
+  await scene.drop();
+  assert.equal((await counts(scene)).kept_readings, 0);
+  assert.match(verdictOf(scene, await scene.statement(quarter)).rows[0]!.why, /does not keep it any more/);
+});
+
+eachDatabase("what was not signed is told as such when the records are gone", async () => {
+  await using scene = await proofScene(begin);
+  await scene.send(0, [{ ...printer, observedAt: begin, meters: { total: 5 } }], { isSigned: false });
+  scene.at(begin + 30 * day);
+  await scene.send(0, [{ ...printer, observedAt: begin + 30 * day, meters: { total: 9 } }]);
+  const before = await scene.statement(year);
+  scene.at(begin + 100 * day);
+  await scene.drop();
+  const after = await scene.statement(year);
+  assert.deepEqual(after.lines, before.lines);
+  assert.match(verdictOf(scene, after).rows[0]!.why, /did not sign/);
+});
+
+eachDatabase("a batch that is missing among those that no reading needs is seen", async () => {
+  await using scene = await proofScene(begin);
+  await sendDaily(scene, 100);
+  scene.at(begin + 200 * day);
+  await scene.drop();
+  await scene.tenant.run(
+    "DELETE FROM kept_seals WHERE customer_id = :customer AND sequence = 50",
+  );
+  const verdict = verdictOf(scene, await scene.statement(year));
+  assert.match(verdict.problems.join(), /does not follow the one before it: one was removed, altered or put in/);
+});
+
+/** A store of which the nth transaction from now fails, as if the process had been killed in it. */
+function failing(store: Store, nth: number): Store {
+  let n = 0;
+  return Object.assign(Object.create(store), {
+    engine: store.engine,
+    transaction: (work: Parameters<Store["transaction"]>[0], options: Parameters<Store["transaction"]>[1]) =>
+      store.transaction(async (tx) => {
+        const answer = await work(tx);
+        if (++n === nth) throw new Error("killed");
+        return answer;
+      }, options),
+  });
+}
+
+eachDatabase("killed in any of its transactions, it loses nothing and keeps nothing twice", async () => {
+  await using scene = await proofScene(begin);
+  await sendDaily(scene, 70);
+  const before = await scene.statement(year);
+  scene.at(begin + 72 * day);
+  let killed = 0;
+  for (let nth = 1;; nth++) {
+    const store = failing(scene.store, nth), now = new Date(scene.now());
+    const done = await dropOld(store, { now, retention: defaultRetention, keepProofs }).then(() => true, (error) => {
+      assert.match(String(error), /killed/);
+      return false;
+    });
+    assert.deepEqual((await scene.statement(year)).lines, before.lines, `after ${nth} transactions`);
+    if (done) break;
+    killed++;
+    scene.at(scene.now() + hour);
+  }
+  assert.ok(killed > 10, `${killed}`);
+  const { records, kept_readings } = await counts(scene);
+  assert.ok(records <= 34 && kept_readings >= 3 && kept_readings <= 5, `${records} ${kept_readings}`);
+});
+
+eachDatabase("what arrives while work is left is not dropped with it", async () => {
+  await using scene = await proofScene(begin);
+  await sendDaily(scene, 40);
+  const before = begin + 60 * day, now = new Date(begin + 100 * day), stop = new AbortController();
+  stop.abort();
+  // It was stopped between marking and working off.
+  await keepProofs(scene.store, { before: begin + 20 * day, now });
+  await scene.tenant.run("INSERT INTO proof_work VALUES (:customer, 'dev-none', 0, 1)");
+  assert.equal(await keepProofs(scene.store, { before, now, signal: stop.signal }), 0);
+  assert.equal(await keepProofs(scene.store, { before, now }), before);
+  assert.equal((await counts(scene)).proof_work, 0);
+  assert.ok((await counts(scene)).kept_readings > 0);
+});
+
+eachDatabase("two processes that do it at the same time do it once", async () => {
+  await using scene = await proofScene(begin);
+  await sendDaily(scene, 70);
+  const before = await scene.statement(year), now = new Date(begin + 90 * day);
+  const options = { now, retention: defaultRetention, keepProofs };
+  await Promise.all([dropOld(scene.store, options), dropOld(scene.store, options)]);
+  await dropOld(scene.store, options);
+  assert.deepEqual((await scene.statement(year)).lines, before.lines);
+});
+
+eachDatabase("a statement's own days are ends whose readings are kept", async () => {
+  await using scene = await proofScene(begin);
+  await sendDaily(scene, 60);
+  await makeStatement(scene.platform, scene.by, { fromDay: "2025-01-15", toDay: "2025-02-14" });
+  const next = { fromDay: "2025-02-15", toDay: "2025-03-31" };
+  scene.at(begin + 120 * day);
+  await scene.drop();
+  assert.equal(verdictOf(scene, await scene.statement(next)).rows[0]!.kind, "proved");
+  const other = { ...next, fromDay: "2025-02-20" };
+  assert.match(verdictOf(scene, await scene.statement(other)).rows[0]!.why, /does not keep it any more/);
+});
+
+/** One upload: when it arrives, and of which agent. */
+interface Upload {
+  arrivesAt: number;
+  agent: number;
+  readings: SentReading[];
+}
+
+interface History {
+  zone: string;
+  uploads: Upload[];
+  isMerged: boolean;
+}
+
+const zones = [
+  "UTC",
+  "Europe/Berlin",
+  "America/New_York",
+  "Asia/Kolkata",
+  "Pacific/Auckland",
+  "America/Santiago",
+  "Pacific/Kiritimati",
+];
+const days = 420;
+
+/* Near the begins of months by any clock, or at any time; some devices are read once in weeks. */
+const time = fc.oneof(
+  fc.tuple(fc.integer({ min: 0, max: 13 }), fc.integer({ min: -15 * 60, max: 15 * 60 })).map(([month, minutes]) =>
+    Date.UTC(2025, 1 + month, 1) + minutes * minute
+  ),
+  fc.integer({ min: 0, max: days * 24 * 60 }).map((minutes) => begin + minutes * minute),
+);
+
+const kinds = ["counts", "counts", "counts", "counts", "resets", "low", "jumps", "wraps"] as const;
+
+const reading = fc.record({
+  at: time,
+  kind: fc.constantFrom(...kinds),
+  total: fc.integer({ min: 0, max: 60 }),
+  color: fc.integer({ min: 0, max: 20 }),
+  isLate: fc.integer({ min: 0, max: 4 }).map((n) => n === 0),
+  lateDays: fc.integer({ min: 1, max: 85 }),
+});
+
+const device = fc.record({
+  readings: fc.array(reading, { minLength: 1, maxLength: 45 }),
+  first: fc.integer({ min: 0, max: 65_000 }),
+  /* When it goes to the other site. */
+  movesAt: fc.option(fc.integer({ min: 60, max: 350 })),
+});
+
+const history: fc.Arbitrary<History> = fc.record({
+  zone: fc.constantFrom(...zones),
+  devices: fc.array(device, { minLength: 1, maxLength: 3 }),
+  /* Readings that come later than the records of their time are kept must not be the false ones. */
+  isCalm: fc.boolean(),
+  isMerged: fc.boolean(),
+}).map(({ zone, devices, isCalm, isMerged }) => ({
+  zone,
+  uploads: devices.flatMap((each, n) => uploadsOf(each, { n, isCalm })).sort((a, b) => a.arrivesAt - b.arrivesAt),
+  isMerged: isMerged && !isCalm,
+}));
+
+type Device = typeof device extends fc.Arbitrary<infer T> ? T : never;
+
+function uploadsOf({ readings, first, movesAt }: Device, { n, isCalm }: { n: number; isCalm: boolean }): Upload[] {
+  let total = first, color = 0;
+  const inOrder = readings.filter(({ at }) => at >= begin).sort((a, b) => a.at - b.at);
+  return inOrder.map(({ at: observedAt, kind, isLate, lateDays, ...more }): Upload => {
+    let shown = total += more.total;
+    color += more.color;
+    if (!isCalm && kind === "resets") shown = total = more.total;
+    if (!isCalm && kind === "low") shown = Math.floor(total / 3);
+    if (!isCalm && kind === "jumps") shown = total + 1e8;
+    if (!isCalm && kind === "wraps") shown = total = total > 65_000 ? total - 65_000 : total;
+    const delay = isLate ? lateDays * day / (isCalm ? 1 : 4) : minute;
+    return {
+      arrivesAt: observedAt + delay,
+      agent: !isCalm && movesAt !== null && observedAt > begin + movesAt * day ? 1 : 0,
+      readings: [{
+        serial: `SER1234${n}`,
+        address: `10.1.0.${n + 1}`,
+        observedAt,
+        meters: { total: shown, "print.color": color },
+      }],
+    };
+  });
+}
+
+/* As they were before anything was dropped. */
+const whole = ["records", "batch_seals"] as const;
+
+async function copyAll({ store }: ProofScene): Promise<void> {
+  await store.transaction(async (tx) => {
+    for (const table of whole) await tx.run(`INSERT INTO all_${table} SELECT * FROM ${table} ON CONFLICT DO NOTHING`);
+  });
+}
+
+async function restoreAll({ store }: ProofScene): Promise<void> {
+  await store.transaction(async (tx) => {
+    for (const table of whole) {
+      await tx.run(`DELETE FROM ${table}`);
+      await tx.run(`INSERT INTO ${table} SELECT * FROM all_${table}`);
+    }
+    await tx.run("DELETE FROM kept_readings");
+    await tx.run("DELETE FROM kept_seals");
+  });
+}
+
+async function play(scene: ProofScene, { zone, uploads, isMerged }: History): Promise<void> {
+  await changeBillingSettings(scene.platform, scene.by, { zone });
+  let next = begin + 20 * day;
+  for (const { arrivesAt, agent, readings } of uploads) {
+    for (; next < arrivesAt; next += 13 * day) {
+      scene.at(next);
+      await copyAll(scene);
+      await scene.drop({ proofDays: 4000 });
+    }
+    scene.at(arrivesAt);
+    await scene.send(agent, readings);
+    if (!isMerged) continue;
+    const ids = await scene.tenant.all<{ device_id: string; merged_into: string | null }>(
+      "SELECT device_id, merged_into FROM devices WHERE customer_id = :customer ORDER BY first_seen_at",
+    );
+    const [a, b] = ids;
+    if (b !== undefined && ids.every(({ merged_into }) => merged_into === null)) {
+      await mergeDevice(scene.platform, scene.by, { device: a!.device_id, other: b.device_id });
+    }
+  }
+}
+
+function* periods(): Generator<{ fromDay: string; toDay: string }> {
+  const first = Temporal.PlainDate.from("2025-01-01");
+  for (const months of [1, 3, 12]) {
+    for (let n = 0; n <= 15 - months; n += months === 1 ? 1 : 2) {
+      const from = first.add({ months: n });
+      yield { fromDay: from.toString(), toDay: from.add({ months }).subtract({ days: 1 }).toString() };
+    }
+  }
+}
+
+Deno.test("a statement of any month, quarter or year is proved after the records are gone as before", async () => {
+  await fc.assert(
+    fc.asyncProperty(history, async (played) => {
+      await using scene = await proofScene(begin);
+      for (const sql of whole.flatMap(copyOf)) await scene.store.transaction((tx) => tx.run(sql));
+      await play(scene, played);
+      await copyAll(scene);
+      scene.at(begin + 700 * day);
+      await scene.drop({ proofDays: 4000 });
+      const { records } = await counts(scene);
+      assert.equal(records, 0);
+      const after = [];
+      for (const period of periods()) after.push(await scene.statement(period));
+      await restoreAll(scene);
+      for (const [i, period] of [...periods()].entries()) {
+        const { preview, lines } = await scene.statement(period);
+        assert.deepEqual(after[i]!.preview.rows, preview.rows, period.fromDay);
+        assert.deepEqual(after[i]!.lines, lines, `${period.fromDay} to ${period.toDay}`);
+        const { problems, rows } = verdictOf(scene, after[i]!);
+        assert.deepEqual(problems, []);
+        assert.ok(rows.every(({ kind }) => kind !== "wrong"), JSON.stringify(rows));
+        const unkept = rows.filter(({ why }) => /does not keep/.test(why));
+        assert.ok(played.isMerged || unkept.length === 0, JSON.stringify(unkept));
+      }
+    }),
+    { numRuns: Number(Deno.env.get("PROOF_RUNS") ?? 8) },
+  );
+});
+
+function copyOf(table: string): string[] {
+  const key = table === "records" ? "agent_id, record_id" : "agent_id, received_at, epoch, sequence";
+  return [
+    `CREATE TABLE all_${table} AS SELECT * FROM ${table} WHERE 1 = 0`,
+    `CREATE UNIQUE INDEX all_${table}_key ON all_${table} (customer_id, ${key})`,
+  ];
+}
