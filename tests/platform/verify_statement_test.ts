@@ -198,10 +198,27 @@ function resigned(value: Json, key: SigningKey): Json {
 Deno.test("each alteration of a statement is found", async (t) => {
   await using scene = await signedScene();
   await scene.send({ 21: 1000, 18: 1100 });
-  await scene.send({ 12: 40, 9: 90 });
+  await scene.send({ 12: 40 });
+  // Batches that no reading needs.
+  await scene.send({ 10: 60 });
+  await scene.send({ 9: 90 });
   await scene.send({ 6: 160 });
   const original = JSON.parse(await scene.statement()) as Json;
   assert.ok(isClean(original));
+  const { batches } = original as unknown as StatementFile;
+  assert.deepEqual(batches.map((line) => ["links" in line, line.batch]), [[false, 1], [false, 2], [true, 3], [
+    false,
+    5,
+  ]]);
+
+  await t.step("batches without a signature prove nothing by themselves", () => {
+    const file = { ...original as unknown as StatementFile, batches: batches.slice(0, -1) };
+    const altered = resigned(file as unknown as Json, scene.platform.platform.signingKey);
+    assert.match(
+      verify(JSON.stringify(altered)).problems.join(),
+      /^batch 3 of .* is not signed by the agent, nor is one/,
+    );
+  });
   const all = [...alterations(original)].filter(({ path, altered }) =>
     canonicalJson(withAltered(original, path, altered)) !== canonicalJson(original)
   );
