@@ -213,8 +213,8 @@ async function endsOf(
   const moves = Map.groupBy(
     await tenant.allOf<{ device_id: string; at: number }>(
       `SELECT device_id, at FROM device_history
-       WHERE customer_id = :customer AND device_id = :device_id AND kind = 'agentChanged' AND at >= :from`,
-      [...ids].map((device_id) => ({ device_id, from })),
+       WHERE customer_id = :customer AND device_id = :device_id AND kind = 'agentChanged' AND at >= :since`,
+      [...ids].map((device_id) => ({ device_id, since: from })),
     ),
     ({ device_id }) => device_id,
   );

@@ -45,8 +45,6 @@ export interface ProofScene extends AsyncDisposable {
   at(ms: number): void;
   /** As one batch of the agent, with its signature unless it is of an agent that has none. */
   send(agent: number, readings: readonly SentReading[], options?: { isSigned?: boolean }): Promise<void>;
-  /** The next batch of the agent follows this one. */
-  resume(agent: number, sequence: number, head: Uint8Array): void;
   /** As retention does it now. */
   drop(retention?: Partial<Retention>): Promise<void>;
   statement(wanted: StatementWanted): Promise<{ preview: Preview; lines: ProofLines }>;
@@ -120,9 +118,6 @@ export async function proofScene(begin: number, store?: Store): Promise<ProofSce
         agent.head = headOf(head);
       }
       await upload(platform, { customerId, agentId: agent.agentId }, batch);
-    },
-    resume(n, sequence, head) {
-      Object.assign(agents[n]!, { sequence, head });
     },
     async drop(retention) {
       await dropOld(own, { now: clock.now(), retention: { ...defaultRetention, ...retention }, keepProofs });

@@ -6,7 +6,7 @@ import type { SigningKey } from "../../common/protocol/signature.ts";
 import { canonicalJson, createStatementHash, signedHash } from "../../common/protocol/statement_lines.ts";
 import { runCli } from "../../src/cli/run_cli.ts";
 import { testHost } from "../fixtures/test_host.ts";
-import { dropOld } from "../../platform/devices/retention.ts";
+import { defaultRetention, dropOld } from "../../platform/devices/retention.ts";
 import { Batch } from "../../proto/gen/opendca/v1/batch.ts";
 import { parseStatement, type StatementFile } from "../../src/statement/statement_file.ts";
 import { type StatementVerdict, type VerifyPins, verifyStatement } from "../../src/statement/verify_statement.ts";
@@ -85,7 +85,7 @@ eachDatabase("a statement keeps its proof when the readings are gone", async () 
   const text = await scene.statement();
   await dropOld(scene.platform.platform.store, {
     now: new Date(today + 400 * day),
-    retention: { recordDays: 35, sampleDays: 1096 },
+    retention: defaultRetention,
   });
   assert.equal(await scene.exported(1), text);
   assert.deepEqual(kinds(verify(text)), ["proved"]);
