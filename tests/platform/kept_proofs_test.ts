@@ -14,7 +14,6 @@ import { type ProofScene, proofScene, type SentReading, verdictOf } from "./proo
 const day = 86_400_000, hour = day / 24, minute = hour / 60;
 const begin = Date.parse("2025-01-10T08:00:00Z");
 const printer = { serial: "ABC12345", address: "10.1.0.7" };
-const at = (time: string) => Date.parse(time);
 const year = { fromDay: "2025-01-01", toDay: "2025-12-31" };
 
 /** A reading a day from `begin`, five in a batch. */
