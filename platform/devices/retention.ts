@@ -4,7 +4,7 @@
  */
 import { messageOf } from "../../common/core/errors.ts";
 import type { Platform } from "../agents/platform.ts";
-import { partitionDays } from "../store/migrations.ts";
+import { partitionDays } from "../store/partitions.ts";
 import type { Store, Transaction } from "../store/store.ts";
 import { moveSeals } from "./batch_seals.ts";
 

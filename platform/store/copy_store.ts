@@ -12,7 +12,7 @@ import type pg from "pg";
 import { ConfigError, messageOf } from "../../common/core/errors.ts";
 import type { DatabaseAddress } from "./postgres/database_url.ts";
 import { derivedTables } from "./count_tables.ts";
-import { partitionColumns, partitionDays } from "./migrations.ts";
+import { partitionColumns, partitionDays } from "./partitions.ts";
 import { openError } from "./postgres/postgres_error.ts";
 import { migrateSchema } from "./postgres/postgres_schema.ts";
 import { columnTypes, createPool } from "./postgres/postgres_pool.ts";

@@ -229,17 +229,6 @@ CREATE INDEX alerts_open ON alerts (customer_id, device_id) WHERE ended_at IS NU
 CREATE INDEX alerts_ended ON alerts (ended_at) WHERE ended_at IS NOT NULL;
 `;
 
-/** What PostgreSQL partitions, by which time. */
-export const partitionColumns = {
-  records: "received_at",
-  samples: "observed_at",
-  kept_readings: "observed_at",
-  kept_seals: "received_at",
-} as const;
-
-/** Days of one partition. */
-export const partitionDays = { records: 7, samples: 30, kept_readings: 30, kept_seals: 30 };
-
 /* Who owns customers; the name of what an agent's file calls a site is not that of a customer's site. */
 const dealers = `
 CREATE TABLE dealers (
