@@ -270,6 +270,7 @@ async function peoplePaths({ platform: { platform } }: PortalScene): Promise<Rec
     "/sign-in/oidc/:provider": [`/sign-in/oidc/${providerId}`],
     "/sign-in/saml/:provider/done": [`/sign-in/saml/${saml}/done`],
     "/sign-in/saml/:provider/metadata": [`/sign-in/saml/${saml}/metadata`],
+    "/sign-out/saml/:provider": [`/sign-out/saml/${saml}`],
   };
 }
 
