@@ -210,7 +210,9 @@ eachDatabase("the provider ends a person's sessions here, in all browsers of tha
   const wanted = () => ({ destination, now: clock.now(), sessions: ["_session"], relayState: "a b&c" });
   const elsewhere = scene.visitor();
   for (const wrong of [other.signOutQuery(wanted()), peer.signOutQuery({ ...wanted(), isUnsigned: true })]) {
-    assert.equal((await elsewhere.get(`${path}?${wrong}`)).status, 401);
+    const refused = await elsewhere.get(`${path}?${wrong}`);
+    assert.equal(refused.status, 401);
+    assert.match(refused.body, /<h1>Sign-out did not succeed<\/h1>/);
   }
   assert(await isIn(desk));
   const query = peer.signOutQuery({ ...wanted(), id: "_once" });

@@ -35,7 +35,7 @@ type Refused = RefusalReason | "noRole" | "deactivated" | "closed" | "otherPerso
 export function refusedPage(request: PublicRequest, name: string, reason: Refused): Response | Promise<Response> {
   const { t } = request;
   return pageOf(request, {
-    title: t("ssoFailed"),
+    title: t(request.c.req.path.startsWith("/sign-out/") ? "ssoSignOutFailed" : "ssoFailed"),
     narrow: true,
     status: reasonStatus[reason] ?? 401,
     children: (

@@ -22,6 +22,7 @@ export const providerWords = {
     "Sie sind hier abgemeldet, aber {name} sagt nicht, dass Sie überall abgemeldet sind. Schließen Sie an einem gemeinsamen Computer den Browser.",
     "Siete usciti da qui, ma {name} non conferma di avervi fatto uscire ovunque. Su un computer condiviso, chiudere il browser.",
   ],
+  ssoSignOutFailed: ["Sign-out did not succeed", "Abmeldung nicht möglich", "Uscita non riuscita"],
   ssoFailed: ["Sign-in did not succeed", "Anmeldung nicht möglich", "Accesso non riuscito"],
   sso_answer: [
     "The answer of {name} cannot be used. If this happens again, tell your administrator; the server's log says why.",
