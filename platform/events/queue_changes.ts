@@ -3,7 +3,6 @@
  * and misses none that is committed late. The customer's lock, which every such transaction has, keeps it from running
  * beside the begin of a feed's pass over the customer's devices.
  */
-import { newId } from "../store/new_id.ts";
 import type { Tenant } from "../store/store.ts";
 
 /** Devices that are read, moved, merged or gone. */
@@ -14,7 +13,7 @@ export async function queueChanges(tenant: Tenant, deviceIds: Iterable<string>):
     `INSERT INTO feed_changes (customer_id, feed_id, change_id, devices)
      SELECT customer_id, feed_id, CAST(:change AS TEXT), CAST(:devices AS TEXT) FROM feed_customers
      WHERE customer_id = :customer AND began_at > 0`,
-    { change: newId("chg"), devices: JSON.stringify(devices) },
+    { change: crypto.randomUUID(), devices: JSON.stringify(devices) },
   );
 }
 
