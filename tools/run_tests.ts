@@ -11,8 +11,9 @@
 const root = new URL("../", import.meta.url);
 const isTest = /_test\.tsx?$/;
 
-/* They look at a thread as a whole: at its memory, or at each statement that is made in it. */
-const alone = /\/(?:tests\/platform\/(?:web_access|releases)|platform\/store\/sqlite\/hot_queries)_test\.ts$/;
+/* They look at a thread as a whole (its memory, each statement that is made in it), or have threads of scanners themselves. */
+const alone =
+  /\/tests\/(?:agent|scan)\/|\/(?:tests\/platform\/(?:web_access|releases)|platform\/store\/sqlite\/hot_queries)_test\.ts$/;
 
 export interface TestFile {
   path: string;

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { Duplex } from "node:stream";
 import { createHello, forwardKeyOf, isAnswer } from "../../common/protocol/forward_hello.ts";
+import { until } from "../../tests/fixtures/until.ts";
 import type { IncomingChannel } from "./gateway_connection.ts";
 import { greetedChannels } from "./greeted_channels.ts";
 
@@ -66,12 +67,11 @@ Deno.test("greetedChannels() destroys what sends no hello in time or another one
   take(short.channel);
   short.duplex.push(new Uint8Array(48));
   short.duplex.push(null);
-  await settled();
-  assert.ok(other.duplex.destroyed && short.duplex.destroyed);
+  await until("both are destroyed", () => other.duplex.destroyed && short.duplex.destroyed);
   const silent = Array.from({ length: 20 }, channelOf);
   for (const { channel } of silent) take(channel);
   assert.equal(silent.filter(({ rejected }) => rejected()).length, 4);
-  await Promise.all(silent.slice(0, 16).map(({ duplex }) => duplex.destroyed || once(duplex, "close")));
+  await until("the silent ones are closed", () => silent.slice(0, 16).every(({ duplex }) => duplex.closed));
   const late = channelOf();
   take(late.channel);
   assert.equal(late.rejected(), false);
