@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createServer as createHttpServer, type RequestListener } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
 import fc from "fast-check";
 import { createTestAuthority } from "../../tests/fixtures/test_authority.ts";
 import { guardedConnect } from "./guarded_socket.ts";
@@ -227,4 +227,97 @@ Deno.test("of an answer of ten gigabytes little is read", async () => {
   const done = await guardedPost(request(`http://127.0.0.1:${server.port}/`), { ...options, allowed: ["127.0.0.1"] });
   assert.equal(done.status, 200);
   assert(sent < 64 * 1024 * 1024, String(sent));
+});
+
+/** Says what a stranger likes, byte by byte. */
+async function rawServer(say: (socket: Socket) => void) {
+  const sockets = new Set<Socket>();
+  const server = createTcpServer((socket) => {
+    sockets.add(socket);
+    socket.on("error", () => {});
+    socket.once("data", () => say(socket));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    port: (server.address() as AddressInfo).port,
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+/* As long as it is read, each time when the part before was taken. */
+function endlessly(socket: Socket, part: string): { written: number } {
+  const told = { written: 0 };
+  const more = () => {
+    while (!socket.destroyed && told.written < 256 * 1024 * 1024) {
+      told.written += part.length;
+      if (!socket.write(part)) return;
+    }
+  };
+  socket.on("drain", more);
+  more();
+  return told;
+}
+
+function drip(socket: Socket, text: string): void {
+  const timer = setInterval(() => socket.destroyed ? clearInterval(timer) : socket.write(text), 20);
+  socket.on("close", () => clearInterval(timer));
+}
+
+const stages: { name: string; protocol?: string; say(socket: Socket): void }[] = [
+  { name: "of TLS, saying nothing", protocol: "https", say: () => {} },
+  {
+    name: "of TLS, as what it says is none",
+    protocol: "https",
+    say: (socket) => socket.end("HTTP/1.1 200 OK\r\n\r\n"),
+  },
+  { name: "in the first line", say: (socket) => socket.write("HTTP/1.1 2") },
+  { name: "in its headers, which drip", say: (socket) => (socket.write("HTTP/1.1 200 OK\r\nx: "), drip(socket, "a")) },
+  { name: "before its answer, with hints", say: (socket) => drip(socket, "HTTP/1.1 103 Early Hints\r\n\r\n") },
+  {
+    name: "in its body, which drips",
+    say: (socket) => (socket.write("HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\n"), drip(socket, "a")),
+  },
+  {
+    name: "in a chunk that does not end",
+    say: (socket) => (socket.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0"), drip(socket, "0")),
+  },
+  { name: "by closing without an answer", say: (socket) => socket.destroy() },
+];
+for (const { name, protocol = "http", say } of stages) {
+  Deno.test(`a receiver that fails ${name}, is an error within the time`, async () => {
+    await using server = await rawServer(say);
+    const allowed = ["127.0.0.1"], timeoutMs = 400, began = performance.now();
+    await assert.rejects(
+      guardedPost(request(`${protocol}://127.0.0.1:${server.port}/`), { allowed, timeoutMs, mostBytes: 1000 }),
+    );
+    assert(performance.now() - began < 10_000);
+  });
+}
+
+Deno.test("of endless headers, and of a body that is said to be compressed, little is read and nothing unpacked", async () => {
+  let told = { written: 0 };
+  const head = "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ntransfer-encoding: chunked\r\n\r\n";
+  for (
+    const [begin, part] of [["HTTP/1.1 200 OK\r\n", `x-${"a".repeat(1000)}: b\r\n`], [
+      head,
+      `3e8\r\n${"\0".repeat(1000)}\r\n`,
+    ]]
+  ) {
+    await using server = await rawServer((socket) => {
+      socket.write(begin!);
+      told = endlessly(socket, part!);
+    });
+    const allowed = ["127.0.0.1"], timeoutMs = 5000;
+    const answer = await guardedPost(request(`http://127.0.0.1:${server.port}/`), {
+      allowed,
+      timeoutMs,
+      mostBytes: 1000,
+    })
+      .catch((error) => error);
+    assert(answer instanceof Error || answer.text.length === 1000);
+    assert(told.written < 64 * 1024 * 1024, String(told.written));
+  }
 });

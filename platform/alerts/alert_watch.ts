@@ -2,11 +2,11 @@
  * Looks at what is the case, and raises and ends alerts: what printers report with every look, what needs no hurry with
  * every tenth. Several processes may look at the same time: each looks again while it holds the customer's lock.
  */
-import { messageOf } from "../../common/core/errors.ts";
 import type { Platform } from "../agents/platform.ts";
 import { customerStates } from "../customers/customers.ts";
 import { groupsOf } from "../devices/device_groups.ts";
 import type { Tenant } from "../store/store.ts";
+import { startLooking } from "../store/work_queue.ts";
 import {
   agentConditions,
   type DeviceRange,
@@ -33,32 +33,20 @@ export function startAlertWatch(
   platform: Pick<Platform, "store" | "clock" | "log">,
   pauseMs = lookMs,
 ): AsyncDisposable {
-  const stop = new AbortController();
-  let timer: ReturnType<typeof setTimeout> | undefined, looks = 0;
-  let running: Promise<void> = Promise.resolve(), place: ForecastPlace | undefined;
-  // As long as it worked: half of a processor, and of a connection, is left to others.
-  const pause = (tookMs: number) =>
-    new Promise<void>((resolve) => setTimeout(resolve, stop.signal.aborted ? 0 : Math.min(tookMs, longestPauseMs)));
-  const look = async () => {
-    try {
+  let looks = 0, place: ForecastPlace | undefined;
+  return startLooking(platform, {
+    async look(signal) {
+      // As long as it worked: half of a processor, and of a connection, is left to others.
+      const pause = (tookMs: number) =>
+        new Promise<void>((resolve) => setTimeout(resolve, signal.aborted ? 0 : Math.min(tookMs, longestPauseMs)));
       const isSlow = looks++ % slowLooks === 0;
       if (isSlow) place ??= roundStart;
-      place = await watchAlerts(platform, { isSlow, signal: stop.signal, pause, place });
-    } catch (error) {
-      // The next look finds the same.
-      if (!stop.signal.aborted) platform.log("storeBusy", { message: messageOf(error) });
-    }
-    if (!stop.signal.aborted) timer = setTimeout(() => void (running = look()), pauseMs);
-  };
-  // What the process was started for comes first.
-  if (pauseMs !== Infinity) timer = setTimeout(() => void (running = look()), Math.min(pauseMs, 2000));
-  return {
-    async [Symbol.asyncDispose]() {
-      stop.abort();
-      clearTimeout(timer);
-      await running;
+      place = await watchAlerts(platform, { isSlow, signal, pause, place });
     },
-  };
+    lookMs: pauseMs,
+    // What the process was started for comes first.
+    firstMs: pauseMs === Infinity ? Infinity : Math.min(pauseMs, 2000),
+  });
 }
 
 export interface Look extends Pace {

@@ -2,10 +2,11 @@
  * Makes the statement of the month before on the day that a customer's settings name, and mails it once. Several
  * processes may do so at the same time: the one that notes the month first queues the mails.
  */
-import { messageOf, UsageError } from "../../common/core/errors.ts";
+import { UsageError } from "../../common/core/errors.ts";
 import { readTenant, type TenantBy } from "../audit/use_case.ts";
 import { type Attachment, queueMail } from "../mail/mail_queue.ts";
 import type { Store } from "../store/store.ts";
+import { startLooking } from "../store/work_queue.ts";
 import type { Language } from "../users/users.ts";
 import { titleOf } from "./columns.ts";
 import { exportStatement } from "./export_statement.ts";
@@ -27,19 +28,7 @@ const mostBytes = 10 * 1024 * 1024;
 
 /** Until disposed of, which waits for the statement under way. */
 export function startStatementMails(platform: MailingPlatform): AsyncDisposable {
-  let working: Promise<void> | undefined;
-  const look = () => {
-    working ??= mailStatements(platform).catch((error) => platform.log("storeBusy", { message: messageOf(error) }))
-      .finally(() => working = undefined);
-  };
-  const timer = setInterval(look, lookMs);
-  look();
-  return {
-    async [Symbol.asyncDispose]() {
-      clearInterval(timer);
-      await working;
-    },
-  };
+  return startLooking(platform, { look: (signal) => mailStatements(platform, signal), lookMs });
 }
 
 interface Due {
@@ -49,8 +38,8 @@ interface Due {
   mailed: string;
 }
 
-/** Mails what is due now. */
-export async function mailStatements(platform: MailingPlatform): Promise<void> {
+/** Mails what is due now; the signal ends it before the next statement. */
+export async function mailStatements(platform: MailingPlatform, signal?: AbortSignal): Promise<void> {
   const rows = await platform.store.transaction((tx) =>
     tx.all<Due>(
       `SELECT b.customer_id, c.name AS customer, b.settings, b.mailed FROM billing_settings b
@@ -58,6 +47,7 @@ export async function mailStatements(platform: MailingPlatform): Promise<void> {
        WHERE c.closed_at IS NULL AND d.closed_at IS NULL ORDER BY b.customer_id`,
     ), { readOnly: true });
   for (const { customer_id, customer, settings, mailed } of rows) {
+    if (signal?.aborted) return;
     const own: BillingSettings = { ...defaultSettings, ...JSON.parse(settings) };
     const now = platform.clock.now(), month = monthBefore(now, own.zone);
     const day = Temporal.Instant.fromEpochMilliseconds(now.getTime()).toZonedDateTimeISO(own.zone).day;

@@ -2,12 +2,12 @@
  * Agents and devices that go silent: nothing of them arrives then, so that somebody has to look. Only for customers with a
  * webhook that wants to know; what was silent before the webhook was made is not told.
  */
-import { messageOf } from "../../common/core/errors.ts";
 import { isLate } from "../agents/agent_health.ts";
 import { agentRows } from "../agents/agents.ts";
 import { silentAfterMs } from "../devices/device_view.ts";
 import { type PlatformEvent, queueEvents } from "../events/queue_events.ts";
 import { takeLock, type Tenant } from "../store/store.ts";
+import { startLooking } from "../store/work_queue.ts";
 import type { DeliveryPlatform } from "./deliver_webhooks.ts";
 
 const lookMs = 60_000;
@@ -16,18 +16,7 @@ const mostAtOnce = 1000;
 
 /** Looks every minute, until disposed of. */
 export function watchSilent(platform: DeliveryPlatform): AsyncDisposable {
-  let looking: Promise<unknown> | undefined;
-  const timer = setInterval(() => {
-    // A slow store gets no second look while it answers the first.
-    looking ??= noteSilent(platform).catch((error) => platform.log("storeBusy", { message: messageOf(error) }))
-      .finally(() => looking = undefined);
-  }, lookMs);
-  return {
-    async [Symbol.asyncDispose]() {
-      clearInterval(timer);
-      await looking;
-    },
-  };
+  return startLooking(platform, { look: () => noteSilent(platform), lookMs, firstMs: lookMs });
 }
 
 /** Returns how many events there were. */

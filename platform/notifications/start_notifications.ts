@@ -1,7 +1,7 @@
 /** Looks at what has happened and sends what is due; several processes may do so at the same time. */
-import { messageOf } from "../../common/core/errors.ts";
 import { alertChannel } from "../alerts/alert_events.ts";
 import type { Store } from "../store/store.ts";
+import { startLooking } from "../store/work_queue.ts";
 import { collect } from "./collect.ts";
 import { eachApart, type NotificationPlatform, sendDue } from "./send.ts";
 
@@ -12,31 +12,14 @@ const pauseMs = 1000;
 
 /** Until disposed of, which waits for a look in progress. */
 export function startNotifications(platform: NotificationPlatform): AsyncDisposable {
-  const { store, log } = platform;
-  let running: Promise<void> | undefined, soon: ReturnType<typeof setTimeout> | undefined, looks = 0;
-  let isStopped = false;
-  const look = () => {
-    if (isStopped) return;
-    running ??= lookOnce(platform, { isSlow: looks++ % slowLooks === 0 })
-      .catch((error) => log("storeBusy", { message: messageOf(error) }))
-      .finally(() => running = undefined);
-  };
-  const stopListening = store.listen(alertChannel, () => {
-    soon ??= setTimeout(() => {
-      soon = undefined;
-      look();
-    }, pauseMs);
+  let looks = 0;
+  return startLooking(platform, {
+    look: () => lookOnce(platform, { isSlow: looks++ % slowLooks === 0 }),
+    lookMs,
+    firstMs: lookMs,
+    channel: alertChannel,
+    gatherMs: pauseMs,
   });
-  const timer = setInterval(look, lookMs);
-  return {
-    async [Symbol.asyncDispose]() {
-      isStopped = true;
-      stopListening();
-      clearInterval(timer);
-      clearTimeout(soon);
-      await running;
-    },
-  };
 }
 
 /** One look. `isSlow`: also at supplies and updates. Returns how many notifications were queued. */

@@ -1,4 +1,4 @@
-/** The loop that works off a queue in the store: look, take, work, look again. */
+/** Loops over what is in the store: look at it again and again, or work off a queue: look, take, work, look again. */
 import { messageOf } from "../../common/core/errors.ts";
 import type { Store } from "./store.ts";
 
@@ -16,56 +16,107 @@ export interface WorkQueue<T> {
   afterLook?(): Promise<void>;
 }
 
+type Log = (event: string, fields: Record<string, string>) => void;
+
+export interface Looks {
+  /** One at a time. Ends early when the signal is aborted. */
+  look(signal: AbortSignal): Promise<unknown>;
+  /** From the end of a look to the next one; Infinity: only when it is asked for. */
+  lookMs: number;
+  /** Until the first look. */
+  firstMs?: number;
+  /** A look is made when it is told as well, which is so long after it: what comes in bursts is looked at together. */
+  channel?: string;
+  gatherMs?: number;
+}
+
 /**
- * Until disposed of, which aborts the signal and waits for what is under way. What the store throws is logged, and the
- * next look goes on.
+ * Looks until disposed of, which aborts the signal and waits for the look under way. What a look throws is logged, and the
+ * next look finds the same. What is asked for while it looks is looked for again, as it may not have seen it.
  */
+export function startLooking(
+  { store, log }: { store: Pick<Store, "listen">; log: Log },
+  { look, lookMs, firstMs = 0, channel, gatherMs = 0 }: Looks,
+): AsyncDisposable & { ask(): void } {
+  const stop = new AbortController();
+  let looking: Promise<void> | undefined, isAsked = false;
+  let timer: ReturnType<typeof setTimeout> | undefined, soon: ReturnType<typeof setTimeout> | undefined;
+
+  async function lookWhileAsked(): Promise<void> {
+    do {
+      isAsked = false;
+      await look(stop.signal);
+    } while (isAsked && !stop.signal.aborted);
+  }
+
+  function ask(): void {
+    if (stop.signal.aborted) return;
+    isAsked = true;
+    clearTimeout(timer);
+    looking ??= lookWhileAsked().catch((error) => {
+      if (!stop.signal.aborted) log("storeBusy", { message: messageOf(error) });
+    }).finally(() => {
+      looking = undefined;
+      lookAfter(lookMs);
+    });
+  }
+
+  function lookAfter(ms: number): void {
+    if (!stop.signal.aborted && ms !== Infinity) timer = setTimeout(ask, ms);
+  }
+
+  const stopListening = channel === undefined ? undefined : store.listen(channel, () => {
+    if (gatherMs === 0) return ask();
+    soon ??= setTimeout(() => {
+      soon = undefined;
+      ask();
+    }, gatherMs);
+  });
+  if (firstMs === 0) ask();
+  else lookAfter(firstMs);
+  return {
+    ask,
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      clearTimeout(timer);
+      clearTimeout(soon);
+      stopListening?.();
+      await looking;
+    },
+  };
+}
+
+/** Until disposed of, which aborts the signal and waits for what is under way. */
 export function startQueue<T>(
-  { store, log }: { store: Pick<Store, "listen">; log(event: string, fields: Record<string, string>): void },
+  platform: { store: Pick<Store, "listen">; log: Log },
   { most, channel, lookMs, take, work, afterLook }: WorkQueue<T>,
 ): AsyncDisposable {
-  const stop = new AbortController(), working = new Set<Promise<void>>();
-  const failed = (error: unknown) => log("storeBusy", { message: messageOf(error) });
-  let looking: Promise<void> | undefined, isAsked = false;
+  const working = new Set<Promise<void>>();
 
-  function start(taken: T): void {
-    const done = work(taken, stop.signal).catch(failed).finally(() => {
-      working.delete(done);
-      look();
-    });
+  function start(taken: T, signal: AbortSignal): void {
+    const done = work(taken, signal).catch((error) => platform.log("storeBusy", { message: messageOf(error) }))
+      .finally(() => {
+        working.delete(done);
+        looks.ask();
+      });
     working.add(done);
   }
 
-  async function takeAll(): Promise<void> {
-    do {
-      isAsked = false;
-      while (!stop.signal.aborted && working.size < most) {
+  const looks = startLooking(platform, {
+    async look(signal) {
+      while (!signal.aborted && working.size < most) {
         const taken = await take();
         if (taken === undefined) break;
-        start(taken);
+        start(taken, signal);
       }
-      // What was asked for while it looked may be something that it did not see.
-    } while (isAsked && !stop.signal.aborted && working.size < most);
-    if (!stop.signal.aborted) await afterLook?.();
-  }
-
-  function look(): void {
-    if (stop.signal.aborted) return;
-    isAsked = true;
-    looking ??= takeAll().catch(failed).finally(() => {
-      looking = undefined;
-    });
-  }
-
-  const stopListening = store.listen(channel, look);
-  const timer = setInterval(look, lookMs);
-  look();
+      if (!signal.aborted) await afterLook?.();
+    },
+    lookMs,
+    channel,
+  });
   return {
     async [Symbol.asyncDispose]() {
-      stop.abort();
-      clearInterval(timer);
-      stopListening();
-      await looking;
+      await looks[Symbol.asyncDispose]();
       await Promise.all(working);
     },
   };
