@@ -33,7 +33,7 @@ export interface Round {
   sent: number;
   refused: number;
   refusal: string | undefined;
-  /** What the summary of each customer says of its devices; of the last customers only. */
+  /** Digests of what the summary of each customer says of its devices, where all were read; of the last customers only. */
   readonly told: Map<string, Map<string, string>>;
 }
 
@@ -132,7 +132,7 @@ async function pushDue(round: Round): Promise<boolean> {
   );
   for (const [customerId, own] of Map.groupBy(rows, ({ customer_id }) => customer_id)) {
     const customer = { customerId, name: own[0]!.name }, ids = own.map(({ device_id }) => device_id);
-    if (ids.includes("")) await pushSummary(round, customer);
+    if (ids.includes("")) await pushSummary(round, customer, { items: [], gone: [] });
     if (!await pushDevices(round, customer, ids.filter((id) => id !== ""))) return false;
   }
   return rows.length > 0;
@@ -218,7 +218,8 @@ async function pushDevices(round: Round, customer: Customer, ids: readonly strin
     const there = items.map(({ deviceId }) => deviceId), before = await sentOf(round, customerId, [...part, ...there]);
     const gone = [...before.values()].filter(({ device_id }) => !there.includes(device_id));
     if (pusher.summary !== undefined && (gone.length > 0 || !isTold(round, customerId, { items, before }))) {
-      await pushSummary(round, customer);
+      // Where much has changed, all are read once.
+      await pushSummary(round, customer, ids.length > lot ? undefined : { items, gone });
     }
     if (!await pushItems(round, customerId, { items, before, looks })) return false;
     await forget(round, customerId, gone);
@@ -232,22 +233,58 @@ function isTold(
   customerId: string,
   { items, before }: { items: readonly FeedItem[]; before: ReadonlyMap<string, Sent> },
 ): boolean {
+  const all = told.get(customerId);
   return items.every(({ deviceId, kept }) => {
     const now = JSON.stringify(kept);
-    return now === (told.has(customerId) ? told.get(customerId)!.get(deviceId) : before.get(deviceId)?.kept);
+    return all === undefined ? now === before.get(deviceId)?.kept : digestOf(now) === all.get(deviceId);
   });
 }
 
-async function pushSummary(round: Round, customer: Customer): Promise<void> {
-  const summary = round.pusher.summary!, { customerId } = customer, kept = new Map<string, string>();
-  for await (const devices of exportDevices(round.platform, { actor: "platform", tenant: customerId }, {})) {
-    for (const each of devices) kept.set(each.row.device_id, JSON.stringify(summary.add(fedDevice(each, customer))));
-  }
+interface Changed {
+  items: readonly FeedItem[];
+  gone: readonly Pick<Sent, "device_id">[];
+}
+
+/** `changed`: of the others, it says what is kept of them; without it, all devices are read. */
+async function pushSummary(round: Round, customer: Customer, changed?: Changed): Promise<void> {
+  const summary = round.pusher.summary!, { customerId } = customer;
   round.told.delete(customerId);
-  round.told.set(customerId, kept);
-  if (round.told.size > mostCustomers) round.told.delete(round.told.keys().next().value!);
+  if (changed === undefined || !await addKept(round, customerId, changed)) {
+    // What was added of what is kept.
+    summary.take(customerId);
+    const kept = new Map<string, string>();
+    for await (const devices of exportDevices(round.platform, { actor: "platform", tenant: customerId }, {})) {
+      for (const each of devices) {
+        const words = summary.keptOf(fedDevice(each, customer));
+        summary.add(each.row.device_id, words);
+        kept.set(each.row.device_id, digestOf(JSON.stringify(words)));
+      }
+    }
+    round.told.set(customerId, kept);
+    if (round.told.size > mostCustomers) round.told.delete(round.told.keys().next().value!);
+  }
   const items = [summary.take(customerId)], before = await sentOf(round, customerId, [""]);
   await pushItems(round, customerId, { items, before, looks: new Map() });
+}
+
+/* False if not all devices were sent yet, or by a version that kept less. */
+async function addKept(round: Round, customerId: string, { items, gone }: Changed): Promise<boolean> {
+  const { platform, feed } = round, summary = round.pusher.summary!;
+  const own = new Set([...items.map(({ deviceId }) => deviceId), ...gone.map(({ device_id }) => device_id)]);
+  const rows = await platform.store.transaction(async (tx) => {
+    const tenant = tx.tenant(customerId), of = { feed: feed.feed_id };
+    const pass = await tenant.get<{ place: string | null }>(
+      "SELECT place FROM feed_customers WHERE customer_id = :customer AND feed_id = :feed AND began_at > 0",
+      of,
+    );
+    return pass?.place !== null ? undefined : await tenant.all<Pick<Sent, "device_id" | "kept">>(
+      "SELECT device_id, kept FROM feed_devices WHERE customer_id = :customer AND feed_id = :feed AND device_id <> ''",
+      of,
+    );
+  }, { readOnly: true });
+  return rows !== undefined &&
+    rows.every(({ device_id, kept }) => own.has(device_id) || summary.add(device_id, JSON.parse(kept))) &&
+    items.every(({ deviceId, kept }) => summary.add(deviceId, kept));
 }
 
 async function sentOf({ platform, feed }: Round, customerId: string, ids: string[]): Promise<Map<string, Sent>> {

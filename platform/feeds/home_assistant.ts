@@ -30,7 +30,8 @@ export function topicPart(text: string): string {
   return `${text.replace(/[^A-Za-z0-9_]+/g, "_").slice(0, 40)}-${digest}`;
 }
 
-const plain = (text: string) => text.replace(/\p{Cc}+/gu, " ").slice(0, 200);
+/* Half a character would make the message one that is no text. */
+const plain = (text: string) => text.replace(/\p{Cc}+/gu, " ").slice(0, 200).toWellFormed();
 
 interface Sensor {
   id: string;

@@ -3,13 +3,19 @@ import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import { guardedConnect } from "../../common/host/guarded_socket.ts";
 import { feedTarget, settingOf } from "./feed_kinds.ts";
-import { digestOf, type FeedItem, type Pusher, type PusherOptions } from "./pusher.ts";
+import type { FeedItem, Pusher, PusherOptions } from "./pusher.ts";
 import { maybeZabbixText, parseProcessed, type Processed, zabbixFrame } from "./zabbix_frames.ts";
-import { deviceValues, discovered, type Discovery, discoveryValues, type ZabbixValue } from "./zabbix_values.ts";
+import {
+  addDiscovered,
+  deviceValues,
+  type Discovery,
+  discoveryValues,
+  wordsOf,
+  type ZabbixValue,
+} from "./zabbix_values.ts";
 
 /** Of a message: Zabbix takes no more than 128 MiB. */
 const mostBytes = 64 * 1024 * 1024, mostOfAnswer = 64 * 1024;
-const keptOf = (rows: Discovery) => [digestOf(JSON.stringify(rows))];
 const none = (): Discovery => ({ printers: [], meters: [], supplies: [] });
 
 export function zabbixPusher({ feed, secrets, settings, timeoutMs, guard, signal, now }: PusherOptions): Pusher {
@@ -43,16 +49,11 @@ export function zabbixPusher({ feed, secrets, settings, timeoutMs, guard, signal
       const { customerId, deviceId } = device, host = hostOf(customerId);
       const payload = deviceValues(device, host, now().getTime());
       const text = JSON.stringify(payload.map(({ key, value }) => [key, value]));
-      return { customerId, deviceId, text, kept: keptOf(discovered(device)), payload };
+      return { customerId, deviceId, text, kept: wordsOf(device), payload };
     },
     summary: {
-      add(device) {
-        const rows = discovered(device);
-        discovery.printers.push(...rows.printers);
-        discovery.meters.push(...rows.meters);
-        discovery.supplies.push(...rows.supplies);
-        return keptOf(rows);
-      },
+      keptOf: wordsOf,
+      add: (deviceId, kept) => addDiscovered(discovery, deviceId, kept),
       take(customerId) {
         const payload = discoveryValues(discovery, hostOf(customerId), now().getTime());
         discovery = none();

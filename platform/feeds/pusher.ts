@@ -10,7 +10,7 @@ export interface FeedItem {
   deviceId: string;
   /** What changes when it must be sent again. */
   text: string;
-  /** Names under which the receiver keeps it, to be taken away later; or a digest of what the summary says of it. */
+  /** Names under which the receiver keeps it, to be taken away later; or what the summary says of it. */
   kept: readonly string[];
   payload: unknown;
 }
@@ -27,8 +27,14 @@ export interface Pusher extends AsyncDisposable {
   /** Of so many devices at a time, each within some seconds. */
   readonly atOnce: number;
   itemOf(device: FedDevice): FeedItem;
-  /** Of all devices of a customer, which are added one by one before; add() returns `kept` of the device's item. */
-  summary?: { add(device: FedDevice): readonly string[]; take(customerId: string): FeedItem };
+  /** Of all devices of a customer. */
+  summary?: {
+    /** `kept` of the device's item. */
+    keptOf(device: FedDevice): readonly string[];
+    /** One by one, before it is taken. False if it cannot be made of these words. */
+    add(deviceId: string, kept: readonly string[]): boolean;
+    take(customerId: string): FeedItem;
+  };
   /** `before`: what the receiver kept of each until now. */
   send(items: readonly FeedItem[], before: readonly (readonly string[])[]): Promise<Refusals>;
   /** Takes away what the receiver keeps under these names. */

@@ -4,7 +4,15 @@ import { parse } from "yaml";
 import { colorPrinter, hostileDevice } from "../../tests/fixtures/fed_devices.ts";
 import { maybeZabbixText, parseProcessed, zabbixFrame } from "./zabbix_frames.ts";
 import { zabbixTemplate } from "./zabbix_template.ts";
-import { deviceValues, discovered, discoveryValues, keyParameter } from "./zabbix_values.ts";
+import {
+  addDiscovered,
+  deviceValues,
+  type Discovery,
+  discoveryValues,
+  keyParameter,
+  wordsOf,
+  zabbixRules,
+} from "./zabbix_values.ts";
 
 const numRuns = 300;
 
@@ -67,15 +75,27 @@ Deno.test("a parameter of a key is quoted where Zabbix would take it apart", () 
 Deno.test("each value has a row of discovery that its item is made of, whatever the texts", () => {
   fc.assert(
     fc.property(hostileDevice, (device) => {
-      const [printers, meters, supplies] = discoveryValues(discovered(device), "h", 0).map(({ value }) =>
-        JSON.parse(value)
-      );
+      const discovery: Discovery = { printers: [], meters: [], supplies: [] };
+      assert(addDiscovered(discovery, device.deviceId, wordsOf(device)));
+      const told = discoveryValues(discovery, "h", 0),
+        [printers, meters, supplies] = told.map(({ value }) => JSON.parse(value));
+      // Zabbix refuses a whole message with half a character, and items with longer names or texts.
+      for (const { value } of told) assert.doesNotMatch(value, /\\ud[89a-f]/);
+      for (const [{ items }, rows] of [[zabbixRules.supplies, supplies], [zabbixRules.printers, printers]] as const) {
+        for (const row of rows) {
+          for (const { name } of items) {
+            const made = name.replace(/\{#\w+\}/g, (macro) => row[macro]);
+            assert([...made].length <= 255, made);
+          }
+        }
+      }
       const made = new Set([
         ...["online", "state", "firmware"].map((name) => `opendca.${name}[${keyParameter(printers[0]["{#DEVICE}"])}]`),
         ...meters.map((row: Record<string, string>) => `opendca.meter[dev-1,${keyParameter(row["{#METER}"]!)}]`),
         ...supplies.map((row: Record<string, string>) => `opendca.supply[dev-1,${keyParameter(row["{#SUPPLY}"]!)}]`),
       ]);
-      for (const { key } of deviceValues(device, "h", 0)) {
+      for (const { key, value } of deviceValues(device, "h", 0)) {
+        assert(value.isWellFormed() && value.length <= 255);
         // JSON has no lone surrogates.
         assert(made.has(key.toWellFormed()) || !key.isWellFormed(), key);
       }

@@ -62,11 +62,15 @@ export function keyParameter(text: string): string {
 }
 
 function keyOf(key: ItemKey, ...parameters: string[]): string {
-  return `${key}[${parameters.map(keyParameter).join(",")}]`;
+  return `${key}[${parameters.map((text) => keyParameter(text.toWellFormed())).join(",")}]`;
 }
 
-/* What a control character would break is a space. */
-const plain = (text: string) => text.replace(/\p{Cc}+/gu, " ").slice(0, 200);
+/* What a control character would break is a space; half a character would break the message. */
+const plain = (text: string, most: number) => text.replace(/\p{Cc}+/gu, " ").slice(0, most).toWellFormed();
+/** Together, with the name of a counter, no longer than the 255 characters that Zabbix takes as the name of an item. */
+const mostOf = { title: 90, serial: 50, unit: 20, supply: 80 } as const;
+/** Of a value that is a text. */
+const mostOfValue = 255;
 
 type Row = Record<`{#${string}}`, string>;
 
@@ -77,37 +81,49 @@ export interface Discovery {
   supplies: Row[];
 }
 
-export function discovered(device: FedDevice): Discovery {
-  const discovery: Discovery = { printers: [], meters: [], supplies: [] };
-  const named = {
-    "{#DEVICE}": device.deviceId,
-    "{#TITLE}": plain(titleOf(device)),
-    "{#SERIAL}": plain(device.serial ?? ""),
-  };
-  discovery.printers.push({
-    ...named,
-    "{#ADDRESS}": plain(device.address ?? ""),
-    "{#SITE}": plain(device.site),
-  });
-  for (const meter of device.meters) {
-    discovery.meters.push({
-      ...named,
-      "{#METER}": meter.name,
-      "{#UNIT}": isOfPages(meter) ? "pages" : plain(meter.unit),
-    });
+/** What discovery says of a printer, without its id: title, serial number, address, site, counters and supplies. */
+export function wordsOf(device: FedDevice): string[] {
+  const meters = device.meters.map((meter) => [
+    meter.name.toWellFormed(),
+    isOfPages(meter) ? "pages" : plain(meter.unit, mostOf.unit),
+  ]);
+  const supplies = device.supplies.flatMap(({ index, name, level }) =>
+    level === "some" ? [] : [[index.toWellFormed(), plain(name, mostOf.supply)]]
+  );
+  return [
+    plain(titleOf(device), mostOf.title),
+    plain(device.serial ?? "", mostOf.serial),
+    plain(device.address ?? "", mostOfValue),
+    plain(device.site, mostOfValue),
+    JSON.stringify(meters),
+    JSON.stringify(supplies),
+  ];
+}
+
+/** Adds the rows of a printer by these words; false if they are none, such as those that an earlier version kept. */
+export function addDiscovered(discovery: Discovery, deviceId: string, words: readonly string[]): boolean {
+  if (words.length !== 6) return false;
+  const [title, serial, address, site] = words as [string, string, string, string];
+  const [meters, supplies] = words.slice(4).map((text): [string, string][] => JSON.parse(text));
+  const named = { "{#DEVICE}": deviceId, "{#TITLE}": title, "{#SERIAL}": serial };
+  discovery.printers.push({ ...named, "{#ADDRESS}": address, "{#SITE}": site });
+  for (const [name, unit] of meters!) discovery.meters.push({ ...named, "{#METER}": name, "{#UNIT}": unit });
+  for (const [index, name] of supplies!) {
+    discovery.supplies.push({ ...named, "{#SUPPLY}": index, "{#SUPPLYNAME}": name });
   }
-  for (const { index, name, level } of device.supplies) {
-    if (level !== "some") {
-      discovery.supplies.push({ ...named, "{#SUPPLY}": index, "{#SUPPLYNAME}": plain(name) });
-    }
-  }
-  return discovery;
+  return true;
 }
 
 export function discoveryValues(discovery: Discovery, host: string, now: number): ZabbixValue[] {
   return (["printers", "meters", "supplies"] as const).map((name) =>
-    valueOf(host, zabbixRules[name].key, JSON.stringify(discovery[name]), now)
+    valueOf(host, zabbixRules[name].key, JSON.stringify(discovery[name].toSorted(byDevice)), now)
   );
+}
+
+/* The same text whatever the order in which printers were added. */
+function byDevice(a: Row, b: Row): number {
+  const [one, other] = [a["{#DEVICE}"]!, b["{#DEVICE}"]!];
+  return one < other ? -1 : one > other ? 1 : 0;
 }
 
 /** Values of counters and supplies have the time when they were read. */
@@ -116,7 +132,9 @@ export function deviceValues(device: FedDevice, host: string, now: number): Zabb
   return [
     valueOf(host, keyOf("opendca.online", id), device.isOnline ? "1" : "0", now),
     ...(state === undefined ? [] : [valueOf(host, keyOf("opendca.state", id), state, now)]),
-    ...(firmware === undefined ? [] : [valueOf(host, keyOf("opendca.firmware", id), plain(firmware), now)]),
+    ...(firmware === undefined
+      ? []
+      : [valueOf(host, keyOf("opendca.firmware", id), plain(firmware, mostOfValue), now)]),
     ...meters.map(({ name, value }) => valueOf(host, keyOf("opendca.meter", id, name), String(value), metersAt)),
     ...supplies.flatMap(({ index, level }) =>
       level === "some"

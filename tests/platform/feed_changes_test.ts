@@ -303,3 +303,56 @@ eachDatabase(
     assert.deepEqual(statements.filter((sql) => ofDevices.test(sql)), []);
   },
 );
+
+eachDatabase("of a printer that changes what Zabbix discovers, no other one is read", async () => {
+  await using zabbix = await zabbixServer();
+  const { test, platform, upload, settled, round } = await feedScene();
+  await using _ = test;
+  const acme = await test.customer("Acme"), by = { ...operator, tenant: acme.tenant.customerId };
+  const since = test.clock.now().getTime(), observedAt = () => test.clock.now();
+  await upload(acme, printers(4));
+  const wish = { kind: "zabbix", address: zabbix.address, refreshMs: 7 * 24 * hour };
+  const { feedId } = await createFeed(platform, operator, wish);
+  await settled(feedId, since);
+  zabbix.take();
+  const statements = statementsOf(platform.store);
+  const lots = () => statements.splice(0).filter((sql) => /FROM devices d\s/.test(sql)).length;
+  const told = () => {
+    const got = zabbix.take(), keys = [...got.keys()].filter((key) => !key.includes("["));
+    const printers: Record<string, string>[] = JSON.parse(got.get("opendca.printers") ?? "[]");
+    return { keys, addresses: printers.map((row) => row["{#ADDRESS}"]).sort().join(" ") };
+  };
+  const all = ["opendca.printers", "opendca.meters", "opendca.supplies"], others = "10.1.0.11 10.1.0.12 10.1.0.13";
+  // What it counts says nothing new.
+  await upload(acme, printers(1, { total: 1002, observedAt: observedAt() }));
+  lots();
+  await round(feedId);
+  assert.deepEqual([told().keys, lots()], [[], 1]);
+  // Another address, and another printer.
+  await upload(acme, [readingWith({ serial: "SERIAL10", address: "10.1.0.77", observedAt: observedAt() })]);
+  await upload(acme, [readingWith({ serial: "SERIAL20", address: "10.1.0.20", observedAt: observedAt() })]);
+  lots();
+  await round(feedId);
+  assert.deepEqual(told(), { keys: all, addresses: `${others} 10.1.0.20 10.1.0.77` });
+  assert.equal(lots(), 1);
+  // One that is gone, as it is a part of another one.
+  const idOf = async (serial: string) =>
+    (await acme.tenant.get<{ device_id: string }>(
+      "SELECT device_id FROM devices WHERE customer_id = :customer AND serial = :serial",
+      { serial },
+    ))!.device_id;
+  await mergeDevice(platform, by, { device: await idOf("SERIAL20"), other: await idOf("SERIAL10") });
+  await round(feedId);
+  assert.equal(told().addresses.split(" ").length, 4);
+  // What an earlier version kept says less: all are read, and then no more.
+  await test.queries.run("UPDATE feed_devices SET kept = '[\"digest\"]' WHERE device_id <> ''");
+  await upload(acme, [readingWith({ serial: "SERIAL11", address: "10.1.0.99", observedAt: observedAt() })]);
+  await round(feedId);
+  assert.match(told().addresses, /10\.1\.0\.99/);
+  // A pass that is under way has not sent all of them.
+  await test.queries.run("UPDATE feed_customers SET place = 'dev-zzzzzzzzzzzz'");
+  await test.queries.run("DELETE FROM feed_devices WHERE device_id = :device", { device: await idOf("SERIAL12") });
+  await upload(acme, [readingWith({ serial: "SERIAL11", address: "10.1.0.98", observedAt: observedAt() })]);
+  await round(feedId);
+  assert.match(told().addresses, /10\.1\.0\.12\b.*10\.1\.0\.98/);
+});
