@@ -32,7 +32,6 @@ async function metricsOf(tx: Transaction, now: number, store: Store): Promise<Me
     type: "gauge",
     values,
   });
-  const since = { since: now - silentAfterMs };
   return [
     gauge("opendca_customers", "Customers that are not closed.", [
       { value: await one("SELECT count(*) AS n FROM customers WHERE closed_at IS NULL") },
@@ -52,14 +51,14 @@ async function metricsOf(tx: Transaction, now: number, store: Store): Promise<Me
         }),
       },
     ]),
-    gauge("opendca_devices", "Devices.", [{ value: await one("SELECT count(*) AS n FROM devices") }]),
+    gauge("opendca_devices", "Devices.", [
+      { value: await one("SELECT coalesce(sum(devices), 0) AS n FROM device_counts") },
+    ]),
     gauge("opendca_devices_silent", "Devices that have not answered for a day.", [
-      {
-        value: await one("SELECT count(*) AS n FROM devices WHERE state = 'offline' OR last_seen_at <= :since", since),
-      },
+      { value: await silentDevices(tx, now - silentAfterMs) },
     ]),
     gauge("opendca_devices_low_supplies", "Devices with a supply that is low.", [
-      { value: await one("SELECT count(*) AS n FROM device_state WHERE low > 0") },
+      { value: await one("SELECT coalesce(sum(low), 0) AS n FROM low_counts") },
     ]),
     gauge(
       "opendca_alerts_open",
@@ -96,6 +95,19 @@ async function metricsOf(tx: Transaction, now: number, store: Store): Promise<Me
     ),
     gauge("opendca_store_bytes", "Size of the database.", [{ value: await storedBytes(tx, store) }]),
   ];
+}
+
+/* From the counts that the store keeps; only devices that were seen within the hour in which silence begins are looked at. */
+async function silentDevices(tx: Transaction, since: number): Promise<number> {
+  const hour = Math.floor(since / 3_600_000);
+  const { n } = (await tx.get<{ n: number }>(
+    `SELECT (SELECT coalesce(sum(CASE WHEN seen_hour < :hour THEN devices ELSE offline END), 0) FROM device_counts)
+       + (SELECT count(*) FROM device_counts c JOIN devices d ON d.customer_id = c.customer_id AND d.agent_id = c.agent_id
+          WHERE c.seen_hour = :hour AND c.devices > c.offline AND d.last_seen_at >= :from AND d.last_seen_at <= :since
+            AND d.state <> 'offline') AS n`,
+    { hour, from: hour * 3_600_000, since },
+  ))!;
+  return n;
 }
 
 async function valuesByState(tx: Transaction, sql: string, known: readonly string[]) {

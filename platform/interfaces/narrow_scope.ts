@@ -6,6 +6,7 @@ import type { Parameters, Transaction } from "../store/store.ts";
 import { conjuncts, type Filter } from "./filter.ts";
 import type { EntityName } from "./entities.ts";
 import type { ListWish, Scope } from "./list_entities.ts";
+import { customersSql, isOfOne } from "./list_sources.ts";
 
 /** Of which sites of a customer rows are listed. */
 export interface ScopeCustomer {
@@ -63,6 +64,11 @@ interface IndexContext {
   parameters: Parameters;
 }
 
+/** The parameters are those of `sourceOf()`. */
+interface ListContext extends IndexContext {
+  scope: Scope;
+}
+
 /**
  * A condition that every row of the filter's part meets and an index of a customer's devices answers; undefined if there
  * is none. Functions of a column are not used for PostgreSQL: row-level security lets no index be searched by them.
@@ -104,12 +110,13 @@ function endOf(text: string): string | undefined {
  * The number of low supplies stands behind what was read of the device, which takes long to pass over; the few devices
  * with some have an index.
  */
-const ofLow = "SELECT x.device_id FROM device_state x WHERE x.customer_id = :customer AND x.low > 0";
-/* PostgreSQL takes a list apart, and then looks at each device of the customer for its state; not so an array. */
-const hasLow = {
-  sqlite: `d.device_id IN (${ofLow})`,
-  postgres: `d.device_id = ANY (ARRAY(${ofLow}))`,
-};
+function hasLow({ engine, scope }: ListContext): string {
+  const where = `FROM device_state x WHERE ${customersSql(scope, "x.customer_id")} AND x.low > 0`;
+  if (!isOfOne(scope)) return `(d.customer_id, d.device_id) IN (SELECT x.customer_id, x.device_id ${where})`;
+  // PostgreSQL takes a list apart, and then looks at each device of the customer for its state; not so an array.
+  const ids = `SELECT x.device_id ${where}`;
+  return `d.device_id ${engine === "postgres" ? `= ANY (ARRAY(${ids}))` : `IN (${ids})`}`;
+}
 
 /** Every row that meets it has low supplies; `isAll`: and every row that has some meets it. */
 export function lowPart(part: Filter): { isAll: boolean } | undefined {
@@ -122,14 +129,22 @@ export function lowPart(part: Filter): { isAll: boolean } | undefined {
 }
 
 /** Conditions that indices answer, and that rows of the filter meet. */
-export function indexedParts(entity: EntityName, filter: Filter | undefined, context: IndexContext): string[] {
+export function indexedParts(entity: EntityName, filter: Filter | undefined, context: ListContext): string[] {
   if (entity === "agents") return [];
   const parts = conjuncts(filter), canBeLow = entity === "devices" || entity === "supplies";
   return [
-    ...(canBeLow && parts.some((part) => lowPart(part) !== undefined) ? [hasLow[context.engine]] : []),
+    ...(canBeLow && parts.some((part) => lowPart(part) !== undefined) ? [hasLow(context)] : []),
     ...parts.flatMap((part) => indexedSql(part, context) ?? []),
   ];
 }
+
+/** Those that `indexedParts()` does not answer as they are. */
+export function unindexed(entity: EntityName, filter: Filter | undefined): readonly Filter[] {
+  return conjuncts(filter).filter((part) => entity !== "devices" || !lowPart(part)?.isAll);
+}
+
+/** Devices of one request where no index answers the filter. */
+export const mostSearched = 20_000;
 
 /** Of one request, if a filter finds nothing in them. */
 export const mostCustomers = 200;
@@ -137,14 +152,14 @@ export const mostCustomers = 200;
 /** Devices that are searched at each of the first customers; empty if an index finds the rows. */
 export async function searchedOf(
   tx: Transaction,
-  { entity, filter }: ListWish,
+  { entity, filter, scope }: ListWish,
   customers: readonly ScopeCustomer[],
 ): Promise<ReadonlyMap<string, number>> {
   const isSearched = entity !== "agents" &&
     conjuncts(filter).some(({ kind, ...part }) =>
       kind !== "compare" || !("property" in part) || part.property !== "customerId"
     );
-  const isIndexed = indexedParts(entity, filter, { engine: tx.engine, parameters: {} }).length > 0;
+  const isIndexed = indexedParts(entity, filter, { engine: tx.engine, scope, parameters: {} }).length > 0;
   const some = customers.slice(0, mostCustomers + 1);
   if (!isSearched || isIndexed || some.length < 2) return new Map();
   const parameters = Object.fromEntries(some.map(({ customerId }, i) => [`of_${i}`, customerId]));

@@ -1,68 +1,19 @@
 /** OData over HTTPS, as Excel and Power BI ask it; and that databases and filters agree. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { entities } from "../../platform/interfaces/entities.ts";
-import {
-  comparisons,
-  type Filter,
-  matches,
-  orderOf,
-  type Row,
-  textFunctions,
-  type Value,
-} from "../../platform/interfaces/filter.ts";
+import { type Filter, matches, orderOf, type Row, type Value } from "../../platform/interfaces/filter.ts";
 import { listEntities } from "../../platform/interfaces/list_entities.ts";
-import { AlertSeverity, LevelKind, type Reading } from "../../proto/gen/opendca/v1/reading.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
-import { readingOf } from "../fixtures/platform_uploads.ts";
-import { type Program, type ProgramsScene, programsScene } from "./programs_scene.ts";
+import { anyFilter } from "./any_filter.ts";
+import { ask, odataFleet, printer } from "./odata_fleet.ts";
+import { type ProgramsScene, programsScene } from "./programs_scene.ts";
 import { operator } from "./users_fixture.ts";
 
 const root = "/odata/v1";
-const ask = (program: Program, path: string, query: Record<string, string> = {}) =>
-  program.get(`${root}/${path}${Object.keys(query).length === 0 ? "" : `?${new URLSearchParams(query)}`}`);
-
-const toner = (percent: number, index = "1.1") => ({
-  index,
-  kind: "toner",
-  colorant: "black",
-  description: "Black Toner",
-  partNumber: "TN-1",
-  serial: undefined,
-  level: { kind: LevelKind.EXACT, percent, level: percent, capacity: 100, unit: "percent" },
-  source: undefined,
-});
-
-function printer(address: string, serial: string, more: Partial<Record<keyof Reading, unknown>> = {}): Reading {
-  return { ...readingOf({ address, serial }), supplies: [toner(4), toner(80, "1.2")], ...more } as unknown as Reading;
-}
-
-async function fleet(scene: ProgramsScene): Promise<void> {
-  await scene.devices(scene.acme, scene.berlin, [
-    printer("10.1.0.1", "SN00001", { model: "LX-100" }),
-    printer("10.1.0.2", "SN00002", { model: "LX-200", supplies: [toner(50)] }),
-    printer("10.1.0.3", "SN00003", { model: "Ünïcode", location: "3rd floor" }),
-  ]);
-  await scene.devices(scene.acme, scene.bonn, [
-    printer("10.2.0.1", "SN00004", {
-      alerts: [{ severity: AlertSeverity.CRITICAL, code: 8, group: "input", description: "Jam", since: undefined }],
-    }),
-  ]);
-  const site = "sit-000000000001";
-  for (const customer of [scene.other, scene.foreign]) {
-    await scene.platform.queries.tenant(customer).run(
-      "INSERT INTO sites (customer_id, site_id, name, created_at) VALUES (:customer, :site, 'Rome', 0)",
-      { site: `${site.slice(0, -3)}${customer.slice(-3)}` },
-    );
-  }
-  const siteOf = (customer: string) => `${site.slice(0, -3)}${customer.slice(-3)}`;
-  await scene.devices(scene.other, siteOf(scene.other), [printer("10.3.0.1", "SN00005")]);
-  await scene.devices(scene.foreign, siteOf(scene.foreign), [printer("10.4.0.1", "SN00006")]);
-}
 
 eachDatabase("Excel signs in by Basic, reads the service, and walks through all devices of the dealer", async () => {
   await using scene = await programsScene();
-  await fleet(scene);
+  await odataFleet(scene);
   const { text } = await scene.program();
   const nobody = await ask(scene.anybody(), "Devices");
   assert.equal(nobody.status, 401);
@@ -97,7 +48,7 @@ eachDatabase("Excel signs in by Basic, reads the service, and walks through all 
 
 eachDatabase("options of OData select, filter, sort and page every set", async () => {
   await using scene = await programsScene();
-  await fleet(scene);
+  await odataFleet(scene);
   const program = await scene.program();
   const serials = async (query: Record<string, string>, set = "Devices") => {
     const { json, status, body } = await ask(program, set, query);
@@ -222,7 +173,7 @@ eachDatabase("pages lead to the next one, to the end, with the top that is left"
 
 Deno.test("a token reads what is its own: no other dealer, customer, site or permission", async () => {
   await using scene = await programsScene();
-  await fleet(scene);
+  await odataFleet(scene);
   const of = async (wish: Parameters<ProgramsScene["program"]>[0], set: string) => {
     const program = await scene.program(wish), { status, json } = await ask(program, set, { $orderby: "Serial" });
     return status === 200
@@ -244,7 +195,7 @@ Deno.test("a token reads what is its own: no other dealer, customer, site or per
 
 eachDatabase("of a customer that a filter names, the rows of no other customer are looked for", async () => {
   await using scene = await programsScene();
-  await fleet(scene);
+  await odataFleet(scene);
   const { acme, other, foreign } = scene, { store, clock } = scene.platform.platform;
   const { dealer_id: dealerId } = (await scene.platform.queries.get<{ dealer_id: string }>(
     "SELECT dealer_id FROM customers WHERE customer_id = :acme",
@@ -287,7 +238,7 @@ eachDatabase("of a customer that a filter names, the rows of no other customer a
 
 eachDatabase("of all customers, what an index answers is found with its case, and parts of it too", async () => {
   await using scene = await programsScene();
-  await fleet(scene);
+  await odataFleet(scene);
   const program = await scene.program();
   const found = async ($filter: string, set = "Devices") => {
     const { json, body, status } = await ask(program, set, { $filter, $orderby: "Serial" });
@@ -320,7 +271,7 @@ eachDatabase("of all customers, what an index answers is found with its case, an
 
 eachDatabase("a search of many devices ends a page early, and the next ones have the rest", async () => {
   await using scene = await programsScene();
-  await fleet(scene);
+  await odataFleet(scene);
   // As if each customer had that many more, of an hour of long ago.
   await scene.platform.queries.run("UPDATE device_counts SET devices = devices + 15000");
   const program = await scene.program();
@@ -378,56 +329,9 @@ Deno.test("what is not supported or too much is refused in OData's own words", a
   assert.equal((await ask(program, "Devices", { custom: "1" })).status, 200);
 });
 
-const literals: Record<string, fc.Arbitrary<Value>> = {
-  string: fc.constantFrom("", "a", "A", "LX-100", "LX", "%", "_", "Ünïcode", "\u{1f600}", "'", "10.1.0.2"),
-  int32: fc.constantFrom(-1, 0, 1, 2, 0.5),
-  int64: fc.constantFrom(-1, 0, 1, 123, 12345, 0.5),
-  dateTime: fc.constantFrom(0, Date.parse("2100-01-01T00:00:00Z")),
-};
-const comparable = Object.entries(entities.devices.properties).filter(([, { type }]) => type !== "boolean");
-const leaf: fc.Arbitrary<Filter> = fc.oneof(
-  fc.constantFrom(...comparable).chain(([property, { type }]) =>
-    fc.record({
-      kind: fc.constant("compare" as const),
-      property: fc.constant(property),
-      operator: fc.constantFrom(...comparisons),
-      value: literals[type]!,
-    })
-  ),
-  fc.record({
-    kind: fc.constant("compare" as const),
-    property: fc.constantFrom("serial", "location", "readAt", "silent"),
-    operator: fc.constantFrom("eq" as const, "ne" as const),
-    value: fc.constant(null),
-  }),
-  fc.record({
-    kind: fc.constant("compare" as const),
-    property: fc.constant("silent"),
-    operator: fc.constantFrom("eq" as const, "ne" as const),
-    value: fc.boolean(),
-  }),
-  fc.record({
-    kind: fc.constant("text" as const),
-    name: fc.constantFrom(...textFunctions),
-    property: fc.constantFrom("model", "serial", "location", "address"),
-    value: literals.string as fc.Arbitrary<string>,
-  }),
-);
-const { filter: anyFilter } = fc.letrec<{ filter: Filter }>((tie) => ({
-  filter: fc.oneof(
-    { maxDepth: 3 },
-    leaf,
-    fc.record({ kind: fc.constant("not" as const), of: tie("filter") }),
-    fc.record({
-      kind: fc.constantFrom("and" as const, "or" as const),
-      of: fc.array(tie("filter"), { maxLength: 3 }),
-    }),
-  ),
-}));
-
 eachDatabase("the database finds the rows that a filter is true of, whatever the filter", async () => {
   await using scene = await programsScene();
-  await fleet(scene);
+  await odataFleet(scene);
   const { platform } = scene.platform, scope = { customers: [{ customerId: scene.acme, sites: "all" as const }] };
   const { rows: all } = await listEntities(platform, operator, { entity: "devices", scope, limit: 100 });
   await fc.assert(

@@ -436,3 +436,31 @@ Deno.test("what has not changed is not sent again", async () => {
   await program.send("POST", path, { name: "New" });
   assert.equal((await program.get(path, { "if-none-match": String(headers.etag) })).status, 200);
 });
+
+eachDatabase("a text that no database keeps is refused, wherever it is", async () => {
+  await using scene = await programsScene();
+  const { agent } = await filled(scene, scene.acme, scene.berlin);
+  const program = await scene.program(), root = api(`/customers/${scene.acme}`), odata = "/odata/v1";
+  const cases: [method: string, path: string, body?: unknown][] = [
+    ["GET", `${root}/devices/a%00b`],
+    ["GET", `${root}/devices?serial=a%00b`],
+    ["GET", `${api("/customers")}/a%00b/devices`],
+    ["GET", `${root}/tasks/%00`],
+    ["POST", `${root}/tasks`, { kind: "ping", agentId: "a\0b", target: "10.1.0.7" }],
+    ["POST", `${root}/tasks`, { kind: "ping", agentId: agent, target: "\\\0" }],
+    ["GET", `${odata}/Devices(CustomerId='a%00b',DeviceId='x')`],
+    ["GET", `${odata}/Devices?$filter=${encodeURIComponent("Serial eq 'a\0b'")}`],
+    ["GET", `${odata}/Devices?$orderby=%00`],
+  ];
+  for (const [method, path, body] of cases) {
+    const answer = await program.send(method, path, body);
+    assert.equal(answer.status, 400, `${method} ${path}: ${answer.body}`);
+  }
+  // This one has none.
+  const fine = await program.send("POST", `${root}/tasks`, {
+    kind: "ping",
+    agentId: "\\u0000 %00",
+    target: "10.1.0.7",
+  });
+  assert.equal(fine.status, 404, fine.body);
+});

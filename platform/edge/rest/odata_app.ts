@@ -17,13 +17,13 @@ import { type TokenCaller, tokenMay, tokenSites } from "../../users/api_tokens.t
 import type { Permission } from "../../users/permissions.ts";
 import { shownRow } from "./list_routes.ts";
 import { parseFilter, parseOrder } from "./odata_filter.ts";
-import { entityList, metadata, odataName, odataRoot } from "./odata_names.ts";
-import { Problem, type ProblemStatus } from "./problem.ts";
+import { canCompare, entityList, metadata, odataName, odataRoot } from "./odata_names.ts";
+import { Problem, type ProblemStatus, refuseNul } from "./problem.ts";
 import { type TokenGate, tokenOf } from "./token_gate.ts";
 
 /** Rows of a page, at most. */
 const pageRows = 1000;
-const mostSkipped = 100_000;
+const mostSkipped = 1_000_000;
 /** Lists of a token that the database is asked for at a time, by this process; others wait for so long. */
 const mostLists = 4, waitMs = 30_000;
 const known = ["$filter", "$select", "$orderby", "$top", "$skip", "$count", "$skiptoken", "$format"];
@@ -32,6 +32,7 @@ export function odataApp(platform: Platform, gate: TokenGate): Hono {
   const app = new Hono().basePath(odataRoot), turns = new Turns(mostLists);
   app.use(async (c, next) => {
     for (const [name, value] of headers) c.header(name, value);
+    refuseNul("address", c.req.url);
     if (c.req.method !== "GET" && c.req.method !== "HEAD") throw new Problem(405, "OData is read-only here");
     const wanted = c.req.header("odata-maxversion") ?? "4.0";
     if (!/^4\.\d+$/.test(wanted)) throw new Problem(400, `OData-MaxVersion ${wanted.slice(0, 10)} is not supported`);
@@ -107,43 +108,41 @@ function numberOf(options: Record<string, string>, name: string, most: number): 
   const text = options[name];
   if (text === undefined) return undefined;
   if (/^\d{1,15}$/.test(text) && Number(text) <= most) return Number(text);
-  throw new Problem(400, `${name} is a whole number of at most ${most}`);
-}
-
-/** What is stored with its device is compared after it was read; what only a rule knows is not. */
-function canUse(name: EntityName, property: string): boolean {
-  return name === "supplies" || name === "meters" || entities[name].properties[property]!.sql !== undefined;
+  const instead = name === "$skip" ? ": follow @odata.nextLink, or filter by what the last row has" : "";
+  throw new Problem(400, `${name} is a whole number of at most ${most}${instead}`);
 }
 
 function wishOf(
   { platform, token, scope }: { platform: Platform; token: TokenCaller; scope: Scope },
   { name, c, isCount = false }: Asked,
-): { wish: ListWish; options: Record<string, string>; list: string; top: number | undefined } {
-  const options = optionsOf(c), entity = entities[name], usable = (property: string) => canUse(name, property);
+): { wish: ListWish; options: Record<string, string>; list: string; top: number | undefined; known: number | null } {
+  const options = optionsOf(c), entity = entities[name], usable = (property: string) => canCompare(entity, property);
   const { $filter, $orderby, $count = "false", $skiptoken } = options;
   if (!/^(true|false)$/.test($count)) throw new Problem(400, "$count is true or false");
   const filter = $filter === undefined ? undefined : parseFilter($filter, entity, usable);
   const order = $orderby === undefined ? undefined : parseOrder($orderby, entity, usable);
   const top = numberOf(options, "$top", Number.MAX_SAFE_INTEGER), skip = numberOf(options, "$skip", mostSkipped);
-  const list = JSON.stringify([odataRoot, name, token.dealerId, $filter ?? "", $orderby ?? ""]);
-  const after = $skiptoken === undefined
+  const list = JSON.stringify([odataRoot, 2, name, token.dealerId, $filter ?? "", $orderby ?? ""]);
+  const read = $skiptoken === undefined
     ? undefined
     : maybeReadCursor($skiptoken, { pepper: platform.pepper, of: list });
-  if ($skiptoken !== undefined && after === undefined) throw new Problem(400, "$skiptoken is not of this list");
-  const limit = isCount ? 1 : Math.min(top ?? pageRows, pageRows);
+  if ($skiptoken !== undefined && read === undefined) throw new Problem(400, "$skiptoken is not of this list");
+  // Rows are counted once, with the first page.
+  const [counted = null, ...after] = read ?? [], known = counted as number | null;
   return {
     options,
     list,
     top,
+    known,
     wish: {
       entity: name,
       scope,
       filter,
       order,
-      after,
-      skip: after === undefined && !isCount ? skip : undefined,
-      limit,
-      withCount: isCount || $count === "true",
+      after: read && after,
+      skip: read === undefined && !isCount ? skip : undefined,
+      limit: isCount ? 0 : Math.min(top ?? pageRows, pageRows),
+      withCount: isCount || ($count === "true" && known === null),
     },
   };
 }
@@ -165,8 +164,8 @@ async function scopeOf(platform: Platform, by: By, token: TokenCaller, permissio
 async function list(platform: Platform, token: TokenCaller, asked: Asked) {
   const by: By = { actor: { kind: "api-token", name: token.tokenId } };
   const scope = await scopeOf(platform, by, token, asked.name === "meters" ? "readMeters" : "readFleet");
-  const made = wishOf({ platform, token, scope }, asked);
-  return { ...made, ...await listEntities(platform, by, made.wish) };
+  const made = wishOf({ platform, token, scope }, asked), page = await listEntities(platform, by, made.wish);
+  return { ...made, ...page, count: page.count ?? made.known };
 }
 
 async function page(platform: Platform, token: TokenCaller, asked: Asked) {
@@ -186,7 +185,7 @@ async function page(platform: Platform, token: TokenCaller, asked: Asked) {
       ? {
         "@odata.nextLink": nextLink(
           asked,
-          { ...options, next: writeCursor(next, { pepper: platform.pepper, of }) },
+          { ...options, next: writeCursor([count, ...next], { pepper: platform.pepper, of }) },
           left,
         ),
       }
@@ -273,7 +272,8 @@ function errorOf(c: Context, status: ProblemStatus, message: string): Response {
   return c.body(JSON.stringify(body), status, { "content-type": "application/json;charset=utf-8" });
 }
 
-const narrower = "filter by CustomerId, or by Serial, Hostname or Address with eq or startswith";
+const narrower = "filter by CustomerId, or by Serial, Hostname or Address with eq or startswith, " +
+  "or follow @odata.nextLink without $orderby and $count";
 
 function failure(platform: Platform, error: Error, c: Context): Response {
   for (const [name, value] of headers) c.header(name, value);

@@ -40,3 +40,10 @@ export function problemOf(c: Context, { status, message: detail, errors }: Probl
   };
   return c.body(JSON.stringify(body), status, { "content-type": "application/problem+json" });
 }
+
+const nul = { address: /%00/, json: /(?<!\\)(?:\\\\)*\\u0000/ };
+
+/** Throws Problem for a character that no database keeps in a text. */
+export function refuseNul(form: keyof typeof nul, text: string): void {
+  if (nul[form].test(text)) throw new Problem(400, "A text has the character NUL, which is in no text here");
+}

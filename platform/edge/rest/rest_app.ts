@@ -16,7 +16,7 @@ import { maybeTokenCaller, type TokenCaller, tokenMay, tokenSites } from "../../
 import { permissions } from "../../users/permissions.ts";
 import { historyRoutes } from "./history_routes.ts";
 import { listRoutes } from "./list_routes.ts";
-import { Problem, problemOf, type ProblemStatus, problemTitles } from "./problem.ts";
+import { Problem, problemOf, type ProblemStatus, problemTitles, refuseNul } from "./problem.ts";
 import type { RestRequest, RestRoute, Streamed } from "./route.ts";
 import { ruleRoutes } from "./rule_routes.ts";
 import * as schemas from "./schemas.ts";
@@ -42,6 +42,7 @@ export function restApp(platform: Platform, gate: TokenGate): OpenAPIHono {
     c.header("cache-control", "no-store");
     c.header("x-content-type-options", "nosniff");
     c.header("strict-transport-security", "max-age=31536000");
+    refuseNul("address", c.req.url);
     await next();
   });
   app.openAPIRegistry.registerComponent("securitySchemes", "token", {
@@ -160,6 +161,7 @@ async function answer(platform: Platform, route: RestRoute, c: Context): Promise
     query: route.query === undefined ? {} : c.req.valid("query" as never),
     body: route.body === undefined ? undefined : c.req.valid("json" as never),
   };
+  refuseNul("json", JSON.stringify(request.body) ?? "");
   if (route.isStream) {
     const { parts } = await route.handle(request) as Streamed;
     const text = tokenOf(c.req.header("authorization"), ["bearer"])!;
