@@ -3,7 +3,7 @@
  * lot is one transaction: if interrupted, it continues where it stopped.
  */
 import { ReadingScope, Record as UploadedRecord } from "../../proto/gen/opendca/v1/batch.ts";
-import { readingsBefore } from "../store/migrations.ts";
+import { readingsBefore } from "../store/device_tables.ts";
 import type { Store, Transaction } from "../store/store.ts";
 import { unpackRecord } from "../store/stored_record.ts";
 import { keepReading } from "./keep_reading.ts";

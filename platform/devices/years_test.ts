@@ -9,7 +9,8 @@ import { addTestCustomer, looseTenant } from "../../tests/fixtures/loose_queries
 import { readingOf, recordOf } from "../../tests/fixtures/platform_uploads.ts";
 import { addAgent } from "../agents/agents.ts";
 import { addSite } from "../customers/customers.ts";
-import { migrations, readingsBefore } from "../store/migrations.ts";
+import { readingsBefore } from "../store/device_tables.ts";
+import { migrations } from "../store/migrations.ts";
 import { openSqliteStore } from "../store/sqlite/sqlite_store.ts";
 import type { Store, Tenant } from "../store/store.ts";
 import { openAlerts } from "./alerts.ts";

@@ -71,3 +71,10 @@ CREATE INDEX device_history_raised ON device_history (customer_id, at)
   WHERE kind IN ('meterFell', 'firmwareChanged');
 CREATE INDEX supply_forecasts_by_time ON supply_forecasts (customer_id, empties_at) WHERE empties_at IS NOT NULL;
 `;
+
+/** From when on alerts are raised: of a dealer, and of a customer of it, which goes before. */
+export const alertLimits = `
+-- JSON: see alerts/alert_limits.ts; null: nothing of its own.
+ALTER TABLE dealers ADD COLUMN alert_limits TEXT;
+ALTER TABLE customers ADD COLUMN alert_limits TEXT;
+`;

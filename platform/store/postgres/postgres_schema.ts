@@ -9,7 +9,8 @@
 import type pg from "pg";
 import { ConfigError } from "../../../common/core/errors.ts";
 import { counts, countTriggers, postgresCountTriggers } from "../count_tables.ts";
-import { migrations, years } from "../migrations.ts";
+import { years } from "../device_tables.ts";
+import { migrations } from "../migrations.ts";
 import { partitionColumns } from "../partitions.ts";
 import { proofs } from "../proof_tables.ts";
 import { lowerNames, postgresLowerNames } from "../view_tables.ts";
