@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { wrongArrows } from "./check_imports.ts";
-import { allowed } from "./import_arrows.ts";
+import { allowed, parseArrows } from "./import_arrows.ts";
 
 const arrow = (from: string, to: string) => ({ from, to, path: `${from}/a.ts`, target: `../${to}/b.ts` });
 const cases = [
@@ -33,6 +33,17 @@ const cases = [
 for (const { name, arrows, table, want } of cases) {
   Deno.test(`wrongArrows() names ${name}`, () => assert.deepEqual(wrongArrows(arrows, table), want));
 }
+
+Deno.test("parseArrows() reads folders with what they may import", () => {
+  assert.deepEqual(parseArrows("a:\n\n# a comment\na/b: a\n.: a/(b c)\n  d a/e/(f g)\n"), {
+    "a": [],
+    "a/b": ["a"],
+    ".": ["a/b", "a/c", "d", "a/e/f", "a/e/g"],
+  });
+  for (const line of ["a", "a: b,c", "a: b/(c", "a: (b c)", "a:b", "a:  b"]) {
+    assert.throws(() => parseArrows(line), /Cannot read the line/, line);
+  }
+});
 
 Deno.test("the picture in CONTRIBUTING.md has the folders of the import check, from the top down", () => {
   const page = Deno.readTextFileSync(new URL("../CONTRIBUTING.md", import.meta.url));

@@ -1,526 +1,123 @@
 /** The table of tools/check_imports.ts: which folder may import which. It is one file, as its order over all is a rule. */
 
-const shared = ["common/core", "common/reading"];
+/*
+ * From the bottom up: what a folder may know stands before it. The picture in CONTRIBUTING.md has it from the top down.
+ * Each folder is followed by what it may import; `src/(a b)` is `src/a src/b`.
+ */
+const table = `
+proto:
 
-/** From the bottom up: what a folder may know stands before it. The picture in CONTRIBUTING.md has it from the top down. */
-export const allowed: Record<string, string[]> = {
-  "proto": [],
-  "common/core": [],
-  "common/cli": [],
-  "common/reading": ["common/core", "proto"],
-  "common/report": shared,
-  "common/protocol": ["common/core", "proto"],
-  "common/host": ["common/core"],
-  "common/release": ["common/core", "common/protocol", "common/host"],
+common/core:
+common/cli:
+common/reading: common/core proto
+common/report: common/(core reading)
+common/protocol: common/core proto
+common/host: common/core
+common/release: common/(core protocol host)
 
-  "src/log": ["common/core"],
-  "src/snmp": ["common/core"],
-  "src/targets": ["common/core"],
-  "src/config": [...shared, "common/protocol", "src/log", "src/snmp", "src/targets"],
-  "src/printers": ["common/reading", "src/snmp"],
-  "src/recording": ["common/core", "src/snmp", "src/printers"],
-  "src/scan": [...shared, "src/snmp", "src/targets", "src/printers"],
-  "src/schedule": ["common/core", "src/config"],
-  "src/store": [...shared, "common/host", "proto"],
-  "src/link": [...shared, "common/protocol", "common/host", "proto", "src/store"],
-  "src/activation": ["common/core", "common/protocol", "common/host", "proto", "src/link"],
-  "src/statement": ["common/core", "common/protocol", "common/reading", "proto"],
-  "src/tasks": [
-    "common/core",
-    "common/protocol",
-    "common/host",
-    "proto",
-    "src/targets",
-    "src/config",
-    "src/schedule",
-    "src/store",
-  ],
-  "src/access": [
-    "common/core",
-    "common/reading",
-    "common/protocol",
-    "common/host",
-    "proto",
-    "src/config",
-    "src/store",
-    "src/tasks",
-  ],
-  "src/update": [
-    "common/core",
-    "common/host",
-    "common/release",
-    "proto",
-    "src/log",
-    "src/config",
-    "src/link",
-  ],
-  "src/service": [
-    ...shared,
-    "common/protocol",
-    "common/host",
-    "proto",
-    "src/log",
-    "src/snmp",
-    "src/targets",
-    "src/config",
-    "src/printers",
-    "src/scan",
-    "src/schedule",
-    "src/store",
-    "src/link",
-    "src/activation",
-    "src/tasks",
-    "src/update",
-  ],
-  "src": [
-    "common/core",
-    "common/host",
-    "common/reading",
-    "src/log",
-    "src/targets",
-    "src/config",
-    "src/store",
-    "src/link",
-    "src/activation",
-    "src/tasks",
-    "src/access",
-    "src/update",
-    "src/service",
-  ],
-  "src/doctor": [
-    "common/core",
-    "common/host",
-    "src/snmp",
-    "src/targets",
-    "src/config",
-    "src/printers",
-    "src/scan",
-    "src/store",
-    "src/link",
-    "src/activation",
-    "src/service",
-  ],
-  "src/cli": [
-    ...shared,
-    "common/cli",
-    "common/host",
-    "common/release",
-    "common/report",
-    "src/log",
-    "src/snmp",
-    "src/targets",
-    "src/config",
-    "src/printers",
-    "src/recording",
-    "src/scan",
-    "src/schedule",
-    "src/store",
-    "src/link",
-    "src/activation",
-    "src/statement",
-    "src/tasks",
-    "src/access",
-    "src/update",
-    "src/service",
-    "src",
-    "src/doctor",
-  ],
-  "src/host": [
-    "common/core",
-    "common/host",
-    "src/log",
-    "src/snmp",
-    "src/targets",
-    "src/scan",
-    "src/store",
-    "src/update",
-    "src/service",
-    "src/doctor",
-    "src/cli",
-  ],
-  ".": ["src/cli", "src/host"],
+src/log: common/core
+src/snmp: common/core
+src/targets: common/core
+src/config: common/(core reading protocol) src/(log snmp targets)
+src/printers: common/reading src/snmp
+src/recording: common/core src/(snmp printers)
+src/scan: common/(core reading) src/(snmp targets printers)
+src/schedule: common/core src/config
+src/store: common/(core reading host) proto
+src/link: common/(core reading protocol host) proto src/store
+src/activation: common/(core protocol host) proto src/link
+src/statement: common/(core protocol reading) proto
+src/tasks: common/(core protocol host) proto src/(targets config schedule store)
+src/access: common/(core reading protocol host) proto src/(config store tasks)
+src/update: common/(core host release) proto src/(log config link)
+src/service: common/(core reading protocol host) proto src/(log snmp targets config printers scan schedule store link
+  activation tasks update)
+src: common/(core host reading) src/(log targets config store link activation tasks access update service)
+src/doctor: common/(core host) src/(snmp targets config printers scan store link activation service)
+src/cli: common/(core reading cli host release report) src/(log snmp targets config printers recording scan schedule
+  store link activation statement tasks access update service doctor) src
+src/host: common/(core host) src/(log snmp targets scan store update service doctor cli)
 
-  "platform/store": ["common/core", "common/reading", "proto"],
-  "platform/audit": ["platform/store"],
-  "platform/events": ["platform/store"],
-  "platform/keys": ["common/core", "common/protocol", "common/host"],
-  "platform/customers": ["common/core", "platform/store", "platform/audit", "platform/events"],
-  "platform/agents": [
-    "common/core",
-    "common/protocol",
-    "proto",
-    "platform/store",
-    "platform/audit",
-    "platform/events",
-    "platform/keys",
-    "platform/customers",
-  ],
-  "platform/releases": [
-    "common/core",
-    "common/host",
-    "common/release",
-    "proto",
-    "platform/store",
-    "platform/audit",
-    "platform/customers",
-    "platform/agents",
-  ],
-  "platform/tasks": [
-    "common/core",
-    "common/protocol",
-    "proto",
-    "platform/store",
-    "platform/audit",
-    "platform/events",
-    "platform/agents",
-    "platform/releases",
-  ],
-  "platform/devices": [
-    ...shared,
-    "common/protocol",
-    "proto",
-    "platform/store",
-    "platform/audit",
-    "platform/events",
-    "platform/customers",
-    "platform/agents",
-    "platform/releases",
-    "platform/tasks",
-  ],
-  "platform/alerts": [
-    "common/core",
-    "common/reading",
-    "proto",
-    "platform/store",
-    "platform/audit",
-    "platform/customers",
-    "platform/agents",
-    "platform/devices",
-  ],
-  "platform/mail": ["common/core", "common/host", "platform/store", "platform/keys"],
-  "platform/users": [
-    "common/core",
-    "platform/store",
-    "platform/audit",
-    "platform/keys",
-    "platform/mail",
-    "platform/customers",
-    "platform/agents",
-  ],
-  "platform/access": [
-    "common/core",
-    "common/protocol",
-    "common/host",
-    "proto",
-    "platform/store",
-    "platform/audit",
-    "platform/agents",
-    "platform/users",
-    "platform/tasks",
-    "platform/devices",
-  ],
-  "platform/sso": [
-    "common/core",
-    "common/host",
-    "platform/store",
-    "platform/audit",
-    "platform/keys",
-    "platform/customers",
-    "platform/users",
-  ],
-  "platform/pdf": [],
-  "platform/billing": [
-    "common/core",
-    "common/protocol",
-    "common/reading",
-    "platform/pdf",
-    "platform/store",
-    "platform/audit",
-    "platform/mail",
-    "platform/customers",
-    "platform/users",
-    "platform/devices",
-  ],
-  "platform/interfaces": [
-    "common/core",
-    "common/host",
-    "platform/store",
-    "platform/audit",
-    "platform/events",
-    "platform/keys",
-    "platform/customers",
-    "platform/agents",
-    "platform/tasks",
-    "platform/devices",
-    "platform/access",
-  ],
-  "platform/notifications": [
-    ...shared,
-    "proto",
-    "platform/store",
-    "platform/audit",
-    "platform/events",
-    "platform/mail",
-    "platform/customers",
-    "platform/devices",
-    "platform/alerts",
-    "platform/users",
-  ],
-  "platform/feeds": [
-    "common/core",
-    "common/host",
-    "proto",
-    "platform/store",
-    "platform/audit",
-    "platform/keys",
-    "platform/customers",
-    "platform/agents",
-    "platform/devices",
-  ],
-  "platform/trust": [
-    "common/core",
-    "proto",
-    "platform/pdf",
-    "platform/store",
-    "platform/audit",
-    "platform/customers",
-    "platform/users",
-  ],
-  "platform/edge/connections": ["common/core"],
-  "platform/edge/grpc": [
-    "common/core",
-    "common/protocol",
-    "proto",
-    "platform/keys",
-    "platform/agents",
-    "platform/releases",
-    "platform/tasks",
-    "platform/devices",
-    "platform/edge/connections",
-  ],
-  "platform/edge/mqtt": [
-    "common/core",
-    "common/host",
-    "common/protocol",
-    "proto",
-    "platform/store",
-    "platform/audit",
-    "platform/keys",
-    "platform/agents",
-    "platform/tasks",
-    "platform/devices",
-    "platform/edge/connections",
-  ],
-  "platform/edge/ssh": [
-    "common/core",
-    "common/host",
-    "common/protocol",
-    "platform/keys",
-    "platform/agents",
-    "platform/access",
-    "platform/edge/connections",
-  ],
-  "platform/edge/http": [
-    "common/core",
-    "common/host",
-    "common/report",
-    "platform/keys",
-    "platform/access",
-    "platform/edge/connections",
-  ],
-  "platform/portal/words": ["common/core", "platform/users", "platform/devices"],
-  "platform/portal/page": [
-    "common/report",
-    "platform/access",
-    "platform/store",
-    "platform/audit",
-    "platform/customers",
-    "platform/agents",
-    "platform/users",
-    "platform/interfaces",
-    "platform/portal/words",
-  ],
-  "platform/portal/sign_in": ["common/core", "platform/sso", "platform/users", "platform/portal/page"],
-  "platform/portal/fleet": [
-    "common/core",
-    "common/reading",
-    "common/report",
-    "proto",
-    "platform/store",
-    "platform/agents",
-    "platform/devices",
-    "platform/alerts",
-    "platform/portal/words",
-    "platform/portal/page",
-    "platform/access",
-    "platform/users",
-  ],
-  "platform/portal/notifications": [
-    "common/core",
-    "platform/events",
-    "platform/interfaces",
-    "platform/notifications",
-    "platform/portal/words",
-    "platform/portal/page",
-    "platform/users",
-  ],
-  "platform/portal/tasks": [
-    "common/core",
-    "common/reading",
-    "proto",
-    "platform/agents",
-    "platform/releases",
-    "platform/tasks",
-    "platform/access",
-    "platform/users",
-    "platform/interfaces",
-    "platform/portal/words",
-    "platform/portal/page",
-    "platform/portal/fleet",
-    "platform/audit",
-  ],
-  "platform/portal/billing": [
-    "common/core",
-    "platform/audit",
-    "platform/billing",
-    "platform/users",
-    "platform/portal/page",
-  ],
-  "platform/portal/people": [
-    "common/core",
-    "platform/store",
-    "platform/audit",
-    "platform/sso",
-    "platform/customers",
-    "platform/users",
-    "platform/interfaces",
-    "platform/portal/words",
-    "platform/portal/page",
-    "platform/portal/sign_in",
-  ],
-  "platform/edge/rest": [
-    "common/core",
-    "platform/store",
-    "platform/audit",
-    "platform/customers",
-    "platform/store",
-    "platform/agents",
-    "platform/tasks",
-    "platform/access",
-    "platform/users",
-    "platform/interfaces",
-    "platform/notifications",
-    "platform/feeds",
-    "platform/edge/connections",
-  ],
-  "platform/edge/metrics": ["common/core", "platform/agents", "platform/interfaces"],
-  "platform/portal/feeds": [
-    "common/core",
-    "platform/feeds",
-    "platform/portal/page",
-  ],
-  "platform/portal/trust": [
-    "common/core",
-    "platform/trust",
-    "platform/users",
-    "platform/portal/words",
-    "platform/portal/page",
-  ],
-  "platform/portal": [
-    "common/core",
-    "platform/keys",
-    "platform/customers",
-    "platform/mail",
-    "platform/users",
-    "platform/sso",
-    "platform/edge/connections",
-    "platform/portal/words",
-    "platform/portal/page",
-    "platform/portal/sign_in",
-    "platform/portal/fleet",
-    "platform/portal/notifications",
-    "platform/portal/tasks",
-    "platform/portal/people",
-    "platform/portal/billing",
-    "platform/portal/trust",
-    "platform/portal/feeds",
-  ],
-  "platform/edge/cli": [
-    "common/core",
-    "common/cli",
-    "common/reading",
-    "common/report",
-    "common/host",
-    "common/release",
-    "proto",
-    "platform/store",
-    "platform/audit",
-    "platform/events",
-    "platform/keys",
-    "platform/customers",
-    "platform/agents",
-    "platform/releases",
-    "platform/tasks",
-    "platform/devices",
-    "platform/alerts",
-    "platform/access",
-    "platform/interfaces",
-    "platform/feeds",
-    "platform/notifications",
-    "platform/edge/grpc",
-    "platform/edge/mqtt",
-    "platform/edge/ssh",
-    "platform/edge/http",
-    "platform/mail",
-    "platform/sso",
-    "platform/users",
-    "platform/billing",
-    "platform/trust",
-    "platform/portal",
-  ],
-  "platform": [
-    "common/core",
-    "common/host",
-    "platform/store",
-    "platform/keys",
-    "platform/agents",
-    "platform/devices",
-    "platform/alerts",
-    "platform/access",
-    "platform/edge/grpc",
-    "platform/edge/mqtt",
-    "platform/edge/ssh",
-    "platform/edge/http",
-    "platform/mail",
-    "platform/sso",
-    "platform/users",
-    "platform/billing",
-    "platform/edge/rest",
-    "platform/interfaces",
-    "platform/notifications",
-    "platform/feeds",
-    "platform/edge/metrics",
-    "platform/portal",
-    "platform/edge/cli",
-  ],
+.: src/(cli host)
 
-  // Entries of threads, of the agent and of the platform.
-  "workers": ["common/core", "src/scan", "src/host", "platform/users"],
+platform/store: common/(core reading) proto
+platform/audit: platform/store
+platform/events: platform/store
+platform/keys: common/(core protocol host)
+platform/customers: common/core platform/(store audit events)
+platform/agents: common/(core protocol) proto platform/(store audit events keys customers)
+platform/releases: common/(core host release) proto platform/(store audit customers agents)
+platform/tasks: common/(core protocol) proto platform/(store audit events agents releases)
+platform/devices: common/(core reading protocol) proto platform/(store audit events customers agents releases tasks)
+platform/alerts: common/(core reading) proto platform/(store audit customers agents devices)
+platform/mail: common/(core host) platform/(store keys)
+platform/users: common/core platform/(store audit keys mail customers agents)
+platform/access: common/(core protocol host) proto platform/(store audit agents users tasks devices)
+platform/sso: common/(core host) platform/(store audit keys customers users)
+platform/pdf:
+platform/billing: common/(core protocol reading) platform/(pdf store audit mail customers users devices)
+platform/interfaces: common/(core host) platform/(store audit events keys customers agents tasks devices access)
+platform/notifications: common/(core reading) proto platform/(store audit events mail customers devices alerts users)
+platform/feeds: common/(core host) proto platform/(store audit keys customers agents devices)
+platform/trust: common/core proto platform/(pdf store audit customers users)
+platform/edge/connections: common/core
+platform/edge/grpc: common/(core protocol) proto platform/(keys agents releases tasks devices)
+  platform/edge/connections
+platform/edge/mqtt: common/(core host protocol) proto platform/(store audit keys agents tasks devices)
+  platform/edge/connections
+platform/edge/ssh: common/(core host protocol) platform/(keys agents access) platform/edge/connections
+platform/edge/http: common/(core host report) platform/(keys access) platform/edge/connections
+platform/portal/words: common/core platform/(users devices)
+platform/portal/page: common/report platform/(access store audit customers agents users interfaces)
+  platform/portal/words
+platform/portal/sign_in: common/core platform/(sso users) platform/portal/page
+platform/portal/fleet: common/(core reading report) proto platform/(store agents devices alerts access users)
+  platform/portal/(words page)
+platform/portal/notifications: common/core platform/(events interfaces notifications users) platform/portal/(words
+  page)
+platform/portal/tasks: common/(core reading) proto platform/(agents releases tasks access users interfaces audit)
+  platform/portal/(words page fleet)
+platform/portal/billing: common/core platform/(audit billing users) platform/portal/page
+platform/portal/people: common/core platform/(store audit sso customers users interfaces) platform/portal/(words page
+  sign_in)
+platform/edge/rest: common/core platform/(store audit customers agents tasks access users interfaces
+  notifications feeds) platform/edge/connections
+platform/edge/metrics: common/core platform/(agents interfaces)
+platform/portal/feeds: common/core platform/feeds platform/portal/page
+platform/portal/trust: common/core platform/(trust users) platform/portal/(words page)
+platform/portal: common/core platform/(keys customers mail users sso) platform/edge/connections platform/portal/(words
+  page sign_in fleet notifications tasks people billing trust feeds)
+platform/edge/cli: common/(core cli reading report host release) proto platform/(store audit events keys customers
+  agents releases tasks devices alerts access interfaces feeds notifications mail sso users billing trust portal)
+  platform/edge/(grpc mqtt ssh http)
+platform: common/(core host) platform/(store keys agents devices alerts access mail sso users billing interfaces
+  notifications feeds portal) platform/edge/(grpc mqtt ssh http rest metrics cli)
 
-  "simulator": ["common/core", "common/report", "src/snmp", "src/recording"],
-  // It tells the whole story, and so knows whom it is about.
-  "demo": [
-    ...shared,
-    "common/report",
-    "proto",
-    "src/cli",
-    "src/host",
-    "simulator",
-    "platform/customers",
-    "platform/agents",
-    "platform/devices",
-    "platform/alerts",
-    "platform",
-    "platform/edge/cli",
-  ],
-};
+# Entries of threads, of the agent and of the platform.
+workers: common/core src/(scan host) platform/users
+
+simulator: common/(core report) src/(snmp recording)
+
+# It tells the whole story, and so knows whom it is about.
+demo: common/(core reading report) proto simulator platform src/(cli host) platform/(customers agents devices alerts)
+  platform/edge/cli
+`;
+
+/** Throws for a line that is not of this form. */
+export function parseArrows(text: string): Record<string, string[]> {
+  const lines = text.replace(/\n {2}/g, " ").split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+  return Object.fromEntries(lines.map((line) => {
+    const [, folder, rest] = /^([\w./]+):((?: [\w/]+(?:\([\w ]+\))?)*)$/.exec(line) ?? [];
+    if (folder === undefined) throw new Error(`Cannot read the line of tools/import_arrows.ts: ${line}`);
+    const parts = rest!.match(/[\w/]+(?:\([\w ]+\))?/g) ?? [];
+    return [
+      folder,
+      parts.flatMap((part) => {
+        const [prefix, names] = part.split(/[()]/);
+        return names === undefined ? [prefix!] : names.split(" ").map((name) => prefix + name);
+      }),
+    ];
+  }));
+}
+
+export const allowed = parseArrows(table);
