@@ -3,7 +3,6 @@
  * devices (N) is exported, on SQLite and on PostgreSQL. The floor is the time that writing as
  * many bytes to a file takes.
  */
-import { parseArgs } from "node:util";
 import { exportMeters } from "../platform/billing/export_meters.ts";
 import { makeStatement } from "../platform/billing/make_statement.ts";
 import { daysOfMonth } from "../platform/billing/period.ts";
@@ -13,9 +12,10 @@ import { openSqliteStore } from "../platform/store/sqlite/sqlite_store.ts";
 import type { RowsOf, Store } from "../platform/store/store.ts";
 import { startPostgres } from "../tests/fixtures/postgres_server.ts";
 import { billingScene } from "../tests/platform/billing_scene.ts";
+import { programOptions } from "../tools/program_options.ts";
 import { createGoals } from "./goals.ts";
 
-const { values } = parseArgs({ args: Deno.args, options: { devices: { type: "string", default: "50000" } } });
+const { values: { devices } } = programOptions("deno task bench:billing [--devices N]", { devices: 50_000 });
 const dayMs = 86_400_000, meters = ["total", "mono", "color"];
 const goals = createGoals();
 
@@ -64,7 +64,6 @@ async function measure(name: string, store: Store): Promise<void> {
 
   // A sample of each meter in each month.
   await using year = await billingScene(store, "Year");
-  const devices = Number(values.devices);
   await fill(year, { devices, from: "2025-04-01T12:00:00Z", count: 12, stepMs: 30 * dayMs });
   const path = await Deno.makeTempFile();
   let lines = 0, bytes = 0, most = 0;

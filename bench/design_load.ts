@@ -8,7 +8,6 @@
  * With --data, the fleet stays in that folder, and the next run begins with it; with --prepare, that is all that is done.
  */
 import { setPriority } from "node:os";
-import { parseArgs } from "node:util";
 import { systemClock } from "../common/core/clock.ts";
 import { messageOf } from "../common/core/errors.ts";
 import type { OpenPlatform } from "../platform/agents/platform.ts";
@@ -17,6 +16,7 @@ import { pemOf } from "../platform/keys/authority.ts";
 import { parseDatabaseUrl } from "../platform/store/postgres/database_url.ts";
 import { migrateDatabase, type PostgresServer } from "../tests/fixtures/postgres_server.ts";
 import { until } from "../tests/fixtures/until.ts";
+import { programOptions } from "../tools/program_options.ts";
 import type { AgentLine, AgentsInput } from "./design_agents.ts";
 import { type Fleet, fleetIn, startDurable } from "./design_fleet.ts";
 import { backendPart, type Part, type Parts, serverPart, startParts } from "./design_parts.ts";
@@ -29,33 +29,35 @@ import { postgresCpuSeconds, usageOf } from "./measure.ts";
 import { descriptorLimit, type OwnState, raiseDescriptorLimit, watchSelf } from "./own_limits.ts";
 import { compareTasks, noticed, type Session, type Visit } from "./who_noticed.ts";
 
-const { values } = parseArgs({
-  options: {
-    portal: { type: "boolean" },
-    agents: { type: "string", default: "10000" },
-    devices: { type: "string", default: "500000" },
-    users: { type: "string", default: "200" },
-    seconds: { type: "string", default: "60" },
-    /** Sessions of agents in a second; by default, as many as the agents' polls need. */
-    rate: { type: "string" },
-    data: { type: "string" },
-    prepare: { type: "boolean" },
+const { values } = programOptions(
+  "deno task bench:platform --portal [--agents N] [--devices N] [--users N] [--seconds N] [--rate N] [--data FOLDER] " +
+    "[--prepare] [--kill TEXT] [--priority N]",
+  {
+    portal: false,
+    agents: 10_000,
+    devices: 500_000,
+    users: 200,
+    seconds: 60,
+    /** Sessions of agents in a second; 0: as many as the agents' polls need. */
+    rate: 0,
+    data: "",
+    prepare: false,
     /** Kills the parts whose name has this in it. */
-    kill: { type: "string", default: "" },
+    kill: "",
     /**
      * Of agents, as in nice(1): they have machines of their own, and the platform goes first. People have the platform's,
      * as their times are what is measured.
      */
-    priority: { type: "string", default: "5" },
-    "inside-own-namespace": { type: "boolean" },
+    priority: 5,
+    "inside-own-namespace": false,
   },
-});
-const size = { agents: Number(values.agents), devices: Number(values.devices) };
-const people = Number(values.users), seconds = Number(values.seconds);
+  { mayBeZero: ["rate", "priority"] },
+);
+const { seconds, users: people } = values, size = { agents: values.agents, devices: values.devices };
 const pollSeconds = 300, everySeconds = 20;
 /* Of different printers, so that the counter of each goes on. */
 const readingsOfPoll = Math.min(10, Math.max(1, Math.round(size.devices / size.agents)));
-const perSecond = values.rate === undefined ? size.agents / pollSeconds : Number(values.rate);
+const perSecond = values.rate === 0 ? size.agents / pollSeconds : values.rate;
 /** How long a part is away, and how long the others are watched from the kill on. */
 const awayMs = 3000, watchedMs = Math.max(12_000, Math.min(25_000, seconds * 500));
 const longestMs = 90_000;
@@ -125,7 +127,7 @@ interface Seen {
   own: Map<string, OwnState[]>;
 }
 
-const ofAgents = Number(values.priority);
+const ofAgents = values.priority;
 
 /** Notes how a program was. */
 function noteOwn({ own }: Seen, program: string, state: OwnState): void {
@@ -379,7 +381,7 @@ async function inOwnNetwork(): Promise<void> {
 }
 
 async function inFolder(addresses: string[]): Promise<void> {
-  if (values.data !== undefined) {
+  if (values.data !== "") {
     await Deno.mkdir(values.data, { recursive: true });
     return await run(await Deno.realPath(values.data), addresses);
   }

@@ -9,15 +9,17 @@
  * back: `--real` measures memory, each second, of an agent that runs for so many minutes by the system's clock. There is no peer: FusionInventory, the nearest that Debian
  * has, is started for each pass and is not there in between.
  */
-import { parseArgs } from "node:util";
 import { openDatabase } from "../common/host/sqlite.ts";
+import { programOptions } from "../tools/program_options.ts";
 import type { IdleMeasured } from "./idle_agent.ts";
 import { createGoals } from "./goals.ts";
 import { alignColumns } from "./measure.ts";
 import { startFleet } from "./programs.ts";
 import { type Service, startService } from "./service.ts";
 
-const { values: { real } } = parseArgs({ options: { real: { type: "string", default: "0" } } });
+const { values: { real } } = programOptions("deno task bench:idle [--real MINUTES]", { real: 0 }, {
+  mayBeZero: ["real"],
+});
 const printers = 1000;
 const hourSeconds = 3600;
 const starts = 9;
@@ -57,7 +59,7 @@ async function measureAgent(
   },
 ): Promise<IdleMeasured> {
   const { stdout, success, code } = await new Deno.Command(program[0]!, {
-    args: [...program.slice(1), service.config, phase, real],
+    args: [...program.slice(1), service.config, phase, String(real)],
     env: { ...service.env, ...env },
     stderr: "inherit",
   }).output();
@@ -142,7 +144,7 @@ for (
   ]);
 }
 let resting: IdleMeasured | undefined;
-if (Number(real) > 0 && compiled !== undefined) {
+if (real > 0 && compiled !== undefined) {
   console.log(`${real} minutes in real time …`);
   spreadMeters(service);
   resting = await measureAgent(service, { program: compiled, phase: "real", env: serviceEnv });

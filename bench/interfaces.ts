@@ -7,12 +7,12 @@
 import { createServer } from "node:http";
 import { Agent, request as httpsRequest } from "node:https";
 import type { AddressInfo } from "node:net";
-import { parseArgs } from "node:util";
 import { createWebhook } from "../platform/interfaces/webhooks.ts";
 import { readingOf } from "../tests/fixtures/platform_uploads.ts";
 import { startPostgres } from "../tests/fixtures/postgres_server.ts";
 import { type ProgramsScene, programsScene } from "../tests/platform/programs_scene.ts";
 import { operator } from "../tests/platform/users_fixture.ts";
+import { programOptions } from "../tools/program_options.ts";
 import { createGoals } from "./goals.ts";
 import { alignColumns } from "./measure.ts";
 import { fillFleet } from "./portal_fleet.ts";
@@ -20,7 +20,9 @@ import { fillFleet } from "./portal_fleet.ts";
 const requests = 60, stepMs = 100, uploads = 20;
 const webhooks = { allowed: ["127.0.0.1"] };
 
-const { values } = parseArgs({ args: Deno.args, options: { devices: { type: "string", default: "500000" } } });
+const { values: { devices: wanted } } = programOptions("deno task bench:interfaces [--devices N]", {
+  devices: 500_000,
+});
 const goals = createGoals();
 const rows: string[][] = [["DATABASE", "REQUEST", "P50", "P95"]];
 await inDatabase("SQLite", 50_000, await programsScene({ webhooks }));
@@ -29,7 +31,7 @@ await inDatabase("SQLite", 50_000, await programsScene({ webhooks }));
   await using database = await server.database("own");
   // The platform's role may not.
   const analyze = () => database.sql("VACUUM ANALYZE");
-  await inDatabase("PostgreSQL", Number(values.devices), await programsScene({ database, webhooks }), analyze);
+  await inDatabase("PostgreSQL", wanted, await programsScene({ database, webhooks }), analyze);
 }
 console.log(alignColumns(rows));
 goals.print();

@@ -5,6 +5,7 @@
  * walks the subtrees that we read of a printer, one after the other, for all printers at once, as we read them; it asks a
  * silent printer five times again, as is usual, with its own timeout of one second, which is ours as well.
  */
+import { programOptions } from "../tools/program_options.ts";
 import { alignColumns } from "./measure.ts";
 import { maybePeer, startFleet } from "./programs.ts";
 import { type Finding, type Measured, runBulkwalk, runOpendca } from "./read_programs.ts";
@@ -29,10 +30,12 @@ interface Row extends Measured {
   complete: number;
 }
 
-if (Deno.args[0] === "inside") await measureAll();
+const { values } = programOptions("deno task bench:loss", { "inside-own-namespace": false });
+if (values["inside-own-namespace"]) await measureAll();
 else {
+  const again = [Deno.execPath(), "run", "--no-prompt", "--allow-all", import.meta.filename!, "--inside-own-namespace"];
   const { code } = await new Deno.Command("unshare", {
-    args: ["-U", "-r", "-n", Deno.execPath(), "run", "--no-prompt", "--allow-all", import.meta.filename!, "inside"],
+    args: ["-U", "-r", "-n", ...again],
   }).spawn().status;
   if (code !== 0) console.error("Cannot measure loss: it needs network namespaces (unshare -U -r -n), ip and nft");
   Deno.exitCode = code;

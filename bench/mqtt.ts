@@ -3,7 +3,6 @@
  * woken, on the platform's own broker and on Debian's Mosquitto, each as a program of its own. What does not come is given
  * up after a while, and is a missed goal: it always ends.
  */
-import { parseArgs } from "node:util";
 import { algorithm, issueCertificate, pemOf, privateKeyPem, validityFrom } from "../platform/keys/authority.ts";
 import { fingerprintOf } from "../platform/agents/agent_certificate.ts";
 import { addCertificate } from "../platform/agents/certificates.ts";
@@ -20,13 +19,10 @@ import { freePort } from "../tests/fixtures/free_port.ts";
 import { maybeProgram } from "../tests/fixtures/peers.ts";
 import { until } from "../tests/fixtures/until.ts";
 import { type RunningProgram, startProgram } from "../tests/fixtures/start_program.ts";
+import { programOptions } from "../tools/program_options.ts";
 import { createGoals } from "./goals.ts";
 
-const { values } = parseArgs({ args: Deno.args, options: { agents: { type: "string", default: "1000" } } });
-const wanted = Number(values.agents);
-if (!Number.isSafeInteger(wanted) || wanted < 1) {
-  throw new Error(`Cannot begin as the number of agents is ${values.agents}: name one from 1`);
-}
+const { values: { agents: wanted } } = programOptions("deno task bench:mqtt [--agents N]", { agents: 1000 });
 const tasks = 100;
 const commands = 10;
 /** Longest waits: for a task, for a wake-up of all, and for a connection of all. */

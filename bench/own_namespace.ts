@@ -1,11 +1,13 @@
 import { succeeds } from "../tests/fixtures/peers.ts";
+import { programOptions } from "../tools/program_options.ts";
 
 /**
  * Runs the benchmark again in a network namespace of its own, with a loopback device alone, and returns the exit code of
  * that; undefined in the namespace itself. So its ports and addresses are nobody else's.
  */
-export async function maybeInOwnNamespace(entry: string): Promise<number | undefined> {
-  if (Deno.args.includes(inside)) return undefined;
+export async function maybeInOwnNamespace(entry: string, usage: string): Promise<number | undefined> {
+  const { values } = programOptions(usage, { [inside]: false });
+  if (values[inside]) return undefined;
   const unshare = ["unshare", "-U", "-r", "-n", "sh", "-ec", 'ip link set lo up; exec "$@"', "sh"];
   if (!await succeeds([...unshare, "true"])) {
     console.error("error: network namespaces are not allowed here; this benchmark needs one of its own");
@@ -19,11 +21,11 @@ export async function maybeInOwnNamespace(entry: string): Promise<number | undef
     "--allow-all",
     new URL(entry).pathname,
     ...Deno.args,
-    inside,
+    `--${inside}`,
   ];
   const { code } = await new Deno.Command(program, { args, stdin: "null", stdout: "inherit", stderr: "inherit" })
     .output();
   return code;
 }
 
-const inside = "--inside-own-namespace";
+const inside = "inside-own-namespace";

@@ -9,22 +9,22 @@
  */
 import { getPriority, setPriority } from "node:os";
 import { DatabaseSync } from "node:sqlite";
-import { parseArgs } from "node:util";
 import { systemClock } from "../common/core/clock.ts";
 import type { Reading } from "../common/reading/reading.ts";
 import { openPlatform } from "../platform/compose.ts";
 import { parseDatabaseUrl } from "../platform/store/postgres/database_url.ts";
 import { startPostgres } from "../tests/fixtures/postgres_server.ts";
+import { programOptions } from "../tools/program_options.ts";
 import { createGoals } from "./goals.ts";
 import { alignColumns, postgresCpuSeconds, usageOf } from "./measure.ts";
 import { type BenchAgent, clientOf, makeAgents, nextBatch, poll, type Server, upload } from "./platform_agents.ts";
 import { measureFloor } from "./platform_floor.ts";
 import { realisticReadings } from "./uplink_load.ts";
 
-const { values } = parseArgs({
-  options: { seconds: { type: "string", default: "20" }, connections: { type: "string", default: "10000" } },
-});
-const seconds = Number(values.seconds), connections = Number(values.connections);
+const { values: { seconds, connections } } = programOptions(
+  "deno task bench:platform [--seconds N] [--connections N]; with --portal, the design load: see --portal --help",
+  { seconds: 20, connections: 10_000 },
+);
 const root = new URL("../", import.meta.url).pathname;
 
 /** Of 10,000 agents with 50 printers each. */

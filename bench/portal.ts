@@ -5,17 +5,17 @@
  * needs no database, over the same connections.
  */
 import { Agent, request as httpsRequest } from "node:https";
-import { parseArgs } from "node:util";
 import { gzipSync } from "node:zlib";
 import { startPostgres } from "../tests/fixtures/postgres_server.ts";
 import { type PortalScene, portalScene, type Visitor } from "../tests/platform/portal_scene.ts";
+import { programOptions } from "../tools/program_options.ts";
 import { createGoals, type Goals } from "./goals.ts";
 import { alignColumns, postgresCpuSeconds, usageOf } from "./measure.ts";
 import { fillFleet } from "./portal_fleet.ts";
 
 const people = 200, everySeconds = 20, requests = 60;
 
-const { values } = parseArgs({ args: Deno.args, options: { devices: { type: "string", default: "500000" } } });
+const { values: { devices: wanted } } = programOptions("deno task bench:portal [--devices N]", { devices: 500_000 });
 const goals = createGoals();
 const rows: string[][] = [["DATABASE", "PAGE", "P50", "P95", "CPU", "COMPRESSED"]];
 await inDatabase("SQLite", 50_000, { scene: await portalScene(), cpu: () => 0 });
@@ -23,7 +23,7 @@ await inDatabase("SQLite", 50_000, { scene: await portalScene(), cpu: () => 0 })
   await using server = await startPostgres();
   await using database = await server.database("own");
   const cpu = () => postgresCpuSeconds(database.url);
-  await inDatabase("PostgreSQL", Number(values.devices), { scene: await portalScene({ database }), cpu });
+  await inDatabase("PostgreSQL", wanted, { scene: await portalScene({ database }), cpu });
 }
 console.log(alignColumns(rows));
 goals.print();

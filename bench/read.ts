@@ -5,6 +5,7 @@
  * Every program gets a simulator that was started for it and that counts its requests. The simulator runs on the same
  * machine, so its processor time is shown: where it comes near the wall time, the simulator is what was waited for.
  */
+import { programOptions } from "../tools/program_options.ts";
 import { createGoals } from "./goals.ts";
 import { alignColumns } from "./measure.ts";
 import { maybePeer, startFleet } from "./programs.ts";
@@ -16,6 +17,8 @@ import {
   runOpendca,
   runSnmpExporter,
 } from "./read_programs.ts";
+
+programOptions("deno task bench:read", {});
 
 interface Row extends Measured {
   name: string;

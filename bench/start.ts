@@ -4,8 +4,11 @@
  */
 import project from "../deno.json" with { type: "json" };
 import { taskGrants } from "../demo/task_grants.ts";
+import { programOptions } from "../tools/program_options.ts";
 import { createGoals } from "./goals.ts";
 import { alignColumns } from "./measure.ts";
+
+programOptions("deno task bench:start", {});
 
 const times = 9;
 const root = new URL("../", import.meta.url).pathname;

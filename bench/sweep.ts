@@ -16,7 +16,7 @@ import { systemClock } from "../common/core/clock.ts";
 import { communityProbe } from "../src/snmp/probe.ts";
 import { succeeds } from "../tests/fixtures/peers.ts";
 
-const outside = await maybeInOwnNamespace(import.meta.url);
+const outside = await maybeInOwnNamespace(import.meta.url, "deno task bench:sweep");
 // deno-lint-ignore opendca/only-main-exits -- a program of its own
 if (outside !== undefined) Deno.exit(outside);
 

@@ -1,5 +1,5 @@
 /**
- * `deno task bench:uplink [READINGS]`: a full spool is emptied into the platform, end to end and with real processes:
+ * `deno task bench:uplink [--readings N]`: a full spool is emptied into the platform, end to end and with real processes:
  * spool (SQLite) → uplink → gRPC over mutual TLS → the platform's store (SQLite). rsyslog does the nearest thing that
  * Debian has, with the same readings as lines of JSON, in the same run: disk queue → RELP over mutual TLS → file.
  *
@@ -12,12 +12,15 @@ import { systemClock } from "../common/core/clock.ts";
 import type { Reading } from "../common/reading/reading.ts";
 import type { SpoolRecord } from "../src/store/spool_record.ts";
 import { recordOfReading } from "../src/link/spool_reading.ts";
+import { programOptions } from "../tools/program_options.ts";
 import { alignColumns, usageOf } from "./measure.ts";
 import { maybePeer } from "./programs.ts";
 import { relayWithRsyslog } from "./rsyslog_relay.ts";
 import { startService } from "./service.ts";
 import { realisticReadings } from "./uplink_load.ts";
 import { maybeConnectionBytes } from "./wire.ts";
+
+const { values: { readings: count } } = programOptions("deno task bench:uplink [--readings N]", { readings: 20_000 });
 
 export interface Relayed {
   seconds: number;
@@ -74,7 +77,6 @@ async function relayWithOpendca(readings: readonly Reading[]): Promise<Relayed> 
   };
 }
 
-const count = Number(Deno.args[0] ?? 20_000);
 console.log("reading the simulated fleet …");
 const readings = await realisticReadings(count);
 const lines = readings.map((reading) => JSON.stringify(reading));

@@ -4,11 +4,14 @@
  */
 import http from "node:http";
 import https from "node:https";
+import { programOptions } from "../tools/program_options.ts";
 import { createGoals } from "./goals.ts";
 import { alignColumns, usageOf } from "./measure.ts";
 import { maybePeer } from "./programs.ts";
 import { maybeSshForward } from "./ssh_forward.ts";
 import { agents, type OpenedPage, startWebScene, type WebScene } from "./webaccess_scene.ts";
+
+programOptions("deno task bench:webaccess", {});
 
 const smallRequests = 500;
 const rounds = 3;

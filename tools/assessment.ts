@@ -3,6 +3,7 @@
  * it is missing, and the folder stays as it was.
  */
 import { pinnedRuntime } from "../common/core/pinned_runtime.ts";
+import { programOptions } from "./program_options.ts";
 import { importedPackages, writeSums } from "./release/artefacts.ts";
 import { programs, version } from "./release/programs.ts";
 import { ReleaseError } from "./release/release_error.ts";
@@ -196,4 +197,7 @@ export async function runAssessment(folder: string, print: (line: string) => voi
   }
 }
 
-if (import.meta.main) Deno.exitCode = await runAssessment(root, console.error);
+if (import.meta.main) {
+  programOptions("deno task assessment", {});
+  Deno.exitCode = await runAssessment(root, console.error);
+}

@@ -4,6 +4,7 @@
  * and each circle of folders.
  */
 import { allowed } from "./import_arrows.ts";
+import { programOptions } from "./program_options.ts";
 
 const root = new URL("../", import.meta.url);
 /** Also of a module that is loaded when it is needed. */
@@ -70,6 +71,7 @@ function* sourceFiles(folder: URL, prefix: string): Iterable<string> {
 }
 
 if (import.meta.main) {
+  programOptions("deno task imports", {});
   const paths = [...sourceFiles(root, "")];
   const unknown = new Set(paths.map(folderOf).filter((folder) => allowed[folder] === undefined));
   const wrong = [
@@ -77,5 +79,8 @@ if (import.meta.main) {
     ...wrongArrows(paths.flatMap((path) => arrowsOf(path, Deno.readTextFileSync(new URL(path, root)))), allowed),
   ];
   for (const line of wrong) console.error(line);
-  if (wrong.length > 0) throw new Error(`${wrong.length} folders or imports are where they may not be`);
+  if (wrong.length > 0) {
+    console.error(`error: ${wrong.length} folders or imports are where they may not be`);
+    Deno.exitCode = 1;
+  }
 }

@@ -4,6 +4,7 @@
  * --allow-other-runtime.
  */
 import { pinnedRuntime } from "../common/core/pinned_runtime.ts";
+import { endIfHelp } from "./program_options.ts";
 
 const root = new URL("../", import.meta.url).pathname;
 const entry = "main.ts";
@@ -95,6 +96,7 @@ async function exists(path: string): Promise<boolean> {
 }
 
 if (import.meta.main) {
+  endIfHelp("deno task compile [--target TARGET] [--output FILE] [--allow-other-runtime] [OPTION of deno compile…]");
   try {
     console.log(await compile(Deno.args));
   } catch (error) {

@@ -7,8 +7,10 @@ import { denoHost } from "../src/host/deno_host.ts";
 import { denoMachine } from "../platform/edge/cli/deno_host.ts";
 import { allCommands as platformCommands } from "../platform/edge/cli/run_platform.ts";
 import { manualPages } from "./manual_pages.ts";
+import { programOptions } from "./program_options.ts";
 
-const folder = Deno.args[0] ?? new URL("../dist/man", import.meta.url).pathname;
+const { words } = programOptions("deno task man [FOLDER]", {}, { mostWords: 1 });
+const folder = words[0] ?? new URL("../dist/man", import.meta.url).pathname;
 await Deno.mkdir(folder, { recursive: true });
 const programs = [await allCommands(denoHost()), platformCommands(denoMachine())];
 for (const { file, text } of programs.flatMap((program) => manualPages(program, version))) {

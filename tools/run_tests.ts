@@ -7,6 +7,8 @@
  * after the other. With `--each`, each file has a thread of its own. If OPENDCA_TEST_REPORTS names a folder, a report in
  * the format of JUnit is written there.
  */
+import { UsageError } from "../common/core/errors.ts";
+import { endIfHelp } from "./program_options.ts";
 
 const root = new URL("../", import.meta.url);
 const isTest = /_test\.tsx?$/;
@@ -47,9 +49,19 @@ function testFiles(folder: string): TestFile[] {
   });
 }
 
+/** Throws `UsageError`. */
+function filesOf(folder: string): TestFile[] {
+  try {
+    return testFiles(new URL(folder, root).pathname);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory)) throw error;
+    throw new UsageError(`Cannot test "${folder}" as it is no folder of this repository`);
+  }
+}
+
 /** Writes a module for each group into `into`; returns their paths. */
 function groupModules(folder: string, into: string): string[] {
-  return testGroups(testFiles(new URL(folder, root).pathname)).map((paths, index) => {
+  return testGroups(filesOf(folder)).map((paths, index) => {
     const module = `${into}/${folder.replaceAll("/", "_")}_${index + 1}_test.ts`;
     Deno.writeTextFileSync(module, paths.map((path) => `import ${JSON.stringify(`file://${path}`)};\n`).join(""));
     return module;
@@ -80,4 +92,13 @@ async function runTests(args: readonly string[]): Promise<number> {
   }
 }
 
-if (import.meta.main) Deno.exitCode = await runTests(Deno.args);
+if (import.meta.main) {
+  endIfHelp("deno task test [OPTION=VALUE of deno test…] [FOLDER…]");
+  try {
+    Deno.exitCode = await runTests(Deno.args);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    console.error(`error: ${error.message}`);
+    Deno.exitCode = 64;
+  }
+}

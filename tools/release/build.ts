@@ -23,6 +23,7 @@ import { type Base, NoBaseError, prepareBase, readBase, sha256 } from "./base.ts
 import { keysFile, listedKeys } from "./listed_keys.ts";
 import { makePackages } from "./packages.ts";
 import { buildFacts, buildFile, compileArguments, type Program, programs, version } from "./programs.ts";
+import { endIfHelp } from "../program_options.ts";
 import { ReleaseError } from "./release_error.ts";
 import { runTool } from "./run_tool.ts";
 import { ownCache, root, type Source, sourceOf } from "./source.ts";
@@ -266,6 +267,11 @@ async function release(args: readonly string[]): Promise<number> {
 }
 
 if (import.meta.main) {
+  endIfHelp(
+    "deno task release [--target TARGET]… [--program PROGRAM]… [--output FOLDER] [--keys FILE] " +
+      "[--minimum-version VERSION] [--expires-days N] [--rollout PERCENT] [--no-packages] [--uncompressed] [--offline] " +
+      "[--allow-other-runtime]",
+  );
   try {
     Deno.exitCode = await release(Deno.args);
   } catch (error) {

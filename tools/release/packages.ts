@@ -9,6 +9,7 @@ import type { ReleaseKeys } from "../../common/release/release_keys.ts";
 import { verifyManifest } from "../../common/release/release_manifest.ts";
 import { isSignatureOfSums, writeSums } from "./artefacts.ts";
 import { keysFile, listedKeys } from "./listed_keys.ts";
+import { endIfHelp } from "../program_options.ts";
 import { ReleaseError } from "./release_error.ts";
 import { runTool } from "./run_tool.ts";
 import { type Target, targets } from "./verify_binary.ts";
@@ -175,6 +176,7 @@ function parseArguments(args: string[]): { folder: string; keys: string } {
 }
 
 if (import.meta.main) {
+  endIfHelp("deno task release:packages FOLDER [--keys FILE]");
   try {
     const { folder, keys } = parseArguments(Deno.args);
     const { names, left } = await packagesOf(folder, await listedKeys(keys));

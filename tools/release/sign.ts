@@ -15,6 +15,7 @@ import {
 import { addSignature } from "../../common/release/release_manifest.ts";
 import { keysFile, listedKeys } from "./listed_keys.ts";
 import { minisignature } from "./minisign.ts";
+import { endIfHelp } from "../program_options.ts";
 import { ReleaseError } from "./release_error.ts";
 
 const throwAwayEnd = ".throw-away.manifest";
@@ -157,6 +158,9 @@ async function run(args: string[]): Promise<string[]> {
 }
 
 if (import.meta.main) {
+  endIfHelp(
+    "deno task release:sign --key FILE FOLDER | --new-key FILE | --trust PUBLIC-KEY… [--instead-of KEY] [--keys FILE]",
+  );
   try {
     for (const line of await run(Deno.args)) console.log(line);
   } catch (error) {

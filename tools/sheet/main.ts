@@ -6,7 +6,7 @@
  * whether the test that is named catches it. With ids, only those sentences, and nothing is written. `--reports` takes what
  * became of the tests from reports of a run of all of them (OPENDCA_TEST_REPORTS of tools/run_tests.ts), and runs none.
  */
-import { parseArgs } from "node:util";
+import { programOptions } from "../program_options.ts";
 import { type Outcome, outcomeOf, readReports, runProofs, type TestCase } from "./run_proofs.ts";
 import type { Break, Sentence } from "./sentence.ts";
 import { sentences } from "./sentences.ts";
@@ -60,13 +60,19 @@ async function checkBreaks(chosen: readonly Sentence[], log: string): Promise<st
   return missed;
 }
 
-const { values, positionals: ids } = parseArgs({
-  options: { breaks: { type: "boolean" }, reports: { type: "string" } },
-  allowPositionals: true,
-});
+const { values, words: ids } = programOptions(
+  "deno task sheet [--breaks] [--reports FOLDER] [ID…]",
+  { breaks: false, reports: "" },
+  { mostWords: Infinity },
+);
+const unknown = ids.filter((id) => !sentences.some((sentence) => sentence.id === id));
+if (unknown.length > 0) {
+  console.error(`error: Cannot prove what the sheet does not say: ${unknown.join(", ")}`);
+  Deno.exit(64);
+}
 const chosen = ids.length === 0 ? sentences : sentences.filter(({ id }) => ids.includes(id));
 const log = await Deno.makeTempFile({ prefix: "sheet-", suffix: ".log" });
-const cases: TestCase[] = values.reports === undefined
+const cases: TestCase[] = values.reports === ""
   ? await runProofs(chosen.flatMap(({ proofs }) => proofs), { root, log, limitMs: limitsMs.proofs }) ?? []
   : readReports(values.reports);
 const wrong: string[] = [];
@@ -86,7 +92,7 @@ if (ids.length === 0) {
 }
 if (wrong.length > 0) {
   console.error(
-    `${wrong.join("\n")}\nCannot sign the sheet: ${wrong.length} of it is not proved; see ${values.reports ?? log}`,
+    `${wrong.join("\n")}\nCannot sign the sheet: ${wrong.length} of it is not proved; see ${values.reports || log}`,
   );
   Deno.exit(1);
 }
