@@ -14,7 +14,7 @@ interface Demo {
   /** Standard output and standard error so far. */
   out(): string;
   err(): string;
-  /** Resolves when the text was printed; rejects when the demo ends before. */
+  /** Resolves when the text was printed; rejects when the demo ends before, or prints nothing for minutes. */
   says(text: string): Promise<void>;
   /** The exit code. */
   end(): Promise<number>;
@@ -50,8 +50,15 @@ async function withDemo(args: string[], body: (demo: Demo) => Promise<void>): Pr
   });
   const files = () => [...Deno.readDirSync(folder)].map(({ name }) => name);
   const children = () => processesWith(folder);
+  // On a busy machine the whole story takes longer than anything else that tests wait for.
+  const whilePrinting = async (what: string, check: () => boolean) => {
+    while (!check()) {
+      const printed = out.length;
+      await until(what, () => out.length > printed || check());
+    }
+  };
   const end = async () => {
-    await until("the demo ends", () => isOver);
+    await whilePrinting("the demo ends", () => isOver);
     return await ended;
   };
   try {
@@ -60,7 +67,7 @@ async function withDemo(args: string[], body: (demo: Demo) => Promise<void>): Pr
       out: () => out,
       err: () => err,
       async says(text) {
-        await until(`"${text}" is printed`, () => out.includes(text) || isOver);
+        await whilePrinting(`"${text}" is printed`, () => out.includes(text) || isOver);
         assert(out.includes(text), `the demo ended before "${text}":\n${out.slice(-500)}\n${err}`);
       },
       end,
