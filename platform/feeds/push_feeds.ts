@@ -25,7 +25,7 @@ const mostAtOnce = 8;
 const mostOfDealer = 4;
 const removalMs = 24 * hour;
 
-/** After so many failures in a row. */
+/** Milliseconds until the next try, after this many consecutive failures. */
 export function waitAfter(failures: number): number {
   return Math.min(hour, 30 * second * 2 ** Math.min(failures - 1, 10));
 }

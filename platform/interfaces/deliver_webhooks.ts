@@ -149,7 +149,7 @@ async function deliver(
       signal,
       ...(resolve === undefined ? {} : { resolve }),
     }));
-    // A redirect is no answer: it would lead where nobody has checked.
+    // A redirect counts as a failure: its target was not checked.
     if (status < 200 || status > 299) failure = `the receiver answered ${status}`;
     // The receiver wants no more of it (Standard Webhooks).
     isFinal = status === 410;

@@ -72,7 +72,7 @@ function sender({ host, port, isImplicit, user, password, from, ca }: MailOption
     ignoreTLS: !isImplicit && isLocal && ca === undefined,
     ...(user === undefined ? {} : { auth: { user, pass: password ?? "" } }),
     tls: { minVersion: "TLSv1.2", ...(ca === undefined ? {} : { ca }) },
-    // Otherwise the name of this machine, which is nobody's business.
+    // The default would disclose the name of this machine.
     name: from.split("@")[1]!,
     // Not by the library, which writes to the console where it finds no network.
     getSocket(_, callback) {

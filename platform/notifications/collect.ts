@@ -36,12 +36,12 @@ interface NewItem {
 }
 
 const lot = 500, dayMs = 86_400_000;
-/** Points and days above a limit up to which a supply still counts as told. */
+/** Percentage points and days above a limit up to which a notified supply is not notified again. */
 const margin = { percent: 5, days: 3 };
 /** Of one look, rule and customer: a wrong limit is one mail, not ten thousand. */
 const mostAtOnce = 2000;
 
-/** Rules that are not paused and count for the customer, with its limits where a rule has none of its own. */
+/** Active rules for the customer, with its limits where a rule has none. */
 async function rulesOf(tenant: Tenant): Promise<ActiveRule[]> {
   const rows = await tenant.transaction.all<RuleRow & { customer_limits: string | null; dealer_limits: string | null }>(
     `SELECT n.*, c.alert_limits AS customer_limits, d.alert_limits AS dealer_limits
@@ -209,7 +209,7 @@ async function wasTold(tenant: Tenant, { rule_id }: ActiveRule, alert_id: string
   return row !== undefined;
 }
 
-/** What is so, by a key; `isFading`: not any more so that it would be told, but not well again either. */
+/** Present conditions by key; `isFading`: beyond the limit no more, but not clearly recovered either. */
 interface Found extends Omit<NewItem, "at" | "event" | "alert_id"> {
   isFading: boolean;
 }
@@ -297,7 +297,7 @@ async function lowSupplies(
   { percent, until }: { percent: number; until: number | undefined },
 ): Promise<LowSupply[]> {
   const low = await statesAtMost(tenant, percent);
-  // A supply just above what counts as low is still the one that was told.
+  // A supply just above the limit is still the one that was notified.
   const known = new Set(low.map(({ device_id }) => device_id));
   const told = await tenant.all<{ subject: string }>(
     "SELECT DISTINCT subject FROM notification_told WHERE customer_id = :customer AND subject LIKE 'supply %'",
@@ -377,7 +377,7 @@ function percentOf({ level }: Supply): number | undefined {
   return level?.kind === LevelKind.EXACT ? level.percent : undefined;
 }
 
-/** Once for each agent and version; those that failed before the rule was made are not told. */
+/** Once for each agent and version; failures from before the rule was made are left out. */
 async function collectUpdates(tenant: Tenant, rules: readonly ActiveRule[], now: number): Promise<number> {
   const wanting = rules.filter(({ settings }) => settings.events.includes("updateFailed"));
   if (wanting.length === 0) return 0;

@@ -74,7 +74,7 @@ export interface Letter {
   language: Language;
   zone: string;
   rule: { id: string; name: string };
-  /** Of the portal; undefined: there is none. */
+  /** Address of the portal; undefined without a portal. */
   origin: string | undefined;
   /** Path at which this person ends these mails. */
   stopPath: string | undefined;

@@ -1,4 +1,4 @@
-/** Rules of a dealer: who is told of what, and when. */
+/** Notification rules of a dealer: who is notified, of what, and when. */
 import { UsageError } from "../../common/core/errors.ts";
 import { type Base, type By, changePlatform, readPlatform } from "../audit/use_case.ts";
 import { closedError, customerOf, refuseClosed, siteOf } from "../customers/customers.ts";
@@ -58,7 +58,7 @@ export interface ListedRule {
   recipients: { recipientId: string; userId: string | null; email: string; isStopped: boolean; isActive: boolean }[];
   createdAt: number;
   pausedAt: number | null;
-  /** What waits to be told. */
+  /** Number of notifications that wait to be sent. */
   waiting: number;
 }
 
@@ -126,7 +126,7 @@ export function createRule(
   });
 }
 
-/** What waits is told as the rule says now. Throws UsageError. */
+/** Waiting notifications are sent by the changed rule. Throws UsageError. */
 export function changeRule(
   platform: Base,
   by: By,
@@ -177,7 +177,7 @@ async function setRecipients(
     if (isNarrow && row.of_customer === null && !before.some(({ user_id }) => user_id === row.user_id)) {
       throw new UsageError(`Cannot find the user "${user.slice(0, 100)}"`);
     }
-    // A customer's people are told of their customer alone.
+    // Users of a customer are only notified about their own customer.
     if (row.of_customer !== null && row.of_customer !== of_customer) {
       throw new UsageError(`Cannot tell "${row.email}" as this user is of another customer than the rule`);
     }
@@ -224,7 +224,7 @@ function checkedName(text: string): string {
   throw new UsageError("Cannot use the name: it has 1 to 100 characters and no control characters");
 }
 
-/** Nothing is told, and what happens meanwhile is not told later. Throws UsageError. */
+/** Nothing is sent, and what happens meanwhile is not sent later. Throws UsageError. */
 export function pauseRule(platform: Base, by: By, { ruleId, whose }: { ruleId: string; whose?: Whose }): Promise<void> {
   return changePlatform(platform, by, async (tx, at) => {
     const row = await ruleOf(tx, ruleId, whose);
@@ -232,7 +232,7 @@ export function pauseRule(platform: Base, by: By, { ruleId, whose }: { ruleId: s
       id: ruleId,
       at: at.getTime(),
     });
-    // A supply that is still low when the rule is resumed was not told yet.
+    // A supply that is still low when the rule is resumed was not notified yet.
     await tx.run(
       `DELETE FROM notification_told WHERE rule_id = :id AND (customer_id, subject) IN
          (SELECT customer_id, subject FROM notification_items WHERE rule_id = :id AND state = 'waiting')`,

@@ -1,6 +1,6 @@
 /**
- * Sends what is due, rule by rule, in one transaction each: what is told leaves the queue as its mails and messages enter
- * theirs, so that nothing is lost and nothing told twice, whichever process does it and whatever dies in between.
+ * Sends due notifications, each rule in a transaction of its own: an entry leaves this queue as its mails and messages
+ * enter theirs, so that nothing is lost or sent twice, whichever process sends it and wherever a process dies.
  */
 import { addDeliveries, deliveryOf } from "../events/queue_events.ts";
 import { queueMail } from "../mail/mail_queue.ts";
@@ -197,7 +197,7 @@ async function mailTo(
   const user = recipient.user_id === null ? undefined : await maybeUser(tx, recipient.user_id);
   let grants: Grant[] | undefined;
   if (recipient.user_id !== null) {
-    // Anyone who may not sign in any more is told nothing.
+    // Deactivated users get no notifications.
     if (user?.state !== "active" || user.dealer_id !== rule.dealer_id || !await isOfOpen(tx, user)) return 0;
     grants = await grantsOf(tx, user.user_id);
   }

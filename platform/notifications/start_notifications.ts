@@ -61,7 +61,7 @@ function customersToLookAt(store: Store, isSlow: boolean): Promise<{ customer_id
     ), { readOnly: true });
 }
 
-/** What was told or dropped a month ago, and what has waited so long that it is of no use. */
+/** Deletes what was sent or dropped a month ago, and what has waited too long to be useful. */
 async function forget(store: Store, now: number): Promise<void> {
   const before = { before: now - keptMs };
   for (const table of ["notification_items", "notifications"]) {

@@ -82,7 +82,7 @@ export function behindSql(
 ): string {
   const named = keys.flatMap(({ sql, isDescending = false }, i) => {
     const value = position[i] ?? null;
-    // The key before has told those that are not null from the others, among which there is no order.
+    // The key before separates values from nulls, which have no order among them.
     if (value === null) return [];
     parameters[`behind_${i}`] = typeof value === "boolean" ? Number(value) : value;
     return [{ sql, name: `:behind_${i}`, isLess: isDescending !== isBackwards }];
