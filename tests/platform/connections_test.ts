@@ -95,7 +95,7 @@ const outside: Record<string, (platform: TestPlatform, address: string) => Held>
 
 /** A new connection of an agent, which may have to be begun again, as agents do. */
 async function untilPolled(platform: TestPlatform, agent: TestAgent): Promise<void> {
-  await until("the agent polls", async () => await polled(platform, agent) === "answered", 20_000);
+  await until("the agent polls", async () => await polled(platform, agent) === "answered");
 }
 
 for (const [name, hold] of Object.entries(outside)) {
@@ -147,12 +147,16 @@ eachDatabase("three thousand connections of a hundred sources leave the room of 
 });
 
 eachDatabase("a certificate that is not known reserves no room", async () => {
-  await using platform = await startTestPlatform({ connections: { ...limits, withoutCallMs: 300 } });
-  const agent = await activatedAgent(platform, await platform.customer("Acme"));
-  await agent.tenant.run(
-    "UPDATE agents SET state = 'revoked' WHERE customer_id = :customer",
-  );
-  const { privateKeyPem: key, chain: cert } = agent.identity;
+  await using platform = await startTestPlatform({ connections: { ...limits, withoutCallMs: 1000 } });
+  const customer = await platform.customer("Acme");
+  let agent: TestAgent | undefined;
+  // On a busy machine, its connection may not be in time either.
+  await until("the agent is activated", async () => {
+    agent = await activatedAgent(platform, customer).catch(() => undefined);
+    return agent !== undefined;
+  });
+  await customer.tenant.run("UPDATE agents SET state = 'revoked' WHERE customer_id = :customer");
+  const { privateKeyPem: key, chain: cert } = agent!.identity;
   const socket = tls.connect({
     host: "127.0.0.1",
     port: Number(platform.target.split(":")[1]),
@@ -202,7 +206,7 @@ Deno.test({
         const isTaken = await promise;
         clearTimeout(timer);
         return isTaken;
-      }, 30_000);
+      });
     } finally {
       const stderr = new Response(child.stderr).text();
       child.kill("SIGKILL");
