@@ -132,14 +132,24 @@ export function maybeDevice(tenant: Tenant, deviceId: string): Promise<DeviceRow
   });
 }
 
-/** Finds devices by id, address, serial number or host name. */
-export function findDevices(tenant: Tenant, text: string): Promise<DeviceRow[]> {
-  return tenant.all(
-    `SELECT ${rowColumns} FROM devices WHERE customer_id = :customer
-       AND (device_id = :text OR address = :text OR lower(serial) = lower(:text) OR lower(hostname) = lower(:text))
-     ORDER BY device_id = :text DESC, network, address, device_id`,
-    { text },
-  );
+/* What the indices have. */
+const lowered = {
+  sqlite: { serial: "lower(serial)", hostname: "lower(hostname)" },
+  postgres: { serial: "serial_lower", hostname: "hostname_lower" },
+};
+
+/** Finds a device by its id, or else devices by address, serial number or host name. */
+export async function findDevices(tenant: Tenant, text: string): Promise<DeviceRow[]> {
+  const { serial, hostname } = lowered[tenant.transaction.engine];
+  const by = (condition: string) =>
+    tenant.all<DeviceRow>(
+      `SELECT ${rowColumns} FROM devices WHERE customer_id = :customer AND ${condition}
+       ORDER BY network, address, device_id`,
+      { text },
+    );
+  const named = await by("device_id = :text");
+  if (named.length > 0) return named;
+  return await by(`(address = :text OR ${serial} = lower(:text) OR ${hostname} = lower(:text))`);
 }
 
 const evidenceColumns = "kind, value, device_id, seen_at, current, shared, sure";

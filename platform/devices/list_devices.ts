@@ -20,6 +20,7 @@ import {
   type RowFilters,
   type StatedRow,
   statedRows,
+  statedRowsNamed,
 } from "./listed_devices.ts";
 
 export interface DeviceFilters {
@@ -80,13 +81,10 @@ export function listDevices(
 
 /** The devices of these ids in their order; those that are not there are left out. */
 export async function statedRowsOf(tenant: Tenant, groups: Groups, ids: readonly string[]): Promise<StatedRow[]> {
-  const places = new Map(ids.map((id, place) => [id, place])), all: StatedRow[] = [];
-  for (let from = 0; from < ids.length; from += mostIds) {
-    const rows = await statedRows(tenant, { groups, ids: ids.slice(from, from + mostIds) });
-    rows.sort((a, b) => places.get(a.row.device_id)! - places.get(b.row.device_id)!);
-    all.push(...await joinedRows(tenant, groups, rows));
-  }
-  return all;
+  const places = new Map(ids.map((id, place) => [id, place]));
+  const rows = await statedRowsNamed(tenant, groups, ids);
+  rows.sort((a, b) => places.get(a.row.device_id)! - places.get(b.row.device_id)!);
+  return await joinedRows(tenant, groups, rows);
 }
 
 async function viewsOfIds(
@@ -123,17 +121,14 @@ export function devicesNamed(platform: Platform, by: TenantBy, ids: readonly str
  */
 export function devicesListed(platform: Platform, by: TenantBy, ids: readonly string[]): Promise<ListedDevice[]> {
   return readTenant(platform, by, async (tenant) => {
-    const now = platform.clock.now().getTime(), groups = await groupsOf(tenant), found: ListedDevice[] = [];
+    const now = platform.clock.now().getTime(), groups = await groupsOf(tenant);
     const closed = new Set(await closedAgentIds(tenant));
     const isOpen = ({ row }: StatedRow) =>
       closed.size === 0 || (groups.of.get(row.device_id)?.parts ?? [row]).some(({ agent_id }) => !closed.has(agent_id));
     const fronts = [...new Set(ids.map((id) => groups.of.get(id)?.parts[0]?.device_id ?? id))];
-    for (let from = 0; from < fronts.length; from += mostIds) {
-      const stated = await statedRows(tenant, { groups, ids: fronts.slice(from, from + mostIds) });
-      const rows = await joinedRows(tenant, groups, stated.filter(isOpen));
-      found.push(...rows.map(({ row, state }) => ({ ...viewOf(row, state, now), row })));
-    }
-    return found;
+    const stated = await statedRowsNamed(tenant, groups, fronts);
+    const rows = await joinedRows(tenant, groups, stated.filter(isOpen));
+    return rows.map(({ row, state }) => ({ ...viewOf(row, state, now), row }));
   });
 }
 

@@ -150,25 +150,41 @@ export async function pageOfIds(
   return { ...page, rows: page.rows.map(idOf) };
 }
 
+type BothRow = ListedRow & Record<`state_${string}`, unknown>;
+
+const statedSql = `SELECT ${rowColumns.replace(/\w+/g, "d.$&")}, l.site_id, l.name AS site, s.total, ${
+  stateColumns.map((name) => `s.${name} AS state_${name}`).join(", ")
+} FROM ${withSites} ${withState} WHERE d.customer_id = :customer`;
+
 /** The same rows, with the last state of each device. */
 export async function statedRows(tenant: Tenant, filters: RowFilters): Promise<StatedRow[]> {
   const { where, parameters } = conditionsOf(filters);
-  const rows = await tenant.all<ListedRow & Record<`state_${string}`, unknown>>(
-    `SELECT ${rowColumns.replace(/\w+/g, "d.$&")}, l.site_id, l.name AS site, s.total, ${
-      stateColumns.map((name) => `s.${name} AS state_${name}`).join(", ")
-    }
-     FROM ${withSites} ${withState} WHERE d.customer_id = :customer${where} ORDER BY ${keysSql(listKeys)}`,
-    parameters,
-  );
-  return rows.map((both) => {
-    const row: Record<string, unknown> = {}, state: Record<string, unknown> = {};
-    for (const [name, value] of Object.entries(both)) {
-      if (name.startsWith("state_")) state[name.slice("state_".length)] = value;
-      else row[name] = value;
-    }
-    const isRead = state.observed_at !== null;
-    return { row: row as unknown as ListedRow, state: isRead ? state as unknown as DeviceState : undefined };
-  });
+  return (await tenant.all<BothRow>(`${statedSql}${where} ORDER BY ${keysSql(listKeys)}`, parameters)).map(statedRow);
+}
+
+/**
+ * Those of these ids that are there and not hidden, in no order. Each is looked up by its keys: where they are named in
+ * one condition, PostgreSQL reads the states of all devices of the customer.
+ */
+export async function statedRowsNamed(
+  tenant: Tenant,
+  { hidden }: Groups,
+  ids: readonly string[],
+): Promise<StatedRow[]> {
+  const isHidden = new Set(hidden), named = [...new Set(ids)].filter((id) => !isHidden.has(id));
+  if (named.length === 0) return [];
+  const each = named.map((device_id) => ({ device_id }));
+  return (await tenant.allOf<BothRow>(`${statedSql} AND d.device_id = :device_id`, each)).map(statedRow);
+}
+
+function statedRow(both: BothRow): StatedRow {
+  const row: Record<string, unknown> = {}, state: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(both)) {
+    if (name.startsWith("state_")) state[name.slice("state_".length)] = value;
+    else row[name] = value;
+  }
+  const isRead = state.observed_at !== null;
+  return { row: row as unknown as ListedRow, state: isRead ? state as unknown as DeviceState : undefined };
 }
 
 /** Number of devices per agent in a list, in the order of the list. */

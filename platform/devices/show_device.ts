@@ -118,9 +118,8 @@ export function meterHistory(
 /** With its other parts, if it is merged. Throws UsageError if the customer has no such device, or several. */
 export async function deviceOf(tenant: Tenant, text: string): Promise<Group> {
   const rows = await findDevices(tenant, text);
-  const named = rows.find(({ device_id }) => device_id === text);
   const groups = new Map<string, Group>();
-  for (const row of named === undefined ? rows : [named]) {
+  for (const row of rows) {
     const group = await groupOf(tenant, row);
     groups.set(group.deviceId, group);
   }
