@@ -13,9 +13,8 @@ import { endIfHelp } from "./program_options.ts";
 const root = new URL("../", import.meta.url);
 const isTest = /_test\.tsx?$/;
 
-/* They look at a thread as a whole (its memory, each statement that is made in it), or have threads of scanners themselves. */
-const alone =
-  /\/tests\/(?:agent|scan)\/|\/(?:tests\/platform\/(?:web_access|releases)|platform\/store\/sqlite\/hot_queries)_test\.ts$/;
+/* They look at a thread as a whole: at its memory, or at each statement that is made in it. */
+const alone = /\/(?:tests\/platform\/(?:web_access|releases)|platform\/store\/sqlite\/hot_queries)_test\.ts$/;
 
 export interface TestFile {
   path: string;
@@ -24,7 +23,7 @@ export interface TestFile {
 }
 
 /** Of the tests that one thread runs one after the other: with more, the other threads would wait for the last one. */
-const groupBytes = 60_000;
+const groupBytes = 120_000;
 
 /** Of each folder that is named, neighbours together; a file that is large enough is a group of its own. */
 export function testGroups(files: readonly TestFile[], limit = groupBytes): string[][] {
@@ -39,6 +38,12 @@ export function testGroups(files: readonly TestFile[], limit = groupBytes): stri
     size += bytes;
   }
   return groups;
+}
+
+/** Evenly mixed: tests of the agent wait for timeouts while those of the platform compute. */
+export function mixed<T>(lists: readonly (readonly T[])[]): T[] {
+  const placed = lists.flatMap((list) => list.map((item, i) => ({ item, at: (i + 0.5) / list.length })));
+  return placed.sort((a, b) => a.at - b.at).map(({ item }) => item);
 }
 
 function testFiles(folder: string): TestFile[] {
@@ -75,7 +80,7 @@ async function runTests(args: readonly string[]): Promise<number> {
   if (reports !== undefined) options.push(`--junit-path=${reports}/${folders.join("+").replaceAll("/", "_")}.xml`);
   const into = Deno.makeTempDirSync({ prefix: "opendca-tests-" });
   try {
-    const modules = args.includes("--each") ? folders : folders.flatMap((folder) => groupModules(folder, into));
+    const modules = args.includes("--each") ? folders : mixed(folders.map((folder) => groupModules(folder, into)));
     const fixed = [
       "test",
       "--no-check",

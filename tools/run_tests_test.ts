@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { testGroups } from "./run_tests.ts";
+import { mixed, testGroups } from "./run_tests.ts";
 import { parseReport } from "./sheet/run_proofs.ts";
 
 const file = (path: string, bytes: number) => ({ path, bytes });
@@ -11,6 +11,11 @@ Deno.test("testGroups() puts neighbours together, each file once, and a large fi
   const [a, b, c] = [file("a_test.ts", 1), file("b_test.ts", Infinity), file("c_test.ts", 1)];
   assert.deepEqual(testGroups([a, b, c], 10), [["a_test.ts"], ["b_test.ts"], ["c_test.ts"]]);
   assert.deepEqual(testGroups([], 10), []);
+});
+
+Deno.test("mixed() has each item once, those of a list in their order, and long lists everywhere", () => {
+  assert.deepEqual(mixed([["a1", "a2", "a3", "a4"], ["b1"], [], ["c1", "c2"]]).join(" "), "a1 c1 a2 b1 a3 c2 a4");
+  assert.deepEqual(mixed([]), []);
 });
 
 Deno.test("the tests of a folder run in groups, each file is in the report, and one that fails is the exit code", async () => {
