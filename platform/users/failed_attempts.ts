@@ -78,6 +78,14 @@ export interface Tried {
   browser: Uint8Array | undefined;
 }
 
+/** Whether nothing of a user is looked at, as too many have tried to be this last administrator, in browsers unknown here. */
+export function isKeptOut(
+  { unknown_browsers_until: until }: UserRow,
+  { browser, at }: Pick<Attempt, "browser" | "at">,
+): boolean {
+  return browser === undefined && until > at.getTime();
+}
+
 /** Counts a failed attempt, of an active user if there is one, who is told of a deactivation. */
 export function countFailure(
   platform: Pick<UsersPlatform, "pepper" | "log">,

@@ -5,7 +5,7 @@
 import { UsageError } from "../../common/core/errors.ts";
 import { type Actor, appendAudit } from "../audit/audit_log.ts";
 import type { Transaction } from "../store/store.ts";
-import { countFailure, countFailures, sourceWaitMs, type Tried } from "./failed_attempts.ts";
+import { countFailure, countFailures, isKeptOut, sourceWaitMs, type Tried } from "./failed_attempts.ts";
 import { checkedEmail, firstUserEmail } from "./manage_users.ts";
 import {
   maybeClockDifference,
@@ -62,7 +62,7 @@ export async function signInByPassword(
       const row = await maybeUser(tx, user_id), browser = await knownBrowser(tx, row, client.browserSecret);
       // Nobody guesses passwords of a user that has none, and so nobody can have it deactivated by that.
       const mayTry = row?.state === "active" && row.of_provider === null && await isOfOpen(tx, row) &&
-        (browser !== undefined || row.unknown_browsers_until <= at.getTime());
+        !isKeptOut(row, { browser, at });
       if (!mayTry) continue;
       tried.push({ user: row, browser });
       if (isRight.get(user_id) === true && row.password === hash) user ??= row;
@@ -115,11 +115,11 @@ export function signInBySecondFactor(
     if (known === undefined) return { kind: "over" };
     const waitMs = await sourceWaitMs(tx, client.source, at);
     if (waitMs > 0) return { kind: "wait", ms: waitMs };
-    const { session, user } = known;
-    const by = await usedFactor(platform, tx, { user, code, at });
+    const { session, user } = known, browser = await knownBrowser(tx, user, client.browserSecret);
+    const mayTry = !isKeptOut(user, { browser, at });
+    const by = mayTry ? await usedFactor(platform, tx, { user, code, at }) : undefined;
     if (by === undefined) {
-      const browser = await knownBrowser(tx, user, client.browserSecret);
-      await countFailure(platform, tx, { user, at, source: client.source, browser });
+      await countFailure(platform, tx, { user: mayTry ? user : undefined, at, source: client.source, browser });
       return { kind: "refused" };
     }
     return await finish(tx, { user, at, client, by: `${firstFactor(session)} and ${by}`, before: session });
@@ -314,12 +314,12 @@ export async function confirmSession(
   return await store.transaction(async (tx) => {
     const known = await find(tx);
     if (known === undefined) return false;
-    const { session, user } = known;
-    const isProven = isRight &&
+    const { session, user } = known, browser = await knownBrowser(tx, user, client.browserSecret);
+    const mayTry = !isKeptOut(user, { browser, at });
+    const isProven = mayTry && isRight &&
       (!await hasSecondFactor(tx, user) || await usedFactor(platform, tx, { user, code, at }) !== undefined);
     if (!isProven) {
-      const browser = await knownBrowser(tx, user, client.browserSecret);
-      await countFailure(platform, tx, { user, at, source: client.source, browser });
+      await countFailure(platform, tx, { user: mayTry ? user : undefined, at, source: client.source, browser });
       return false;
     }
     await tx.run("UPDATE user_sessions SET confirmed_at = :now WHERE digest = :digest", {
@@ -347,13 +347,13 @@ export async function withProof<T>(
   if (before.waitMs > 0) return { kind: "wait", ms: before.waitMs };
   const isRight = await passwords.isRight(password, before.user?.password ?? null);
   return await store.transaction(async (tx) => {
-    const user = await maybeUser(tx, userId);
-    const isSame = user?.state === "active" && user.password === before.user?.password && await isOfOpen(tx, user);
-    const isProven = isSame && isRight &&
+    const user = await maybeUser(tx, userId), browser = await knownBrowser(tx, user, client.browserSecret);
+    const mayTry = user?.state === "active" && user.password === before.user?.password && await isOfOpen(tx, user) &&
+      !isKeptOut(user, { browser, at });
+    const isProven = mayTry && isRight &&
       (!await hasSecondFactor(tx, user) || await usedFactor(platform, tx, { user, code, at }) !== undefined);
     if (isProven) return { kind: "done", answer: await work(tx, user, at) };
-    const browser = await knownBrowser(tx, user, client.browserSecret);
-    await countFailure(platform, tx, { user: isSame ? user : undefined, at, source: client.source, browser });
+    await countFailure(platform, tx, { user: mayTry ? user : undefined, at, source: client.source, browser });
     return { kind: "refused" };
   });
 }
