@@ -9,7 +9,7 @@ import { messageOf, UnavailableError, UsageError } from "../../common/core/error
 import { customerNames } from "../customers/customers.ts";
 import { isPermitted, type Permission, permittedSites } from "../users/permissions.ts";
 import { keepForm, type KeptForm } from "../users/kept_forms.ts";
-import { maybeStaleSession, maybeViewer, type Viewer } from "../users/sessions.ts";
+import { maybeStaleSession, maybeViewer, noteUnseen, type Viewer } from "../users/sessions.ts";
 import { assets } from "./assets.ts";
 import { billingRoutes } from "./billing/billing_routes.ts";
 import { sessionSecret } from "./page/cookies.ts";
@@ -172,7 +172,10 @@ async function answer(
   if (viewer === undefined) {
     if (route.isStream) return onceChanged();
     // The whole page is loaded again, and led to the sign-in.
-    if (isPassive) return c.body(null, 200, { "hx-refresh": "true" });
+    if (isPassive) {
+      if (secret !== undefined) await noteUnseen(platform, secret);
+      return c.body(null, 200, { "hx-refresh": "true" });
+    }
     const next = c.req.method === "GET" ? c.req.path : "/";
     const stale = secret === undefined ? undefined : await maybeStaleSession(platform, secret);
     if (stale !== undefined) {

@@ -12,7 +12,7 @@ import { interfaces } from "./interface_tables.ts";
 import { notifications } from "./notification_tables.ts";
 import { proofs } from "./proof_tables.ts";
 import { releases } from "./release_tables.ts";
-import { signOuts, sso } from "./sso_tables.ts";
+import { sessionEnds, signOuts, sso } from "./sso_tables.ts";
 import { addresses, mails, passkeys, spraying, users } from "./user_tables.ts";
 import { trust } from "./trust_tables.ts";
 import { agentIds, codeUses, work } from "./work_tables.ts";
@@ -248,4 +248,5 @@ export const migrations: readonly Migration[] = [
   signOuts,
   codeUses,
   proofs,
+  sessionEnds,
 ];

@@ -116,3 +116,11 @@ ALTER TABLE user_sessions ADD COLUMN provider_session TEXT;
 -- Sealed JSON: how the provider wants to be told that the person signs out.
 ALTER TABLE user_sessions ADD COLUMN provider_sign_out BLOB;
 `;
+
+/** When sessions by providers end there, and whether they go on without a person. */
+export const sessionEnds = `
+-- The provider's own end of the session; null: it has said none. A sign-in that waits for the second factor ends sooner.
+ALTER TABLE user_sessions ADD COLUMN provider_ends_at INTEGER;
+-- 1: a page by itself wanted to go on after valid_until. What follows is no sign of a person.
+ALTER TABLE user_sessions ADD COLUMN is_unseen INTEGER NOT NULL DEFAULT 0;
+`;

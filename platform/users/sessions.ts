@@ -36,6 +36,8 @@ export interface SessionRow {
   valid_until: number | null;
   provider_session: string | null;
   provider_sign_out: Uint8Array | null;
+  provider_ends_at: number | null;
+  is_unseen: number;
 }
 
 /** How a session goes on that a provider of identities began. */
@@ -54,6 +56,8 @@ export interface SessionOrigin {
   signOut: Uint8Array | null;
   /** The provider's own end of the session, or that of the session that goes on by this one. */
   endsAt?: number | undefined;
+  /** Of a session that goes on by this one without a person. */
+  usedAt?: number | undefined;
   /** When the person last proved to the provider who it is; 0: not known. Undefined: just now, to the platform. */
   confirmedAt?: number | undefined;
 }
@@ -97,15 +101,17 @@ export async function startSession(
   await tx.run(
     `INSERT INTO user_sessions
        (digest, session_id, user_id, step, created_at, used_at, ends_at, confirmed_at, source, browser, provider_id,
-        provider_kept, checked_at, check_at, valid_until, provider_session, provider_sign_out)
-     VALUES (:digest, :session_id, :user_id, :step, :now, :now, :ends_at, :confirmed_at, :source, :browser,
-       :provider_id, :provider_kept, :checked_at, :check_at, :valid_until, :provider_session, :provider_sign_out)`,
+        provider_kept, checked_at, check_at, valid_until, provider_session, provider_sign_out, provider_ends_at)
+     VALUES (:digest, :session_id, :user_id, :step, :now, :used_at, :ends_at, :confirmed_at, :source, :browser,
+       :provider_id, :provider_kept, :checked_at, :check_at, :valid_until, :provider_session, :provider_sign_out,
+       :provider_ends_at)`,
     {
       digest: secretDigest(secret),
       session_id: sessionId,
       user_id: userId,
       step,
       now,
+      used_at: origin?.usedAt ?? now,
       ends_at: Math.min(now + (step === "full" ? limitsMs.whole : limitsMs.unfinished), origin?.endsAt ?? Infinity),
       confirmed_at: step === "full" ? origin?.confirmedAt ?? now : 0,
       source: client.source,
@@ -117,6 +123,7 @@ export async function startSession(
       valid_until: origin?.validUntil ?? null,
       provider_session: origin?.session ?? null,
       provider_sign_out: origin?.signOut ?? null,
+      provider_ends_at: origin?.endsAt ?? null,
     },
   );
   return { secret, sessionId };
@@ -126,7 +133,7 @@ export async function startSession(
 export function originOf(session: SessionRow): SessionOrigin | undefined {
   const { provider_id: providerId, provider_kept: kept, checked_at, check_at: checkAt, valid_until } = session;
   if (providerId === null) return undefined;
-  const { provider_session, provider_sign_out } = session;
+  const { provider_session, provider_sign_out, provider_ends_at } = session;
   return {
     providerId,
     kept,
@@ -135,6 +142,7 @@ export function originOf(session: SessionRow): SessionOrigin | undefined {
     validUntil: valid_until!,
     session: provider_session,
     signOut: provider_sign_out,
+    endsAt: provider_ends_at ?? undefined,
   };
 }
 
@@ -174,6 +182,15 @@ export function maybeStaleSession(
   }, { readOnly: true });
 }
 
+/** A page by itself is loaded again, so that its session goes on: that is no sign of a person. */
+export async function noteUnseen(platform: Pick<UsersPlatform, "store" | "clock">, secret: string): Promise<void> {
+  const stale = await maybeStaleSession(platform, secret);
+  if (stale === undefined || stale.is_unseen === 1) return;
+  await platform.store.transaction((tx) =>
+    tx.run("UPDATE user_sessions SET is_unseen = 1 WHERE digest = :digest", { digest: stale.digest })
+  );
+}
+
 /** Who looks, by the session's cookie; undefined if nobody is signed in by it. `isPassive`: a page by itself, nobody. */
 export async function maybeViewer(
   platform: Pick<UsersPlatform, "store" | "clock">,
@@ -187,7 +204,9 @@ export async function maybeViewer(
   }, { readOnly: true });
   if (found === undefined) return undefined;
   const { session, user, grants } = found;
-  if (!isPassive && session.used_at + usedStepMs <= at.getTime()) await noteUse(store, session, at);
+  // The page that a session goes on for without a person comes right after it was made.
+  const seenAt = Math.max(session.used_at, session.created_at);
+  if (!isPassive && seenAt + usedStepMs <= at.getTime()) await noteUse(store, session, at);
   return {
     userId: user.user_id,
     sessionId: session.session_id,
