@@ -3,6 +3,7 @@
  * and only in the browser that began it, which has a cookie from then on.
  */
 import type { Transaction } from "../store/store.ts";
+import { countSource, sourceWaitMs } from "../users/failed_attempts.ts";
 import { ProviderRefusal } from "./provider_refusal.ts";
 import { openJson, sealJson, sha256, type SsoPlatform } from "./providers.ts";
 
@@ -142,14 +143,34 @@ export function lookAtFlow<Kept>(
   }, { readOnly: true });
 }
 
-/** Without an answer. */
-export async function dropFlow({ store }: Pick<SsoPlatform, "store">, { providerId, id }: Asked): Promise<void> {
-  await store.transaction((tx) =>
-    tx.run("DELETE FROM provider_flows WHERE flow = :flow AND provider_id = :provider", {
+/**
+ * Encrypted answers are opened while the source has sent few that were refused: thousands would be needed to open what was
+ * encrypted for somebody else by how it is refused. Throws ProviderRefusal ("busy").
+ */
+export async function refuseGuesses(
+  { store, clock }: Pick<SsoPlatform, "store" | "clock">,
+  { providerId, source }: { providerId: string; source: string },
+): Promise<void> {
+  const ms = await store.transaction((tx) => sourceWaitMs(tx, guessesOf(providerId, source), clock.now()), {
+    readOnly: true,
+  });
+  if (ms > 0) throw new ProviderRefusal("busy", `too many encrypted answers from ${source} were refused`);
+}
+
+const guessesOf = (providerId: string, source: string) => `${providerId} ${source}`;
+
+/** An encrypted answer was refused: it counts, and there is one try for each request. */
+export async function dropFlow(
+  { store, clock }: Pick<SsoPlatform, "store" | "clock">,
+  { providerId, id, source }: Asked & { source: string },
+): Promise<void> {
+  await store.transaction(async (tx) => {
+    await tx.run("DELETE FROM provider_flows WHERE flow = :flow AND provider_id = :provider", {
       flow: sha256(id),
       provider: providerId,
-    })
-  );
+    });
+    await countSource(tx, guessesOf(providerId, source), clock.now());
+  });
 }
 
 /**

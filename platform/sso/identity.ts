@@ -10,6 +10,8 @@ export interface Identity {
   groups: readonly string[];
   /** When the person last proved to the provider who it is, in milliseconds; undefined: it does not say. */
   authenticatedAt?: number | undefined;
+  /** When the provider vouched for the person, in milliseconds; undefined: just now. */
+  vouchedAt?: number | undefined;
   /** The provider's own end of the session, in milliseconds. */
   endsAt?: number | undefined;
   /**

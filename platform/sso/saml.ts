@@ -38,6 +38,8 @@ export interface SamlAnswer {
 
 /** Of an assertion that says so itself, at most. */
 const mostAssertionMs = 60 * 60_000;
+/* From when it was issued until it is here: somebody who was disabled since then must not bring one that was kept. */
+const mostAgeMs = 2 * 60_000;
 
 /** As the provider gave it: it is told the same at the end. The attributes are those of SAML. */
 export interface NameId {
@@ -192,8 +194,11 @@ function readAssertion(assertion: Element, { provider, addresses, requestId, now
   const endsAt = checkTimes(confirmation, now);
   if (endsAt === undefined || endsAt > now + mostAssertionMs) throw refused("the assertion has no end, or a late one");
   const statement = only(assertion, "AuthnStatement").$ ?? {};
-  const id = assertion.$?.["ID"];
-  if (id === undefined) throw refused("the assertion has no id");
+  const id = assertion.$?.["ID"], issuedAt = timeOf(assertion.$?.["IssueInstant"]);
+  if (id === undefined || issuedAt === undefined) throw refused("the assertion has no ID, or no IssueInstant");
+  if (issuedAt > now + skewMs || issuedAt < now - mostAgeMs - skewMs) {
+    throw refused("the assertion was not issued just now: look at the clocks");
+  }
   const sessionEnd = timeOf(statement["SessionNotOnOrAfter"]);
   if (sessionEnd !== undefined && sessionEnd <= now) throw refused("the session at the provider is over");
   const text = nameId._?.trim() ?? "";
@@ -209,6 +214,7 @@ function readAssertion(assertion: Element, { provider, addresses, requestId, now
       name: values(settings["name-attribute"]!)[0],
       groups: values(settings["groups-attribute"]!).slice(0, 5000),
       authenticatedAt: timeOf(statement["AuthnInstant"]),
+      vouchedAt: Math.min(issuedAt, now),
       endsAt: sessionEnd,
       session: statement["SessionIndex"],
       signOut: JSON.stringify({ ...nameId.$, value: text } satisfies NameId),

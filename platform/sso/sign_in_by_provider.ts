@@ -84,6 +84,7 @@ export function signInByProvider(
       Object.assign(origin, {
         endsAt: Math.min(before.ends_at, origin.endsAt ?? Infinity),
         confirmedAt: Math.max(before.confirmed_at, origin.confirmedAt ?? 0),
+        ...(before.is_unseen === 1 ? { usedAt: before.used_at } : {}),
       });
     }
     const needsFactor = provider.needsFactor && before === undefined;
@@ -260,14 +261,15 @@ export function originOfIdentity(
     at: Date;
   },
 ): SessionOrigin {
-  const now = at.getTime(), { subject, kept, authenticatedAt = 0, session, signOut } = identity;
+  const now = at.getTime(), { subject, kept, authenticatedAt = 0, vouchedAt = now, session, signOut } = identity;
   const sealed = (value: unknown, of: string) => sealJson(value, { pepper, of: `${providerId} ${user.user_id}${of}` });
   return {
     providerId,
     kept: kept === undefined ? null : sealed({ subject, kept } satisfies KeptOfSession, ""),
     checkedAt: now,
     checkAt: kept === undefined ? null : now + askAgainMs,
-    validUntil: now + vouchedMs,
+    // The browser may have waited with what the provider said.
+    validUntil: Math.min(vouchedAt, now) + vouchedMs,
     session: session?.slice(0, 500) ?? null,
     signOut: signOut === undefined ? null : sealed(signOut, signOutSealed),
     endsAt: identity.endsAt,

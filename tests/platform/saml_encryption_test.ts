@@ -163,6 +163,20 @@ eachDatabase("a person signs in by an encrypted assertion; one that cannot be op
   assert(!Buffer.from(row!.private_key).includes("PRIVATE KEY"), "the key is stored in the clear");
 });
 
+Deno.test("a source whose encrypted answers were refused thirty times waits with these, and with nothing else", async () => {
+  await using saml = await samlScene(peer);
+  const { scene, providerId } = saml, { platform, clock } = scene.platform, browser = scene.visitor();
+  const [{ certificatePem }] = await ensuredSamlKeys(platform, providerId) as [Awaited<ReturnType<typeof samlKeys>>[0]];
+  const foreign = encryptedFor(other.keyOfTest.certificatePem),
+    answer = async (encrypt?: Wanted["encrypt"]) =>
+      await saml.post(browser, saml.answer((await saml.begin(browser)).id, encrypt === undefined ? {} : { encrypt }));
+  for (let i = 0; i < 30; i++) assert.equal((await answer(foreign)).status, 401);
+  assert.equal((await answer(encryptedFor(certificatePem))).status, 429);
+  assert.equal((await answer()).location, "/");
+  clock.advance(15 * 60_000);
+  assert.equal((await answer(encryptedFor(certificatePem))).location, "/");
+});
+
 Deno.test(
   "a provider's key is made once; another one takes its place, and the one before counts for 30 days",
   async () => {

@@ -62,7 +62,14 @@ export async function samlScene(peer: SamlPeer, settings: Record<string, string>
   });
   const path = `/sign-in/saml/${providerId}`, root = `${scene.origin}${path}`;
   const answer = (id: string, wanted: Partial<Wanted> = {}) =>
-    peer.response({ audience: `${root}/metadata`, recipient: root, requestId: id, ...wanted });
+    peer.response({
+      audience: `${root}/metadata`,
+      recipient: root,
+      requestId: id,
+      // What says how it is to be signed is signed by the machine's clock.
+      ...(wanted.signature ?? wanted.digest ? {} : { now: scene.platform.clock.now() }),
+      ...wanted,
+    });
   // As a browser does with a form of another origin: without the portal's cookies (SameSite=Lax).
   const post = async (browser: Visitor, response: string) => {
     const elsewhere = scene.visitor();

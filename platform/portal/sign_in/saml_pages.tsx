@@ -3,7 +3,7 @@
  * (SameSite). So it is checked and kept first, for the browser that began, and that browser is led to a page of the portal
  * that it has the cookie for. The library is loaded when somebody signs in by it.
  */
-import { answerFlow, dropFlow, lookAtFlow, maybeFlow } from "../../sso/flows.ts";
+import { answerFlow, dropFlow, lookAtFlow, maybeFlow, refuseGuesses } from "../../sso/flows.ts";
 import type { Identity } from "../../sso/identity.ts";
 import { providerAddresses } from "../../sso/provider_addresses.ts";
 import { ProviderRefusal } from "../../sso/provider_refusal.ts";
@@ -39,7 +39,7 @@ export async function leadToSaml(request: PublicRequest, provider: Provider, att
 
 /** The provider's form. Nothing of it is believed before its signature was checked, and nothing changes until then. */
 async function consume(request: PublicRequest, provider: Provider): Promise<Response> {
-  const { c, platform } = request, { providerId } = provider;
+  const { c, platform, client: { source } } = request, { providerId } = provider;
   if (provider.kind !== "saml") throw new ProviderRefusal("over", "this provider gives no answers by SAML");
   const samlResponse = await field(c, "SAMLResponse");
   const { checkSaml, claimedRequest, isEncryptedAnswer } = await import("../../sso/saml.ts");
@@ -50,6 +50,7 @@ async function consume(request: PublicRequest, provider: Provider): Promise<Resp
   }
   let answer: SamlAnswer;
   const isEncrypted = isEncryptedAnswer(samlResponse);
+  if (isEncrypted) await refuseGuesses(platform, { providerId, source });
   try {
     const addresses = addressesOf(request, provider);
     answer = await checkSaml(platform, provider, {
@@ -60,8 +61,7 @@ async function consume(request: PublicRequest, provider: Provider): Promise<Resp
       keys: isEncrypted ? await samlKeys(platform, providerId) : [],
     });
   } catch (error) {
-    // One try for each request: thousands would be needed to open what was encrypted for somebody else by how it is refused.
-    if (isEncrypted) await dropFlow(platform, { providerId, id: requestId });
+    if (isEncrypted) await dropFlow(platform, { providerId, id: requestId, source });
     const isSilent = flow.purpose === "renew" && error instanceof ProviderRefusal && error.reason === "questions";
     if (!isSilent) throw error;
     return c.redirect(`/sign-in?next=${encodeURIComponent(flow.next)}`, 303);
