@@ -9,7 +9,7 @@ import { forgetSources } from "./failed_attempts.ts";
 import { forgetForms } from "./kept_forms.ts";
 import { queueMail } from "../mail/mail_queue.ts";
 import { deactivateRow, portalOrigin } from "./manage_users.ts";
-import { hasMail, userMail } from "./user_mails.ts";
+import { hasMail, isReachable, userMail } from "./user_mails.ts";
 import type { UserRow, UsersPlatform } from "./users.ts";
 
 const dayMs = 86_400_000;
@@ -63,7 +63,7 @@ export async function warnInactive(
       { now, day: dayMs, first: warnDays[0]! },
     );
     let warned = 0;
-    for (const row of rows) {
+    for (const row of rows.filter(isReachable)) {
       const until = Math.max(row.signed_in_at ?? 0, row.state_since) + row.inactive_days * dayMs;
       const due = warnDays.filter((days) => until - now <= days * dayMs).at(-1)!;
       // Warned for this step already.

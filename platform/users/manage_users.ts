@@ -210,7 +210,7 @@ export async function sentLink(
 ): Promise<UserLink> {
   const { user_id: userId, email } = user;
   const link = await makeLink(tx, { userId, email, kind, at });
-  if (link.address !== undefined && email !== firstUserEmail) {
+  if (link.address !== undefined) {
     const mail = userMail(user, kind, { link: link.address, until: link.endsAt });
     await tellUser(tx, { mail, pepper, at });
   }

@@ -124,10 +124,15 @@ export async function setMail(tx: Transaction, from: string | undefined): Promis
   }
 }
 
-/** Queues the mail where mails are sent. */
+/** Whether a user can have mails: in place of an address that no provider has said, there is one that nobody has. */
+export function isReachable({ email }: Pick<UserRow, "email">): boolean {
+  return !/\.invalid$/i.test(email);
+}
+
+/** Queues the mail where mails are sent, and its recipient has an address. */
 export async function tellUser(
   tx: Transaction,
   { mail, pepper, at }: { mail: Mail; pepper: Uint8Array; at: Date },
 ): Promise<void> {
-  if (await hasMail(tx)) await queueMail(tx, { mail, pepper, at });
+  if (isReachable({ email: mail.recipient }) && await hasMail(tx)) await queueMail(tx, { mail, pepper, at });
 }

@@ -78,9 +78,14 @@ function forgotPage(request: PublicRequest, { isDone = false }: { isDone?: boole
   });
 }
 
+/* Longer than it takes to make a link and queue a mail: the time of the answer must not tell who is known. */
+const forgotMs = 500;
+
 async function forgot(request: PublicRequest) {
-  const { c, platform, client } = request;
-  await requestPassword(platform, { email: await field(c, "email"), source: client.source });
+  const { c, platform, client } = request, email = await field(c, "email");
+  const { promise: time, resolve } = Promise.withResolvers<void>();
+  setTimeout(resolve, forgotMs);
+  await Promise.all([requestPassword(platform, { email, source: client.source }), time]);
   return await forgotPage(request, { isDone: true });
 }
 
