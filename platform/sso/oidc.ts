@@ -118,11 +118,14 @@ export async function recheckOidc(
   }
 }
 
-/** With the provider as it is configured. Throws ProviderRefusal for whatever goes wrong. */
+/**
+ * With the provider as it is configured; `key` is another one once it is asked in another way. Throws ProviderRefusal for
+ * whatever goes wrong.
+ */
 export async function asProvider<T>(
   provider: Provider,
   { clock }: SsoPlatform,
-  work: (config: client.Configuration, fetch: ReturnType<typeof providerFetch>) => Promise<T>,
+  work: (config: client.Configuration, fetch: ReturnType<typeof providerFetch>, key: string) => Promise<T>,
 ): Promise<T> {
   try {
     const { settings } = provider, issuer = settings["issuer"]!;
@@ -153,7 +156,7 @@ export async function asProvider<T>(
     client.enableNonRepudiationChecks(config);
     if (discovered.jwks !== undefined) client.setJwksCache(config, discovered.jwks);
     try {
-      return await work(config, fetch);
+      return await work(config, fetch, key);
     } finally {
       const jwks = client.getJwksCache(config);
       if (jwks !== undefined) discovered.jwks = jwks;

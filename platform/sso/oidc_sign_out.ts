@@ -49,8 +49,8 @@ export async function checkSignOutToken(
 ): Promise<SignOutToken> {
   const { issuer, "client-id": audience } = provider.settings, now = platform.clock.now();
   if (token.length > mostTokenBytes) throw refused("it is too long");
-  return await asProvider(provider, platform, async (config, fetch) => {
-    const { payload, protectedHeader } = await jwtVerify(token, keysOf(provider, config, fetch), {
+  return await asProvider(provider, platform, async (config, fetch, key) => {
+    const { payload, protectedHeader } = await jwtVerify(token, keysOf(key, config, fetch), {
       issuer: issuer!,
       audience: audience!,
       algorithms,
@@ -72,13 +72,13 @@ const refused = (message: string, cause?: unknown) =>
   new ProviderRefusal("answer", `the logout token is refused: ${message}`, { cause });
 
 function keysOf(
-  { providerId }: Provider,
+  ofProvider: string,
   config: client.Configuration,
   fetch: (url: string, options?: object) => Promise<Response>,
 ): Keys {
   const address = config.serverMetadata().jwks_uri;
   if (address === undefined) throw refused("the provider says nowhere which keys it has");
-  const key = `${providerId} ${address}`;
+  const key = `${ofProvider} ${address}`;
   let keys = known.get(key);
   if (keys === undefined) {
     keys = createRemoteJWKSet(new URL(address), { [customFetch]: fetch as unknown as FetchImplementation });

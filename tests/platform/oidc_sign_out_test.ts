@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { generateKeyPair, type JWTPayload, SignJWT } from "jose";
-import { addProvider, setGroupRoles } from "../../platform/sso/manage_providers.ts";
+import { addProvider, changeProvider, setGroupRoles } from "../../platform/sso/manage_providers.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
 import { type HandmadeOidc, startHandmadeOidc } from "../fixtures/handmade_oidc.ts";
 import { type PortalScene, portalScene, type Visitor } from "./portal_scene.ts";
@@ -127,6 +127,15 @@ Deno.test("a logout token with anything wrong ends nothing", async () => {
   assert(await isIn(browser));
   assert.equal(await send(await peer.sign(claims())), 200);
   assert(!await isIn(browser));
+});
+
+Deno.test("keys of logout tokens are asked for as the provider is set up now", async () => {
+  await using signOut = await signOutScene();
+  const { peer, claims, send } = signOut, { platform } = signOut.scene.platform;
+  peer.description["jwks_uri"] = `${peer.issuer.replace("localhost", "127.0.0.1")}/jwks`;
+  assert.equal(await send(await peer.sign(claims())), 400);
+  await changeProvider(platform, operator, { provider: "Handmade", settings: { hosts: "127.0.0.1" } });
+  assert.equal(await send(await peer.sign(claims())), 200);
 });
 
 Deno.test("signing out of the portal leads to the provider where that is set", async () => {

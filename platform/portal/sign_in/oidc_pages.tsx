@@ -24,6 +24,7 @@ export async function leadToOidc(request: PublicRequest, provider: Provider, att
 
 async function comeBack(request: PublicRequest, provider: Provider): Promise<Response> {
   const { c, platform, origin } = request, { providerId } = provider;
+  if (provider.kind !== "oidc") throw new ProviderRefusal("over", "this provider gives no answers by OpenID Connect");
   const state = c.req.query("state") ?? "";
   // Used up by any answer, also by one that is refused.
   const flow = await maybeFlow<OidcKept>(platform, { providerId, id: state, browserSecret: flowSecret(c) });
