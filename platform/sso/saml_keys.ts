@@ -9,7 +9,7 @@ import { type By, changePlatform } from "../audit/use_case.ts";
 import { pemOf, privateKeyPem } from "../keys/authority.ts";
 import { newId } from "../store/new_id.ts";
 import { takeLock, type Transaction } from "../store/store.ts";
-import { openJson, providerNamed, sealJson, type SsoPlatform } from "./providers.ts";
+import { openJson, providerNamed, sealJson, type SsoPlatform, type Within } from "./providers.ts";
 
 export interface SamlKey {
   keyId: string;
@@ -74,8 +74,9 @@ export async function ensuredSamlKeys(platform: SsoPlatform, providerId: string)
 export async function samlCertificate(
   platform: SsoPlatform,
   by: By,
-  { provider, isNew = false, isAtOnce = false }: {
+  { provider, within, isNew = false, isAtOnce = false }: {
     provider: string;
+    within?: Within | undefined;
     /** Another key in its place, which the provider must be told of. */
     isNew?: boolean;
     /** The keys before end now, and not after the time of overlap. */
@@ -83,7 +84,7 @@ export async function samlCertificate(
   },
 ): Promise<SamlKey> {
   const providerId = await platform.store.transaction(async (tx) => {
-    const row = await providerNamed(tx, provider);
+    const row = await providerNamed(tx, provider, within);
     if (row.kind === "saml") return row.provider_id;
     throw new UsageError(`Cannot show a key for "${row.name}": only providers of the kind saml have one`);
   }, { readOnly: true });

@@ -5,6 +5,7 @@ import { kinds } from "../../platform/sso/kinds.ts";
 import type { Setting } from "../../platform/sso/setting.ts";
 import { providerWords } from "../../platform/portal/words/provider_words.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
+import { createSamlPeer } from "../fixtures/saml_peer.ts";
 import { portalScene } from "./portal_scene.ts";
 import { oidcSettings } from "./sso_scene.ts";
 import { operator } from "./users_fixture.ts";
@@ -97,6 +98,39 @@ Deno.test("a provider is its dealer's, or its customer's, and nobody gives or ch
   const roles = await scene.platform.queries.all<{ of_customer: string }>("SELECT of_customer FROM provider_roles");
   assert.deepEqual(roles.map(({ of_customer }) => of_customer), [scene.acme]);
   assert.equal((await viewer.get("/identity-providers")).status, 404);
+});
+
+Deno.test("an administrator sees the portal's key for a provider of SAML, and makes another one", async () => {
+  await using scene = await portalScene();
+  const admin = await scene.signedIn("eva@partner.example"), { certificatePem } = await createSamlPeer();
+  const added = await admin.post("/identity-providers/new/saml", {
+    name: "AD FS",
+    "setting-idp-issuer": "https://fs.example.com/trust",
+    "setting-sign-in-address": "https://fs.example.com/adfs/ls/",
+    "setting-certificate": certificatePem,
+  });
+  const page = added.location, metadata = `/sign-in/saml/${page.split("/").at(-1)}/metadata`;
+  assert.match((await admin.get(page)).body, /Key of the portal<\/h2><p>There is none yet/);
+  const shown = async () => /-----BEGIN CERTIFICATE-----[^<]*/.exec((await admin.get(page)).body)?.[0];
+  const offered = async () => [...(await admin.get(metadata)).body.matchAll(/<ds:X509Certificate>/g)].length;
+  assert.equal((await admin.post(`${page}/key`)).location, page);
+  const first = await shown();
+  scene.platform.clock.advance(1000);
+  await admin.post(`${page}/key`);
+  assert.match((await admin.get(page)).body, /The one before counts until /);
+  assert.notEqual(await shown(), first);
+  // Two that sign, one to encrypt for.
+  assert.equal(await offered(), 3);
+  scene.platform.clock.advance(1000);
+  await admin.post(`${page}/key`, { atOnce: "yes" });
+  assert.equal(await offered(), 2);
+  assert.doesNotMatch((await admin.get(page)).body, /PRIVATE KEY|The one before/);
+  // Only of what the viewer sees, and of no other kind.
+  const other = await scene.signedIn("max@elsewhere.example", { dealer: "Foreign" });
+  assert.equal((await other.post(`${page}/key`)).status, 422);
+  const { location } = await admin.post("/identity-providers/new/oidc", { ...settings, name: "Other" });
+  assert.match((await admin.post(`${location}/key`)).body, /only providers of the kind saml have one/);
+  assert.doesNotMatch((await admin.get(location)).body, /Key of the portal/);
 });
 
 Deno.test("providers are changed only soon after a proof", async () => {

@@ -10,10 +10,11 @@ import {
 } from "../../sso/manage_providers.ts";
 import { providerAddresses } from "../../sso/provider_addresses.ts";
 import { type ListedProvider, listProviders, type Within } from "../../sso/providers.ts";
+import { samlCertificate, type SamlKey, samlKeys } from "../../sso/saml_keys.ts";
 import type { Setting } from "../../sso/setting.ts";
 import { type Grant, isRole, mayGive, roles } from "../../users/permissions.ts";
 import { field } from "../page/form.ts";
-import { Facts, Field, Message, pageOf, Table } from "../page/layout.tsx";
+import { Copyable, Facts, Field, Message, pageOf, Table } from "../page/layout.tsx";
 import type { Route, UserRequest } from "../page/route.ts";
 import type { Key } from "../words/words.ts";
 import { roleText } from "./role_text.ts";
@@ -196,8 +197,10 @@ async function providerPage(
 ): Promise<Response> {
   const { t, origin } = request, { providerId, kind, name } = provider, path = `${root}/${providerId}`;
   const addresses = Object.entries(providerAddresses(kind, { origin, id: providerId }));
+  const keys = kind === "saml" ? await samlKeys(request.platform, providerId) : undefined;
   return await pageOf(request, {
     title: name,
+    ...(keys === undefined ? {} : { scripts: ["/copy.js"] }),
     ...(message === undefined ? {} : { status: 422 }),
     children: (
       <>
@@ -214,6 +217,7 @@ async function providerPage(
             <Facts rows={addresses.map(([what, value]) => [what, <code>{value}</code>] as const)} />
           </>
         )}
+        {keys !== undefined && <PortalKey request={request} keys={keys} action={`${path}/key`} />}
         <GroupRoles request={request} provider={provider} />
         <h2>{t("idpSettings")}</h2>
         <form method="post" action={path}>
@@ -226,6 +230,29 @@ async function providerPage(
       </>
     ),
   });
+}
+
+/** `keys`: the newest first. */
+function PortalKey(
+  { request: { t, formats }, keys, action }: { request: UserRequest; keys: readonly SamlKey[]; action: string },
+) {
+  const [newest, before] = keys;
+  return (
+    <>
+      <h2>{t("idpKey")}</h2>
+      <p>{t(newest === undefined ? "idpKeyNone" : "idpKeyHelp")}</p>
+      {newest !== undefined && <Copyable t={t}>{newest.certificatePem}</Copyable>}
+      {before?.endsAt != null && <p>{t("idpKeyBefore", { time: formats.time(before.endsAt) })}</p>}
+      <form method="post" action={action}>
+        <div class="field">
+          <label>
+            <input type="checkbox" name="atOnce" value="yes" /> {t("idpKeyAtOnce")}
+          </label>
+        </div>
+        <button class="plain" type="submit">{t("idpKeyMake")}</button>
+      </form>
+    </>
+  );
 }
 
 function GroupRoles({ request, provider }: { request: UserRequest; provider: ListedProvider }) {
@@ -364,6 +391,17 @@ export const providerRoutes: Route[] = [
     ...ofManagers,
     confirmed: true,
     handle: (request: UserRequest) => change(request, (provider, within) => giveRole(request, provider, within)),
+  },
+  {
+    method: "POST",
+    path: `${root}/:provider/key`,
+    ...ofManagers,
+    confirmed: true,
+    handle: (request: UserRequest) =>
+      change(request, async ({ providerId: provider }, within) => {
+        const isAtOnce = await field(request.c, "atOnce") === "yes";
+        await samlCertificate(request.platform, request.by, { provider, within, isNew: true, isAtOnce });
+      }),
   },
   {
     method: "POST",

@@ -140,6 +140,24 @@ export const providerWords = {
     "Uno è memorizzato e non viene mai mostrato. Lasciare vuoto per mantenerlo.",
   ],
   idpSettings: ["Settings", "Einstellungen", "Impostazioni"],
+  idpKey: ["Key of the portal", "Schlüssel des Portals", "Chiave del portale"],
+  idpKeyHelp: [
+    "The provider encrypts assertions for this certificate, and checks with it what the portal signs. The metadata has it; where the provider reads none, as Entra ID, upload it.",
+    "Für dieses Zertifikat verschlüsselt der Anbieter Assertions, und damit prüft er, was das Portal signiert. Es steht in den Metadaten; wo der Anbieter keine liest, wie Entra ID, laden Sie es hoch.",
+    "Il provider cifra le asserzioni per questo certificato e con esso verifica ciò che il portale firma. È nei metadati; se il provider non li legge, come Entra ID, caricarlo.",
+  ],
+  idpKeyNone: ["There is none yet.", "Es gibt noch keinen.", "Non ce n'è ancora una."],
+  idpKeyBefore: [
+    "The one before counts until {time}.",
+    "Der bisherige gilt bis {time}.",
+    "La precedente vale fino al {time}.",
+  ],
+  idpKeyAtOnce: [
+    "Those before count no more, as after a theft; otherwise, 30 more days",
+    "Bisherige gelten sofort nicht mehr, etwa nach einem Diebstahl; sonst noch 30 Tage",
+    "Le precedenti non valgono più, come dopo un furto; altrimenti ancora 30 giorni",
+  ],
+  idpKeyMake: ["Make a new key", "Neuen Schlüssel erzeugen", "Crea una nuova chiave"],
   idpGroups: ["Groups and roles", "Gruppen und Rollen", "Gruppi e ruoli"],
   idpNoGroups: [
     "No group has a role, so that nobody can sign in by it.",
