@@ -1,5 +1,7 @@
 /** Forms, cookies, headers and redirects of the portal, over HTTPS. */
 import assert from "node:assert/strict";
+import { routes } from "../../platform/portal/portal_app.tsx";
+import { eachDatabase } from "../fixtures/each_database.ts";
 import { portalScene } from "./portal_scene.ts";
 import { password } from "./users_fixture.ts";
 
@@ -60,6 +62,64 @@ Deno.test("after sign-in, nobody is led elsewhere", async () => {
     assert.match(location, /^\/(?![/\\])/, next);
     assert.equal(new URL(location, scene.origin).origin, scene.origin);
   }
+});
+
+eachDatabase("what is no form, and a text that cannot be stored, is refused as that, and is no bug", async () => {
+  await using scene = await portalScene();
+  const user = await scene.signedIn(eva), stranger = scene.visitor();
+  for (const type of ["multipart/form-data", "multipart/form-data; boundary=", "multipart/form-data; boundary=x"]) {
+    for (const path of ["/sign-in", "/forgot", "/second-factor", "/sign-in/company"]) {
+      const { status } = await stranger.post(path, { email: eva }, { "content-type": type });
+      assert(status < 500, `${path}: ${status}`);
+    }
+  }
+  for (
+    const path of [
+      "/sign-in/with/a%00",
+      "/sign-in/oidc/a%00?state=b",
+      "/sign-out/saml/a%00",
+      "/users/a%00",
+      "/link/%00",
+    ]
+  ) {
+    const { status } = await user.get(path);
+    assert(status >= 400 && status < 500, `${path}: ${status}`);
+  }
+  const typed = { email: "a\0@b.example", password: "\0", company: "a@b\0", code: "\0", answer: "\0", name: "\0" };
+  for (
+    const path of ["/sign-in", "/sign-in/company", "/second-factor", "/passkey", "/users", "/account/sessions/%00/end"]
+  ) {
+    const { status } = await user.post(path, typed);
+    assert(status < 500, `${path}: ${status}`);
+  }
+  assert.deepEqual(scene.platform.events.filter(({ event }) => event === "portalFailed"), []);
+});
+
+/* What goes wrong by these can be undone, ends something, or is part of a proof itself. */
+const withoutProof = [
+  /^\/(sign-in|sign-out|confirm|second-factor|set-up|passkey)(\/|$)/,
+  /^\/(forgot|link\/:token|notification-stop\/:recipient\/:proof)$/,
+  /^\/customers\/:customer\/alerts\/(acknowledge|:alert\/(acknowledge|release))$/,
+  /^(\/customers\/:customer)?\/alert-limits$/,
+  /^\/views(\/:view\/remove)?$/,
+  /^\/customers\/:customer\/(codes(\/:code\/withdraw)?|agent-file)$/,
+  /^\/customers\/:customer\/(tasks\/:task\/cancel|agents\/:agent\/(scan|ping|diagnostics)|devices\/:device\/(read|ping))$/,
+  /^\/customers\/:customer\/agents\/:agent\/configuration(\/json|\/back)?$/,
+  // The agent's administrator permits these, and a second person where that is required.
+  /^\/customers\/:customer\/(devices\/:device\/open|sessions\/:session\/(link|end))$/,
+  /^\/customers\/:customer\/approvals\/:approval\/(approve|refuse|withdraw)$/,
+  /^\/customers\/:customer\/(billing|billing-settings|corrections(\/:correction\/undo)?)$/,
+  /^\/notifications(\/:rule(\/(pause|resume|remove|test))?)?$/,
+  /^\/(webhooks\/:webhook\/(pause|resume|test|resend|remove)|feeds\/:feed\/(pause|resume|refresh|remove))$/,
+  /^\/customers(\/:customer\/(sites|(sites\/:site\/)?(rename|reopen)))?$/,
+  /^\/account\/(language|sessions\/(end-others|:session\/end)|tokens\/:token\/revoke)$/,
+];
+
+Deno.test("every form needs a new proof of who somebody is, but for those that are known to need none", () => {
+  const forms = routes.filter(({ method }) => method === "POST");
+  const without = forms.filter((route) => route.access === "public" || route.confirmed !== true);
+  for (const { path } of without) assert(withoutProof.some((known) => known.test(path)), `${path} has no "confirmed"`);
+  assert(forms.length - without.length > 25);
 });
 
 Deno.test("a form of ten megabytes, one of unknown length, and fields that come twice are refused or empty", async () => {

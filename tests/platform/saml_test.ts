@@ -1,6 +1,7 @@
 /** Sign-in by SAML: the whole way through the portal, and what a provider, or somebody between, may not say. */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
+import { signXml } from "@node-saml/node-saml/lib/xml.js";
 import { ProviderRefusal } from "../../platform/sso/provider_refusal.ts";
 import { checkSaml, claimedRequest } from "../../platform/sso/saml.ts";
 import { mostResponseBytes } from "../../platform/sso/saml_xml.ts";
@@ -96,7 +97,29 @@ function evilOf(wanted: Wanted): string {
   return peer.assertion({ ...wanted, isUnsigned: true, nameId: "boss-1", groups: ["admins"] });
 }
 
+const signature = /<(?:\w+:)?Signature[\s\S]*<\/(?:\w+:)?Signature>/;
+const signedInfo = /<(?:\w+:)?SignedInfo[\s\S]*<\/(?:\w+:)?SignedInfo>/;
+
 const wrappings: Record<string, (signed: string, evil: string) => string> = {
+  "its signature twice": (signed) => signed.replace(signature, "$&$&").replace("mia-1", "boss-1"),
+  // xml-crypto before 6.0.1 took these two (CVE-2025-29774, CVE-2025-29775).
+  "another list of what is signed": (signed) =>
+    signed.replace(signedInfo, (found) => found.replace(/(DigestValue>)[^<]*/, "$1AAAA") + found).replace(
+      "mia-1",
+      "boss-1",
+    ),
+  "a comment in the digest": (signed) =>
+    signed.replace(/(<(?:\w+:)?DigestValue>)/, "$1<!--AAAA-->").replace("mia-1", "boss-1"),
+  "another part signed beside it": (signed) =>
+    signed.replace(/<(?:\w+:)?Reference[\s\S]*<\/(?:\w+:)?Reference>/, "$&$&").replace("mia-1", "boss-1"),
+  "the whole document signed in its place": (signed) =>
+    signed.replace(/ URI="[^"]*"/, ' URI=""').replace("mia-1", "boss-1"),
+  "the answer signed in its place": (signed) =>
+    signed.replace(/ URI="[^"]*"/, ' URI="#_response"').replace("mia-1", "boss-1"),
+  "no transformation": (signed) => signed.replace(/<(?:\w+:)?Transforms>[\s\S]*<\/(?:\w+:)?Transforms>/, ""),
+  "nothing signed": (signed) =>
+    signed.replace(/<(?:\w+:)?Reference[\s\S]*<\/(?:\w+:)?Reference>/, "").replace("mia-1", "boss-1"),
+  "an instruction in the name": (signed) => signed.replace("mia-1", "mia<?x -1?>-1"),
   "another one before it": (signed, evil) => evil + signed,
   "another one behind it": (signed, evil) => signed + evil,
   "it is within another one": (signed, evil) => evil.replace(/(<\/(?:\w+:)?Issuer>)/, `$1${signed}`),
@@ -126,6 +149,22 @@ for (const [what, wrap] of Object.entries(wrappings)) {
     assert.deepEqual(found.identity.groups, ["techs"]);
   });
 }
+
+Deno.test("a signature of the answer makes up for none of the assertion", async () => {
+  const signAnswer = (text: string) =>
+    signXml(text, "/*[local-name()='Response']", { reference: "/*/*[local-name()='Issuer']", action: "after" }, {
+      privateKey: peer.keyOfTest.privateKeyPem,
+      signatureAlgorithm: "sha256",
+      digestAlgorithm: "sha256",
+    });
+  assert.equal((await check(peer.response({ ...right, wrap: signAnswer }))).identity.subject, "mia-1");
+  const others: Partial<Wanted>[] = [
+    { isUnsigned: true, wrap: signAnswer },
+    { wrap: (text) => signAnswer(text).replace(/<saml:Assertion[\s\S]*<\/saml:Assertion>/, evilOf(right)) },
+    { wrap: (text) => signAnswer(text).replace("</samlp:Response>", `${evilOf(right)}</samlp:Response>`) },
+  ];
+  for (const wanted of others) await assert.rejects(check(peer.response({ ...right, ...wanted })), isRefused);
+});
 
 Deno.test("what takes long to look at is refused at once", async () => {
   const base64 = (text: string) => Buffer.from(text).toString("base64");

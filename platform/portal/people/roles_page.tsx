@@ -2,7 +2,7 @@
 import { UsageError } from "../../../common/core/errors.ts";
 import { listOwnRoles, type OwnRole, removeOwnRole, saveOwnRole } from "../../users/own_roles.ts";
 import { isPermitted, type Permission, permissions, roles } from "../../users/permissions.ts";
-import { field } from "../page/form.ts";
+import { field, fieldList } from "../page/form.ts";
 import { Field, Message, pageOf, Table } from "../page/layout.tsx";
 import type { UserRequest } from "../page/route.ts";
 import { permissionWords } from "../words/role_words.ts";
@@ -115,11 +115,7 @@ export async function rolePage(request: UserRequest, typed: Typed = {}): Promise
 }
 
 async function typedRole({ c }: UserRequest): Promise<{ name: string; permissions: string[] }> {
-  const chosen = (await c.req.parseBody({ all: true })).permission;
-  return {
-    name: await field(c, "name"),
-    permissions: [chosen ?? []].flat().filter((each): each is string => typeof each === "string"),
-  };
+  return { name: await field(c, "name"), permissions: await fieldList(c, "permission") };
 }
 
 export async function makeRole(request: UserRequest): Promise<Response> {

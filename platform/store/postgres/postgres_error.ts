@@ -1,7 +1,7 @@
 /**
  * Classifies errors of PostgreSQL and the connection to it: temporary ones, those that the operator must fix, and bugs.
  */
-import { ConfigError, messageOf, UnavailableError } from "../../../common/core/errors.ts";
+import { ConfigError, messageOf, UnavailableError, UsageError } from "../../../common/core/errors.ts";
 import { SlowStatementError } from "../store.ts";
 
 /* By SQLSTATE, or the beginning of one (PostgreSQL's manual, appendix A). */
@@ -53,7 +53,7 @@ export function isStaleConnection(error: unknown): boolean {
     /Connection terminated|not queryable|ECONNRESET|EPIPE/.test(`${codeOf(error)} ${messageOf(error)}`);
 }
 
-/** The error of a query: UnavailableError if it may work later; anything else is a bug. */
+/** The error of a query: UnavailableError if it may work later, UsageError for a text; anything else is a bug. */
 export function queryError(error: unknown, shown: string, sql?: string): unknown {
   if (error instanceof UnavailableError) return error;
   const code = codeOf(error);
@@ -67,6 +67,8 @@ export function queryError(error: unknown, shown: string, sql?: string): unknown
   if (code === "0A000" && /cached plan/.test(messageOf(error))) {
     return new UnavailableError(what, "the database was migrated just now; try again", 1000, { cause: error });
   }
+  // PostgreSQL's texts have no NUL: somebody has sent one, in an address or a form.
+  if (code === "22021") return new UsageError("Cannot use a text with the character NUL", undefined, { cause: error });
   // While the program runs, a changed password is a fault that an operator can fix.
   if (/^(28|3D000)/.test(code) || (!isSqlState(code) && away.test(`${code} ${messageOf(error)}`))) {
     return new UnavailableError(what, "see whether the database's server runs and can be reached", 1000, {
