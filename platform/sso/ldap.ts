@@ -227,12 +227,14 @@ async function directoryOf(config: DirectoryConfig, open: Open): Promise<Directo
       const parsed = parseTypedName(typed);
       if (parsed === undefined || !isPassword(password)) return { kind: "refused", reason: "wrongPassword" };
       const best = bestEntry(await found(nameFilter(parsed.name, kind)), parsed, { base, kind });
+      const policy = await policyOf(client, text(root, "defaultNamingContext"));
       if (typeof best === "string") {
         // As long as for somebody who is known.
+        await found(idFilter(crypto.randomUUID(), kind));
         await refusalOfPassword(config, server, { name: `CN=nobody-${crypto.randomUUID()},${base}`, password });
         return { kind: "refused", reason: best };
       }
-      const { id } = personOf(best, kind), policy = await policyOf(client, text(root, "defaultNamingContext"));
+      const { id } = personOf(best, kind);
       return await guard(id, async () => {
         // Others may have tried while this one waited.
         const [entry] = await found(idFilter(id, kind));
