@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { until } from "../../tests/fixtures/until.ts";
 import type { Listener } from "./store.ts";
-import { startQueue } from "./work_queue.ts";
+import { startLooking, startQueue } from "./work_queue.ts";
 
 /** A queue of numbers, each of which is worked on until a test ends it. */
 function scene({ most = 2, take }: { most?: number; take?: () => Promise<number | undefined> } = {}) {
@@ -109,4 +109,69 @@ Deno.test("an end tells what is under way, waits for it, and takes nothing more"
   ends.get(1)!.resolve();
   await over;
   assert.deepEqual([takes(), waiting], [before, [2]]);
+});
+
+/** Looks that a test ends. */
+function looking(options: { lookMs: number; firstMs?: number; gatherMs?: number }) {
+  const looks: PromiseWithResolvers<void>[] = [], signals: AbortSignal[] = [], logged: string[] = [];
+  let listener: Listener = () => {};
+  const store = {
+    listen(_: string, added: Listener) {
+      listener = added;
+      return () => void (listener = () => logged.push("told after the end"));
+    },
+  };
+  const watch = startLooking({ store, log: (event, { message }) => void logged.push(`${event}: ${message}`) }, {
+    ...options,
+    channel: "test",
+    look(signal) {
+      signals.push(signal);
+      looks.push(Promise.withResolvers());
+      return looks.at(-1)!.promise;
+    },
+  });
+  return { watch, looks, signals, logged, tell: () => listener(undefined) };
+}
+
+Deno.test("a look follows the end of the one before, also if that failed, and those that are asked for are joined", async () => {
+  const { watch, looks, logged, tell } = looking({ lookMs: 1 });
+  await until("the first look", () => looks.length === 1);
+  looks[0]!.reject(new Error("the store is away"));
+  await until("the next look", () => looks.length === 2);
+  assert.deepEqual(logged, ["storeBusy: the store is away"]);
+  tell();
+  tell();
+  await new Promise((resolve) => setTimeout(resolve));
+  assert.equal(looks.length, 2, "one at a time");
+  looks[1]!.resolve();
+  await until("what was told while it looked is looked for", () => looks.length === 3);
+  looks[2]!.resolve();
+  await watch[Symbol.asyncDispose]();
+});
+
+Deno.test("without a time, a look is made when it is told, once for a burst", async () => {
+  const { watch, looks, tell } = looking({ lookMs: Infinity, firstMs: Infinity, gatherMs: 1 });
+  for (let i = 0; i < 5; i++) tell();
+  await until("the look", () => looks.length === 1);
+  looks[0]!.resolve();
+  tell();
+  await until("the next one", () => looks.length === 2);
+  looks[1]!.resolve();
+  await watch[Symbol.asyncDispose]();
+  assert.equal(looks.length, 2);
+});
+
+Deno.test("an end waits for the look under way, which is told, and what it throws then is nobody's concern", async () => {
+  const { watch, looks, signals, logged, tell } = looking({ lookMs: 1 });
+  await until("the look", () => looks.length === 1);
+  let isOver = false;
+  const over = watch[Symbol.asyncDispose]().then(() => void (isOver = true));
+  assert(signals[0]!.aborted);
+  await new Promise((resolve) => setTimeout(resolve));
+  assert.equal(isOver, false);
+  looks[0]!.reject(new Error("it was stopped"));
+  await over;
+  watch.ask();
+  tell();
+  assert.deepEqual([looks.length, logged], [1, ["told after the end"]]);
 });
