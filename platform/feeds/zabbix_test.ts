@@ -72,6 +72,15 @@ Deno.test("a parameter of a key is quoted where Zabbix would take it apart", () 
   ]);
 });
 
+const endless = (long: string): typeof colorPrinter => ({
+  ...colorPrinter,
+  manufacturer: long,
+  serial: long,
+  firmware: long,
+  meters: [{ name: "total", value: 1, unit: long }],
+  supplies: colorPrinter.supplies.map((supply) => ({ ...supply, name: long })),
+});
+
 Deno.test("each value has a row of discovery that its item is made of, whatever the texts", () => {
   fc.assert(
     fc.property(hostileDevice, (device) => {
@@ -81,7 +90,12 @@ Deno.test("each value has a row of discovery that its item is made of, whatever 
         [printers, meters, supplies] = told.map(({ value }) => JSON.parse(value));
       // Zabbix refuses a whole message with half a character, and items with longer names or texts.
       for (const { value } of told) assert.doesNotMatch(value, /\\ud[89a-f]/);
-      for (const [{ items }, rows] of [[zabbixRules.supplies, supplies], [zabbixRules.printers, printers]] as const) {
+      for (
+        const [{ items }, rows] of [[zabbixRules.supplies, supplies], [zabbixRules.printers, printers], [
+          zabbixRules.meters,
+          meters,
+        ]] as const
+      ) {
         for (const row of rows) {
           for (const { name } of items) {
             const made = name.replace(/\{#\w+\}/g, (macro) => row[macro]);
@@ -100,7 +114,7 @@ Deno.test("each value has a row of discovery that its item is made of, whatever 
         assert(made.has(key.toWellFormed()) || !key.isWellFormed(), key);
       }
     }),
-    { numRuns },
+    { numRuns, examples: [[endless("x".repeat(300))], [endless("\u{1f5a8}x".repeat(200))]] },
   );
 });
 

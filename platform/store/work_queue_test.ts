@@ -154,6 +154,8 @@ Deno.test("without a time, a look is made when it is told, once for a burst", as
   for (let i = 0; i < 5; i++) tell();
   await until("the look", () => looks.length === 1);
   looks[0]!.resolve();
+  await new Promise((resolve) => setTimeout(resolve));
+  assert.equal(looks.length, 1);
   tell();
   await until("the next one", () => looks.length === 2);
   looks[1]!.resolve();

@@ -241,6 +241,7 @@ async function zabbixServer() {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
     address: `zabbix://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    values,
     /** Since the last time. */
     take: () => new Map(values.splice(0).map(({ key, value }) => [key, value])),
     async [Symbol.asyncDispose]() {
@@ -349,10 +350,14 @@ eachDatabase("of a printer that changes what Zabbix discovers, no other one is r
   await upload(acme, [readingWith({ serial: "SERIAL11", address: "10.1.0.99", observedAt: observedAt() })]);
   await round(feedId);
   assert.match(told().addresses, /10\.1\.0\.99/);
+  await upload(acme, printers(4, { observedAt: observedAt() }));
+  await round(feedId);
+  told();
   // A pass that is under way has not sent all of them.
   await test.queries.run("UPDATE feed_customers SET place = 'dev-zzzzzzzzzzzz'");
   await test.queries.run("DELETE FROM feed_devices WHERE device_id = :device", { device: await idOf("SERIAL12") });
   await upload(acme, [readingWith({ serial: "SERIAL11", address: "10.1.0.98", observedAt: observedAt() })]);
   await round(feedId);
+  assert.equal(zabbix.values.filter(({ key }) => key === "opendca.printers").length, 1, "the first one had all");
   assert.match(told().addresses, /10\.1\.0\.12\b.*10\.1\.0\.98/);
 });

@@ -130,4 +130,14 @@ Deno.test("$metadata has every set with its key", () => {
     assert(key.length > 0);
   }
   assert.match(xml, /<Property Name="LastSeenAt" Type="Edm.DateTimeOffset" Nullable="false" Precision="3"\/>/);
+  // What programs are to do themselves, as they are told so.
+  assert.match(xml, /FilterFunctions"><Collection><String>contains<.*<String>endswith<\/String><\/Collection>/);
+  assert.match(xml, /Container\/Agents">.*NonFilterableProperties"><Collection><PropertyPath>Silent<\/PropertyPath>/);
+  assert.equal(xml.match(/Expandable" Bool="false"/g)!.length, 5);
+  const open: string[] = [];
+  for (const [, end, name, empty] of xml.replace(/^<\?.*\?>/, "").matchAll(/<(\/?)([\w:]+)[^>]*?(\/?)>/g)) {
+    if (end === "/") assert.equal(open.pop(), name);
+    else if (empty === "") open.push(name!);
+  }
+  assert.deepEqual(open, []);
 });
