@@ -56,12 +56,12 @@ export interface GuardedAnswer {
   text: string;
 }
 
-/** The address of a host that may be called. Throws ForbiddenTargetError, and the system's errors. */
-export async function guardedAddress(
+/** The addresses of a host that may be called. Throws ForbiddenTargetError, and the system's errors. */
+async function guardedAddresses(
   host: string,
   { allowed, resolve = systemResolve }: Pick<GuardedOptions, "allowed" | "resolve">,
   stop: AbortSignal,
-): Promise<string> {
+): Promise<string[]> {
   stop.throwIfAborted();
   const addresses = tryParseIp(host) === undefined ? await raced(resolve(host), stop) : [host];
   // One that is not public among others that are is a mistake, or an attempt.
@@ -69,8 +69,32 @@ export async function guardedAddress(
   if (wrong !== undefined) {
     throw new ForbiddenTargetError(`Cannot call ${host}: ${wrong} is not an address of the Internet`);
   }
-  if (addresses[0] === undefined) throw new Error(`Cannot find the address of ${host}`);
-  return addresses[0];
+  return addresses;
+}
+
+/* No connection came about, so that nothing was sent. */
+const unreached = /^(ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ENETDOWN|EADDRNOTAVAIL|EAFNOSUPPORT)$/;
+
+/**
+ * Calls the first address of a host that can be reached: of several, one may be away, or of a family that this machine
+ * has no way to. Throws ForbiddenTargetError, and the system's errors.
+ */
+export async function atGuardedAddress<T>(
+  host: string,
+  { stop, ...options }: Pick<GuardedOptions, "allowed" | "resolve"> & { stop: AbortSignal },
+  call: (address: string) => Promise<T>,
+): Promise<T> {
+  const addresses = await guardedAddresses(host, options, stop);
+  for (const [i, address] of addresses.entries()) {
+    // Whatever happened before is not told again.
+    stop.throwIfAborted();
+    try {
+      return await call(address);
+    } catch (error) {
+      if (i === addresses.length - 1 || !unreached.test(String((error as { code?: unknown }).code))) throw error;
+    }
+  }
+  throw new Error(`Cannot find the address of ${host}`);
 }
 
 /** Throws ForbiddenTargetError, and the system's errors. */
@@ -86,8 +110,11 @@ export async function guardedPost(request: GuardedRequest, options: GuardedOptio
   const time = AbortSignal.timeout(timeoutMs);
   const stop = signal === undefined ? time : AbortSignal.any([time, signal]);
   try {
-    const address = await guardedAddress(host, options, stop);
-    return await post(url, address, request, { ...options, stop });
+    return await atGuardedAddress(
+      host,
+      { ...options, stop },
+      (address) => post(url, address, request, { ...options, stop }),
+    );
   } catch (error) {
     if (time.aborted) throw new Error(`Cannot get an answer of ${host} within ${timeoutMs / 1000} s`);
     throw error;
@@ -108,8 +135,6 @@ function post(
   { ca, mostBytes, stop }: GuardedOptions & { stop: AbortSignal },
 ): Promise<GuardedAnswer> {
   const host = hostOf(url), isTls = url.protocol === "https:", payload = Buffer.from(body);
-  // Whatever happened before is not told again.
-  stop.throwIfAborted();
   return new Promise((resolve, reject) => {
     const sent = (isTls ? httpsRequest : httpRequest)({
       host: address,

@@ -175,6 +175,31 @@ Deno.test("the connection goes to the address that was checked, and the name is 
   assert.equal(server.requests[0]!.body, "{}");
 });
 
+Deno.test("of several addresses, the first that can be reached is called, once", async () => {
+  await using server = await receiver((_, response) => response.end("ok"));
+  const call = (...addresses: string[]) => {
+    const resolve = () => Promise.resolve(addresses), allowed = ["hooks.example.com"];
+    return guardedPost(request(`http://hooks.example.com:${server.port}/`), { ...options, allowed, resolve });
+  };
+  // Nothing listens there, by the same port.
+  assert.equal((await call("127.0.0.2", "::1", "127.0.0.1")).status, 200);
+  const resolve = () => Promise.resolve(["127.0.0.2", "127.0.0.1"]), allowed = ["hooks.example.com"];
+  const target = { host: "hooks.example.com", port: server.port, isTls: false };
+  (await guardedConnect(target, { allowed, resolve, timeoutMs: 5000 })).destroy();
+  await assert.rejects(call("127.0.0.2", "127.0.0.3"), { code: "ECONNREFUSED" });
+  await assert.rejects(call(), /Cannot find the address/);
+  assert.equal(server.requests.length, 1);
+  // What was sent may have been taken.
+  await using broken = await rawServer((socket) => socket.destroy());
+  let asked = 0;
+  await assert.rejects(guardedPost(request(`http://hooks.example.com:${broken.port}/`), {
+    ...options,
+    allowed,
+    resolve: () => Promise.resolve((asked++, ["127.0.0.1", "127.0.0.1"])),
+  }));
+  assert.deepEqual([asked, broken.count()], [1, 1]);
+});
+
 Deno.test("a certificate of nobody, or of another name, is refused", async () => {
   const authority = await createTestAuthority(), own = await authority.issue({ names: ["other.example.com"] });
   await using server = await receiver((_, response) => response.end("ok"), {
@@ -240,6 +265,7 @@ async function rawServer(say: (socket: Socket) => void) {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
     port: (server.address() as AddressInfo).port,
+    count: () => sockets.size,
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));

@@ -2,7 +2,7 @@
 import { connect, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { tryParseIp } from "../core/ip.ts";
-import { ForbiddenTargetError, guardedAddress, type GuardedOptions } from "./guarded_post.ts";
+import { atGuardedAddress, ForbiddenTargetError, type GuardedOptions } from "./guarded_post.ts";
 import { isPublicAddress } from "./public_address.ts";
 
 export interface SocketTarget {
@@ -36,20 +36,19 @@ export async function guardedConnect(target: SocketTarget, options: SocketOption
   const time = AbortSignal.timeout(timeoutMs);
   const stop = signal === undefined ? time : AbortSignal.any([time, signal]);
   try {
-    const address = await guardedAddress(host, options, stop);
-    // Whatever happened before is not told again.
-    stop.throwIfAborted();
-    const socket = isTls
-      ? connectTls({
-        host: address,
-        port,
-        ...(tryParseIp(host) === undefined ? { servername: host } : {}),
-        ...(ca === undefined ? {} : { ca }),
-        ...(certificate === undefined ? {} : { cert: certificate, key }),
-      })
-      : connect({ host: address, port });
-    await opened(socket, isTls ? "secureConnect" : "connect", stop);
-    return socket;
+    return await atGuardedAddress(host, { ...options, stop }, async (address) => {
+      const socket = isTls
+        ? connectTls({
+          host: address,
+          port,
+          ...(tryParseIp(host) === undefined ? { servername: host } : {}),
+          ...(ca === undefined ? {} : { ca }),
+          ...(certificate === undefined ? {} : { cert: certificate, key }),
+        })
+        : connect({ host: address, port });
+      await opened(socket, isTls ? "secureConnect" : "connect", stop);
+      return socket;
+    });
   } catch (error) {
     if (time.aborted) throw new Error(`Cannot connect to ${host} within ${timeoutMs / 1000} s`);
     // As of one that wants another certificate, or none that it knows, or no TLS.
