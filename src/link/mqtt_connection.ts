@@ -113,6 +113,8 @@ async function startSession(stream: Duplex, options: MqttConnectionOptions): Pro
     ended.resolve(error);
     client.end(true);
     stream.destroy();
+    // The library goes on with thousands of packets that it has read already; each answer would be an error with a stack.
+    stream.write = () => false;
   };
   const packets = createBucket(mostPackets);
   const watch = mqttFrameWatch(maxPacketToAgent, () => {
