@@ -124,6 +124,10 @@ Deno.test("a logout token with anything wrong ends nothing", async () => {
   for (const [what, token] of Object.entries(wrong)) assert.equal(await send(await token), 400, what);
   assert.equal((await scene.visitor().post("/sign-out/oidc/idp-0", { logout_token: "x" }, { origin: "" })).status, 400);
   assert.equal((await scene.visitor().post(signOut.path, { x: "x".repeat(40_000) }, { origin: "" })).status, 413);
+  // Nor do keys that nobody knows make the platform ask for them again and again.
+  const before = peer.asked.length;
+  for (let i = 0; i < 20; i++) assert.equal(await send(await peer.sign(claims(), { kid: `no-${i}` })), 400);
+  assert.equal(peer.asked.length, before);
   assert(await isIn(browser));
   assert.equal(await send(await peer.sign(claims())), 200);
   assert(!await isIn(browser));

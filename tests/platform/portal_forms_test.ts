@@ -1,6 +1,7 @@
 /** Forms, cookies, headers and redirects of the portal, over HTTPS. */
 import assert from "node:assert/strict";
 import { routes } from "../../platform/portal/portal_app.tsx";
+import { setMail } from "../../platform/users/user_mails.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
 import { portalScene } from "./portal_scene.ts";
 import { password } from "./users_fixture.ts";
@@ -120,6 +121,19 @@ Deno.test("every form needs a new proof of who somebody is, but for those that a
   const without = forms.filter((route) => route.access === "public" || route.confirmed !== true);
   for (const { path } of without) assert(withoutProof.some((known) => known.test(path)), `${path} has no "confirmed"`);
   assert(forms.length - without.length > 25);
+});
+
+Deno.test("whether an address is known is not told by how long a link for a new password takes", async () => {
+  await using scene = await portalScene();
+  await scene.signedIn(eva);
+  await scene.platform.platform.store.transaction((tx) => setMail(tx, "dca@partner.example"));
+  for (const email of [eva, "nobody@partner.example"]) {
+    const began = performance.now(), { status, body } = await scene.visitor().post("/forgot", { email });
+    assert.equal(status, 200);
+    assert(!body.includes(email));
+    assert(performance.now() - began > 490, email);
+  }
+  assert.equal((await scene.platform.queries.all("SELECT 1 FROM mails")).length, 1);
 });
 
 Deno.test("a form of ten megabytes, one of unknown length, and fields that come twice are refused or empty", async () => {

@@ -236,6 +236,19 @@ Deno.test("only the form of a SAML answer may come from another origin, and not 
   }
 });
 
+Deno.test("an answer of another kind than the provider's is none, and is no bug", async () => {
+  await using saml = await samlScene(peer);
+  const { scene, providerId } = saml, browser = scene.visitor(), { id } = await saml.begin(browser);
+  const paths = [`/sign-in/oidc/${providerId}?code=c&state=${id}`, `/sign-in/saml/${providerId}/done?answer=${id}`];
+  for (const path of paths) assert.equal((await browser.get(path)).status, 401, path);
+  const form = { logout_token: "x", name: "mia", password: "x" };
+  for (const path of [`/sign-out/oidc/${providerId}`, `/sign-in/directory/${providerId}`]) {
+    const { status } = await browser.post(path, form);
+    assert(status === 400 || status === 404, `${path}: ${status}`);
+  }
+  assert.equal((await browser.get(`/sign-in/windows/${providerId}`)).status, 404);
+});
+
 Deno.test("a session by SAML goes on by a sign-in without questions, and ends where the provider says", async () => {
   await using saml = await samlScene(peer);
   const { scene, providerId } = saml, { clock } = scene.platform, browser = scene.visitor();
