@@ -21,6 +21,7 @@ export interface BilledDevice {
 
 export interface Part {
   deviceId: string;
+  serial: string | null;
   firstSeenAt: number;
   lastSeenAt: number;
 }
@@ -67,7 +68,12 @@ export async function billedDevices(tenant: Tenant, { from, until }: Period): Pr
   // The part that was seen last comes first, and says where the device is.
   for (const row of rows) {
     const deviceId = groups.of.get(row.device_id)?.deviceId ?? row.device_id;
-    const part = { deviceId: row.device_id, firstSeenAt: row.first_seen_at, lastSeenAt: row.last_seen_at };
+    const part = {
+      deviceId: row.device_id,
+      serial: row.serial,
+      firstSeenAt: row.first_seen_at,
+      lastSeenAt: row.last_seen_at,
+    };
     const before = devices.get(deviceId);
     devices.set(
       deviceId,

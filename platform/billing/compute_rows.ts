@@ -1,7 +1,7 @@
 /** The rows of a statement: a counter of a device at a site. */
 import { maybeDeviceSerial } from "../../common/reading/device_evidence.ts";
 import type { Tenant } from "../store/store.ts";
-import { type BilledDevice, billedDevices, seenElsewhere, type Stay } from "./billed_devices.ts";
+import { type BilledDevice, billedDevices, type Part, seenElsewhere, type Stay } from "./billed_devices.ts";
 import { correctionOf, correctionRows } from "./corrections.ts";
 import { type Counted, countPages, type Mark, type Period } from "./count_pages.ts";
 import { type Series, seriesOf } from "./series.ts";
@@ -11,6 +11,8 @@ import type { Point } from "./steps.ts";
 export type RowMark =
   | Mark
   | { kind: "moved"; at: number; from: string; to: string }
+  /** A person made one of several devices, or of a device and its new board. */
+  | { kind: "merged"; serials: string }
   | { kind: "replacedBy" | "replaces"; at: number; device: string; serial: string | null }
   /** The same serial number at another customer of the dealer. */
   | { kind: "elsewhere"; from: number; until: number }
@@ -76,7 +78,7 @@ export async function computeRows(tenant: Tenant, wanted: RowsWanted): Promise<C
           meter: name,
           unit,
           adjusted: 0,
-          marks: [...marks, ...movesAt(device, i)],
+          marks: [...marks, ...mergedOf(device), ...movesAt(device, i)],
         });
       }
     }
@@ -87,9 +89,11 @@ export async function computeRows(tenant: Tenant, wanted: RowsWanted): Promise<C
   return { rows: sorted.map(({ row }) => row), basis };
 }
 
+type PartsOf = { parts: readonly Omit<Part, "serial">[] };
+
 /** The counters of a device; those of all parts together. */
 export function joined(
-  device: Pick<BilledDevice, "parts">,
+  device: PartsOf,
   series: ReadonlyMap<string, Series[]>,
 ): { name: string; points: Point[] }[] {
   if (device.parts.length === 1) return series.get(device.parts[0]!.deviceId) ?? [];
@@ -106,8 +110,13 @@ export function joined(
 }
 
 /* Parts that are seen in turns are one counter: while a part was seen before a step and after it, no other took over. */
-export function isOtherBoard({ parts }: Pick<BilledDevice, "parts">, before: Point, after: Point): boolean {
+export function isOtherBoard({ parts }: PartsOf, before: Point, after: Point): boolean {
   return !parts.some(({ firstSeenAt, lastSeenAt }) => firstSeenAt <= before.at && lastSeenAt >= after.at);
+}
+
+function mergedOf({ parts }: BilledDevice): RowMark[] {
+  const serials = parts.map(({ serial, deviceId }) => serial ?? deviceId).toSorted().join(", ");
+  return parts.length === 1 ? [] : [{ kind: "merged", serials }];
 }
 
 function movesAt({ stays }: BilledDevice, i: number): RowMark[] {

@@ -43,6 +43,11 @@ const texts: Record<RowMark["kind"], Texts> = {
     "Die Einheit wechselte am {at} von {before} zu {after}: Der Schritt dazwischen wird nicht berechnet.",
     "L'unità è cambiata da {before} a {after} il {at}: il salto tra le due non viene fatturato.",
   ],
+  merged: [
+    "A person joined several devices, or a device and its new board, to this one: {serials}.",
+    "Eine Person hat mehrere Geräte, oder ein Gerät und seine neue Platine, zu diesem zusammengelegt: {serials}.",
+    "Una persona ha unito più dispositivi, o un dispositivo e la sua nuova scheda, in questo: {serials}.",
+  ],
   gap: [
     "There are no readings from {from} to {until}.",
     "Von {from} bis {until} gibt es keine Ablesungen.",

@@ -47,13 +47,14 @@ export async function proofLines(tenant: Tenant, rows: readonly StatementRow[]):
 function wantedBy(rows: readonly StatementRow[]): WantedReading[] {
   const wanted = new Map<string, WantedReading>();
   const add = (device_id: string, at: number) => void wanted.set(`${device_id} ${at}`, { device_id, at });
-  for (const { device, first, last, marks } of rows) {
+  for (const { first, last, marks } of rows) {
     if (first !== null) add(first.device, Date.parse(first.at));
     if (last !== null) add(last.device, Date.parse(last.at));
     for (const mark of marks) {
       if (!("beforeAt" in mark) || mark.kind === "board") continue;
-      add(first?.device ?? device.id, mark.beforeAt);
-      add(last?.device ?? device.id, mark.at);
+      // There is no step without readings at both ends. Those of a merged device are of any of its parts.
+      add(mark.beforePart ?? first!.device, mark.beforeAt);
+      add(mark.part ?? first!.device, mark.at);
     }
   }
   return [...wanted.values()];

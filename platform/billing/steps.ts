@@ -3,6 +3,8 @@
  * is older than `memoryMs` before it: so a period may be divided anywhere, and its parts add up to the whole. Pure.
  */
 
+import { counterModuli } from "../../common/reading/counter_moduli.ts";
+
 /** One reading of a counter. */
 export interface Point {
   /** Milliseconds since 1970. */
@@ -13,8 +15,10 @@ export interface Point {
   part: string;
 }
 
-/** Why a step does not count what lies between its two values. */
-export type StepMark =
+/** Why a step does not count what lies between its two values; of a merged device, whose readings they are. */
+export type StepMark = MarkedStep & { beforePart?: string; part?: string };
+
+type MarkedStep =
   /** The counter began again at 0 after its largest number. */
   | { kind: "wrap"; beforeAt: number; at: number; before: number; after: number; modulus: number; counted: number }
   /** It fell: a reset, or another board. */
@@ -43,8 +47,6 @@ const dayMs = 86_400_000;
 export const memoryMs = 7 * dayMs;
 /* Above what the fastest presses print, so that no true count is left out. */
 const mostPerMinute = 1000, anyPages = 1000;
-/** Where counters begin again at 0: 16, 24, 31 and 32 bits, and six to nine digits. */
-const moduli = [2 ** 16, 1e6, 1e7, 2 ** 24, 1e8, 1e9, 2 ** 31, 2 ** 32];
 /* How near to the end and to 0 the two values of a wrap are, as a part of the modulus. */
 const wrapMargin = 0.01;
 
@@ -73,14 +75,19 @@ export function stepsOf(
     const since = at - memoryMs;
     falls = falls.filter((fall) => fall.at >= since);
     jumps = jumps.filter((jump) => jump.at >= since);
-    const step = otherCounter(before, point, isOtherBoard);
-    if (step !== undefined) {
-      falls = [], jumps = [];
-      steps.push(step);
-    } else if (point.value >= before.value) steps.push(risen({ before, point, falls, jumps }));
-    else steps.push(fallen({ before, point, falls, jumps }));
+    const other = otherCounter(before, point, isOtherBoard);
+    if (other !== undefined) falls = [], jumps = [];
+    steps.push(
+      withParts(other ?? (point.value >= before.value ? risen : fallen)({ before, point, falls, jumps })),
+    );
   }
   return steps;
+}
+
+function withParts({ mark, ...step }: Step): Step {
+  if (mark === undefined) return step;
+  const { before: { part: beforePart }, point: { part } } = step;
+  return { ...step, mark: part === "" ? mark : { ...mark, beforePart, part } };
 }
 
 function otherCounter(before: Point, point: Point, isOtherBoard: (a: Point, b: Point) => boolean): Step | undefined {
@@ -155,7 +162,7 @@ function fallen({ before, point, falls, jumps }: Judged): Step {
       mark: { kind: "spike", beforeAt: before.at, at, before: before.value, after: value, base: over.base, counted },
     };
   }
-  const modulus = moduli.find((most) =>
+  const modulus = counterModuli.find((most) =>
     before.value < most && before.value >= most * (1 - wrapMargin) && value <= most * wrapMargin &&
     most - before.value + value <= mostIn(at - before.at)
   );

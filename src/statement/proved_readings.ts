@@ -82,12 +82,13 @@ function readCertificates(
   pins: Pins,
   problems: string[],
 ): { agents: Map<string, AgentCertificate>; authorities: string[] } {
-  const all: { digest: string; x509: X509Certificate }[] = [];
+  const all: { digest: string; key: string; x509: X509Certificate }[] = [];
   for (const [i, { certificate, der }] of certificates.entries()) {
     try {
       const bytes = Buffer.from(der, "base64");
       if (bytes.toString("base64") !== der || sha256(bytes) !== certificate) throw new Error("another digest");
-      all.push({ digest: certificate, x509: new X509Certificate(bytes) });
+      const x509 = new X509Certificate(bytes);
+      all.push({ digest: certificate, x509, key: sha256(x509.publicKey.export({ type: "spki", format: "der" })) });
     } catch {
       problems.push(`certificate ${i + 1} is damaged`);
     }
@@ -96,17 +97,24 @@ function readCertificates(
   const trusted = authorities.filter(({ digest }) => pins.authorities?.includes(digest) !== false);
   if (authorities.length > trusted.length) problems.push("an authority is none of those that you trust");
   const agents = new Map<string, AgentCertificate>();
-  for (const { digest, x509 } of all) {
+  for (const { digest, key, x509 } of all) {
     if (x509.ca) continue;
     const agent = /(?:^|\n|,\s*)CN=([^\n,]+)/.exec(x509.subject)?.[1] ?? "";
-    const isIssued = trusted.some((each) => x509.checkIssued(each.x509) && x509.verify(each.x509.publicKey));
-    const key = sha256(x509.publicKey.export({ type: "spki", format: "der" }));
+    const isIssued = trusted.some((each) => isIssuedBy(x509, each.x509));
     if (!isIssued) problems.push(`the certificate of ${agent} is not of the authority`);
     else if (pins.agents !== undefined && !pins.agents.includes(digest) && !pins.agents.includes(key)) {
       problems.push(`the certificate of ${agent} is none of those that you trust`);
     } else agents.set(digest, { agent, certificate: digest, key, x509 });
   }
   return { agents, authorities: authorities.map(({ digest }) => digest) };
+}
+
+function isIssuedBy(x509: X509Certificate, authority: X509Certificate): boolean {
+  try {
+    return x509.checkIssued(authority) && x509.verify(authority.publicKey);
+  } catch {
+    return false; // A key that cannot verify.
+  }
 }
 
 /** How far the chain of an agent has been read. */
@@ -218,8 +226,8 @@ function verdictOf(reading: ProvedReading, batches: ReadonlyMap<number, BatchLin
 }
 
 function contentOf(bytes: Uint8Array, agent: string, at: number): ReadingVerdict {
-  const record = ReadRecord.decode(bytes);
-  if (record.content?.$case !== "reading") return { kind: "wrong", why: "it is no reading" };
+  const record = maybeRecord(bytes);
+  if (record?.content?.$case !== "reading") return { kind: "wrong", why: "it is no reading" };
   const told = (record.correctedAt ?? record.observedAt)?.getTime() ?? NaN;
   if (!(told - at >= 0 && told - at <= aheadMs)) {
     const time = Number.isNaN(told) ? "no time" : new Date(told).toISOString();
@@ -234,6 +242,15 @@ function contentOf(bytes: Uint8Array, agent: string, at: number): ReadingVerdict
     // The first counts, where a name occurs twice.
     meters: new Map(meters.toReversed().map(({ name, value, unit }) => [name, { value, unit }])),
   };
+}
+
+/* Whoever makes up an agent signs anything. */
+function maybeRecord(bytes: Uint8Array): ReadRecord | undefined {
+  try {
+    return ReadRecord.decode(bytes);
+  } catch {
+    return undefined;
+  }
 }
 
 /** SHA-256 of a certificate and of its public key, in hexadecimal. Throws an `Error` for other data. */

@@ -8,6 +8,12 @@ export interface StepMark {
   before?: number | string;
   after?: number | string;
   counted?: number;
+  modulus?: number;
+  peak?: number;
+  base?: number;
+  /** Of a merged device: the parts that the two readings are of. */
+  beforePart?: string;
+  part?: string;
 }
 
 export interface Reading {
@@ -162,15 +168,40 @@ const shape: Shape = {
 
 /** Throws UsageError for what is no statement. */
 export function parseStatement(text: string): StatementFile {
+  const file = parsedJson(text);
+  const wrong = misfit(file, shape, "the file");
+  if (wrong !== undefined) throw notOne(`${wrong} is not as a statement has it`);
+  return file as StatementFile;
+}
+
+/* Of a statement; `canonicalJson` calls itself as deep as the text goes. */
+const mostDepth = 20;
+
+/** What reads the same to everybody: each key once in its object, and numbers as JSON writes them. Throws UsageError. */
+function parsedJson(text: string): unknown {
   let file: unknown;
   try {
     file = JSON.parse(text);
   } catch (cause) {
-    throw notOne("it is no JSON", cause);
+    throw notOne("it is no JSON in UTF-8", cause);
   }
-  const wrong = misfit(file, shape, "the file");
-  if (wrong !== undefined) throw notOne(`${wrong} is not as a statement has it`);
-  return file as StatementFile;
+  let depth = 0, keys = 0;
+  for (const [token, colon] of text.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?|[[\]{}]|-?\d[\d.eE+-]*/g)) {
+    if (token[0] === '"') keys += colon === undefined ? 0 : 1;
+    else if (/^[[{]/.test(token) && ++depth > mostDepth) throw notOne(`it is nested in more than ${mostDepth} levels`);
+    else if (/^[\]}]/.test(token)) depth--;
+    else if (/\d/.test(token) && JSON.stringify(Number(token)) !== token) {
+      throw notOne(`the number ${token.slice(0, 40)} is not written as JSON.stringify() does`);
+    }
+  }
+  if (keys !== countKeys(file)) throw notOne("an object has a key twice");
+  return file;
+}
+
+function countKeys(value: unknown): number {
+  if (typeof value !== "object" || value === null) return 0;
+  const own = Array.isArray(value) ? 0 : Object.keys(value).length;
+  return Object.values(value).reduce((sum: number, each) => sum + countKeys(each), own);
 }
 
 /** What does not have the shape; undefined if all does. */

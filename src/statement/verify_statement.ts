@@ -2,6 +2,7 @@
 import { Buffer } from "node:buffer";
 import { isSignedBy, keyIdOf } from "../../common/protocol/signature.ts";
 import { canonicalJson, createStatementHash, signedHash } from "../../common/protocol/statement_lines.ts";
+import { counterModuli } from "../../common/reading/counter_moduli.ts";
 import { maybeDeviceSerial } from "../../common/reading/device_evidence.ts";
 import {
   type Evidence,
@@ -43,9 +44,14 @@ export interface VerifyPins extends Pins {
 export function verifyStatement(file: StatementFile, pins: VerifyPins = {}): StatementVerdict {
   const problems = headProblems(file, pins);
   const evidence = readEvidence(file, pins);
+  const again = countedAgain(file.rows, evidence.readings);
   const rows = file.rows.map((row, i): RowVerdict => {
     const { meter, billed, device } = row;
-    const verdict = row.row === i + 1 ? rowVerdict(row, file, evidence) : wrong("it has another number");
+    const own = row.row === i + 1 ? rowVerdict(row, file, evidence) : wrong("it has another number");
+    const other = again.get(row);
+    const verdict = other === undefined || own.kind === "wrong" || (own.kind === "unproved" && other.kind !== "wrong")
+      ? own
+      : other;
     return { row: i + 1, serial: device.serial, meter, billed, ...verdict };
   });
   return {
@@ -124,9 +130,8 @@ function rowVerdict(row: Row, file: StatementFile, evidence: Evidence): Verdict 
   if (isCorrected) return unproved("a person corrected some of it");
   if (adjusted !== 0) return unproved(`${adjusted} came late to an earlier statement`);
   if (estimated !== 0) return unproved(`${estimated} are estimated`);
-  if (first !== null && last !== null && !isOneDevice(first, last, found)) {
-    return unproved("its readings have no serial number");
-  }
+  if (isMerged(row)) return unproved("the platform joined several devices to this one");
+  if (first !== null && last !== null) return oneDeviceVerdict(first, last, found);
   return { kind: "proved", why: "" };
 }
 
@@ -147,18 +152,48 @@ function endVerdict(row: Row, reading: Reading, readings: Evidence["readings"]):
     return wrong(`${name} has another unit`);
   }
   const [told, read] = [row.device.serial, verdict.serial].map((serial) => maybeDeviceSerial(serial));
-  if (told != null && read != null && told !== read) {
+  // Of the parts of a device, one has the serial number that is told.
+  if (!isMerged(row) && told != null && read != null && told !== read) {
     return wrong(`${name} is of a device with the serial number ${verdict.serial}`);
   }
   return { kind: "proved", why: "" };
 }
 
+function isMerged({ marks }: Row): boolean {
+  return marks.some(({ kind }) => kind === "merged" || kind === "board");
+}
+
 /* By its serial number, or else by the agent's own id of it. */
-function isOneDevice(first: Reading, last: Reading, readings: Evidence["readings"]): boolean {
+function oneDeviceVerdict(first: Reading, last: Reading, readings: Evidence["readings"]): Verdict {
   const [a, b] = [first, last].map(({ device, at }) => verdictAt(device, Date.parse(at), readings));
-  if (a?.kind !== "proved" || b?.kind !== "proved") return false;
-  if (a.serial !== null && b.serial !== null) return true;
-  return a.agent === b.agent && a.deviceKey !== "" && a.deviceKey === b.deviceKey;
+  if (a?.kind !== "proved" || b?.kind !== "proved") return unproved("its readings are not proved");
+  const [one, other] = [a.serial, b.serial].map((serial) => maybeDeviceSerial(serial));
+  if (one != null && other != null && one !== other) return wrong("its readings are of two devices");
+  const isOne = (a.serial !== null && b.serial !== null) ||
+    (a.agent === b.agent && a.deviceKey !== "" && a.deviceKey === b.deviceKey);
+  return isOne ? { kind: "proved", why: "" } : unproved("its readings have no serial number");
+}
+
+/** Rows that count what another one counts: a counter of a device in a time that is in both. */
+function countedAgain(rows: readonly Row[], readings: Evidence["readings"]): Map<Row, Verdict> {
+  const byCounter = new Map<string, { row: Row; from: number; until: number }[]>(), found = new Map<Row, Verdict>();
+  for (const row of rows) {
+    const { first, last, meter } = row;
+    if (first === null || last === null) continue;
+    const from = Date.parse(first.at), until = Date.parse(last.at), end = readings.get(readingKey(last.device, until));
+    if (end?.kind !== "proved" || !(from < until)) continue;
+    const counter = JSON.stringify([end.agent, end.deviceKey, maybeDeviceSerial(end.serial) ?? "", meter]);
+    const others = byCounter.get(counter) ?? [];
+    const other = others.find((each) => from < each.until && each.from < until);
+    if (other !== undefined) {
+      const why = `row ${other.row.row} counts the same counter in some of the same time`;
+      // A person may have made two devices of what is one to the agent; they have no reading in common.
+      const isSame = other.row.last!.device === last.device || other.until === until || other.from === from;
+      found.set(row, isSame ? wrong(why) : unproved(why));
+    }
+    byCounter.set(counter, [...others, { row, from, until }]);
+  }
+  return found;
 }
 
 function orderFault({ first, last, marks }: Row, { statement: { period } }: StatementFile): string | undefined {
@@ -180,18 +215,29 @@ function orderFault({ first, last, marks }: Row, { statement: { period } }: Stat
 }
 
 const steps = ["wrap", "reset", "dip", "jump", "spike", "board", "unit"];
+/* Where counters begin again at 0, and how near to it, as the platform counts (platform/billing/steps.ts). */
+const wrapMargin = 0.01;
 
 /** Whether what it counts follows from its readings, and from those around the steps that count otherwise. */
 function countedVerdict(row: Row, first: Reading, last: Reading, readings: Evidence["readings"]): Verdict {
-  let counted = last.value - first.value, open: Verdict | undefined;
+  let counted = last.value - first.value, open: Verdict | undefined, until = Date.parse(first.at);
+  const bases = new Set<number>();
   for (const mark of row.marks) {
     if (!steps.includes(mark.kind)) continue;
-    if (mark.kind === "unit" || mark.kind === "board") return unproved("another counter continues in the period");
-    const { before, after, counted: own = 0 } = mark;
+    // Otherwise a fall could be counted twice, or backwards.
+    const { beforeAt = NaN, at = NaN, kind } = mark;
+    if (!(until <= beforeAt && beforeAt <= at && at <= Date.parse(last.at))) {
+      return wrong("its steps are not in the order of its readings");
+    }
+    until = at;
+    if (kind === "unit" || kind === "board") return unproved("another counter continues in the period");
+    const { before, after, counted: own = 0, base = NaN } = mark;
     if (typeof before !== "number" || typeof after !== "number" || !Number.isFinite(own)) {
       return wrong("a step is damaged");
     }
-    if (own < 0 || own > mostOf(mark, before, after)) return wrong(`a step of ${mark.kind} counts ${own}`);
+    if (own < 0 || own > mostOf(mark, before, after)) return wrong(`a step of ${kind} counts ${own}`);
+    if (kind === "jump") bases.add(before);
+    if (kind === "spike" && !bases.has(base)) open = unproved("a false value began before the period");
     counted += own - (after - before);
     const verdict = stepVerdict(row, mark, first.device, readings);
     if (verdict.kind === "wrong") return verdict;
@@ -201,17 +247,22 @@ function countedVerdict(row: Row, first: Reading, last: Reading, readings: Evide
   return open ?? { kind: "proved", why: "" };
 }
 
-/** What a step may count at most. */
-function mostOf({ kind, ...mark }: StepMark, before: number, after: number): number {
-  const { modulus, base, peak } = mark as { modulus?: number; base?: number; peak?: number };
-  if (kind === "wrap") return (modulus ?? 0) - before + after;
-  if (kind === "dip") return after - (peak ?? Infinity);
-  return kind === "spike" ? after - (base ?? Infinity) : 0;
+/** What a step may count at most; less than 0 for one that is none of its kind. */
+function mostOf({ kind, modulus = NaN, base = NaN, peak = NaN }: StepMark, before: number, after: number): number {
+  if (kind === "wrap") {
+    const isWrap = counterModuli.includes(modulus) && before < modulus && before >= modulus * (1 - wrapMargin) &&
+      after <= modulus * wrapMargin;
+    return isWrap ? modulus - before + after : -1;
+  }
+  if (kind === "dip") return before < peak && peak <= after ? after - peak : -1;
+  if (kind === "spike") return after < before && base >= 0 && base <= after ? after - base : -1;
+  return (kind === "reset") === (after < before) && after !== before ? 0 : -1;
 }
 
 function stepVerdict(row: Row, mark: StepMark, device: string, readings: Evidence["readings"]): Verdict {
-  for (const [at, value] of [[mark.beforeAt, mark.before], [mark.at, mark.after]] as const) {
-    const verdict = verdictAt(device, Number(at), readings);
+  const { beforePart = device, part = device, beforeAt, at, before, after } = mark;
+  for (const [of, time, value] of [[beforePart, beforeAt, before], [part, at, after]] as const) {
+    const verdict = verdictAt(of, Number(time), readings);
     if (verdict.kind !== "proved") return { kind: verdict.kind, why: `a reading at a step: ${verdict.why}` };
     if (verdict.meters.get(row.meter)?.value !== value) return wrong("a reading at a step is not what the agent read");
   }
