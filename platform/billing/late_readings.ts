@@ -3,10 +3,12 @@
  * merged or split since. The next statement bills it.
  */
 import type { Tenant } from "../store/store.ts";
-import { groupsOf } from "../devices/device_groups.ts";
+import { type Groups, groupsOf } from "../devices/device_groups.ts";
+import { isAllNoted, lateDevices } from "../devices/late_arrivals.ts";
 import { computeRows } from "./compute_rows.ts";
 import { periodText } from "./period.ts";
 import { basisOf } from "./series.ts";
+import { memoryMs } from "./steps.ts";
 import { type StatementRecord, type StatementRow, statementRow, type StatementScope } from "./statement.ts";
 import { rowsOf, statementRecords, storedBasis } from "./statements.ts";
 
@@ -61,7 +63,10 @@ function emptyRow(row: StatementRow): StatementRow {
   };
 }
 
-/** Ids of devices, those of parts of merged ones included. */
+/**
+ * Ids of devices that may have other numbers now, those of parts of merged ones included: what came late is noted as it
+ * comes, so that the readings of all others are not looked at.
+ */
 async function changedDevices(tenant: Tenant, earlier: readonly StatementRecord[]): Promise<Set<string>> {
   const changed = new Set<string>();
   if (earlier.length === 0) return changed;
@@ -73,11 +78,12 @@ async function changedDevices(tenant: Tenant, earlier: readonly StatementRecord[
     changed.add(group.deviceId);
     for (const { device_id } of group.parts) changed.add(device_id);
   };
-  for (const { number, from, until, madeAt, deviceId, head } of earlier) {
-    const parts = groups.of.get(deviceId)?.parts.map(({ device_id }) => device_id);
-    const deviceIds = deviceId === "" ? undefined : parts ?? [deviceId];
-    const then = await storedBasis(tenant, number), now = await basisOf(tenant, { from, until, deviceIds });
-    for (const id of new Set([...then.keys(), ...now.keys()])) if (then.get(id) !== now.get(id)) add(id);
+  for (const statement of earlier) {
+    const { number, until, madeAt, head } = statement;
+    // The step over the end, by which it is estimated, ends within a week.
+    const late = { since: madeAt, until: head.estimate ? until + memoryMs : until };
+    const isNoted = statement.isNoted && isAllNoted({ since: madeAt, until });
+    for (const id of isNoted ? await lateDevices(tenant, late) : await otherBasis(tenant, statement, groups)) add(id);
     const since = { since: madeAt };
     const corrected = await tenant.all<{ device_id: string }>(
       `SELECT device_id FROM meter_corrections
@@ -100,6 +106,18 @@ async function changedDevices(tenant: Tenant, earlier: readonly StatementRecord[
     }
   }
   return changed;
+}
+
+/** Ids of devices whose samples in the period are not those that the statement was made of. */
+async function otherBasis(
+  tenant: Tenant,
+  { number, from, until, deviceId }: StatementRecord,
+  groups: Groups,
+): Promise<string[]> {
+  const parts = groups.of.get(deviceId)?.parts.map(({ device_id }) => device_id);
+  const deviceIds = deviceId === "" ? undefined : parts ?? [deviceId];
+  const then = await storedBasis(tenant, number), now = await basisOf(tenant, { from, until, deviceIds });
+  return [...new Set([...then.keys(), ...now.keys()])].filter((id) => then.get(id) !== now.get(id));
 }
 
 /** By statement and row: what later statements have billed of it as late. */

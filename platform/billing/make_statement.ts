@@ -88,6 +88,7 @@ export function makeStatement(
       hash: hex,
       signature: platform.signingKey.sign("opendca.statement.v1", signedHash(hex)),
       keyId: platform.signingKey.keyId,
+      isNoted: true,
     };
     await addStatement(
       tenant,

@@ -137,4 +137,6 @@ export interface StatementRecord extends StatementScope, Period {
   hash: string;
   signature: Uint8Array;
   keyId: string;
+  /** Whether readings that came late since are noted (devices/late_arrivals.ts). */
+  isNoted: boolean;
 }

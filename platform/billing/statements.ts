@@ -15,11 +15,15 @@ import {
 } from "./statement.ts";
 
 const columns = `number, site_id AS "siteId", device_id AS "deviceId", from_at AS "from", until_at AS "until",
-  made_at AS "madeAt", supersedes, superseded_by AS "supersededBy", rows, head, hash, signature, key_id AS "keyId"`;
+  made_at AS "madeAt", supersedes, superseded_by AS "supersededBy", rows, head, hash, signature, key_id AS "keyId", is_noted AS "isNoted"`;
 
-type StatementStored = Omit<StatementRecord, "head"> & { head: string };
+type StatementStored = Omit<StatementRecord, "head" | "isNoted"> & { head: string; isNoted: number };
 
-const recordOf = (row: StatementStored): StatementRecord => ({ ...row, head: JSON.parse(row.head) as StatementHead });
+const recordOf = (row: StatementStored): StatementRecord => ({
+  ...row,
+  head: JSON.parse(row.head) as StatementHead,
+  isNoted: row.isNoted === 1,
+});
 
 /** Latest first; with a scope, those of exactly this scope. */
 export async function statementRecords(tenant: Tenant, scope?: StatementScope): Promise<StatementRecord[]> {
@@ -68,12 +72,13 @@ export async function addStatement(
   record: StatementRecord,
   basis: ReadonlyMap<string, string>,
 ): Promise<void> {
-  const { number, siteId, deviceId, from, until, madeAt, supersedes, rows, head, hash, signature, keyId } = record;
+  const { number, siteId, deviceId, from, until, madeAt, supersedes, rows, head, hash, signature, keyId, isNoted } =
+    record;
   await tenant.run(
     `INSERT INTO statements (customer_id, number, site_id, device_id, from_at, until_at, made_at, supersedes, rows, head,
-       hash, signature, key_id, basis)
+       hash, signature, key_id, basis, is_noted)
      VALUES (:customer, :number, :siteId, :deviceId, :from, :until, :madeAt, :supersedes, :rows, :head, :hash, :signature,
-       :keyId, :basis)`,
+       :keyId, :basis, :isNoted)`,
     {
       number,
       siteId,
@@ -87,6 +92,7 @@ export async function addStatement(
       hash,
       signature,
       keyId,
+      isNoted: Number(isNoted),
       basis: new Uint8Array(gzipSync(JSON.stringify([...basis]), { level: 1 })),
     },
   );

@@ -180,7 +180,7 @@ export function agentPlacesOf(tenant: Tenant, deviceId: string): Promise<PlaceRo
 }
 
 /* Of a row that is there and the one that comes. */
-function larger(table: string, column: string): string {
+export function larger(table: string, column: string): string {
   return `CASE WHEN ${table}.${column} > excluded.${column} THEN ${table}.${column} ELSE excluded.${column} END`;
 }
 

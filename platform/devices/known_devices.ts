@@ -20,6 +20,7 @@ import {
   type PlaceRow,
 } from "./devices.ts";
 import { addRecords, type NewRecord } from "./readings.ts";
+import { noteLate } from "./late_arrivals.ts";
 import { addSamples, type ReadSamples } from "./samples.ts";
 
 export interface EvidenceKey {
@@ -84,6 +85,8 @@ export class KnownDevices {
   #samples: ReadSamples[] = [];
   #records: NewRecord[] = [];
   #events: DeviceEventNote[] = [];
+  /** Devices that others were merged into. */
+  #merged: string[] = [];
   /** When the newest record came. */
   #now = new Date(0);
 
@@ -188,6 +191,7 @@ export class KnownDevices {
   async merge({ from, into, at }: { from: string; into: string; at: number }): Promise<void> {
     await this.flush();
     await mergeDevices(this.#tenant, { from, into, at });
+    this.#merged.push(into);
     await queueChanges(this.#tenant, [from, into]);
     const places = [from, into].flatMap((deviceId) => this.#places.in(0, deviceId));
     for (const rows of [this.#devices, this.#evidence, this.#places, this.#states, this.#alerts]) {
@@ -242,6 +246,9 @@ export class KnownDevices {
     write(this.#queueEvents());
     write(addSamples(this.#tenant, samples));
     write(addRecords(this.#tenant, records));
+    // The record by which they were merged is added later, and says when.
+    const merged = records.length === 0 ? [] : this.#merged.splice(0);
+    write(noteLate(this.#tenant, { records, merged }));
     await Promise.all(written);
   }
 

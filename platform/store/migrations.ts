@@ -10,7 +10,7 @@ import { deviceChanges, deviceEvidence, lists, readingsBefore, years } from "./d
 import { feedChanges, feeds } from "./feed_tables.ts";
 import { interfaces } from "./interface_tables.ts";
 import { notifications } from "./notification_tables.ts";
-import { proofs } from "./proof_tables.ts";
+import { lateReadings, proofs } from "./proof_tables.ts";
 import { releases } from "./release_tables.ts";
 import { sessionEnds, signOuts, sso } from "./sso_tables.ts";
 import { addresses, mails, passkeys, spraying, users } from "./user_tables.ts";
@@ -249,4 +249,5 @@ export const migrations: readonly Migration[] = [
   codeUses,
   proofs,
   sessionEnds,
+  lateReadings,
 ];

@@ -1,3 +1,19 @@
+/** What the next statement has to look at: see devices/late_arrivals.ts. */
+export const lateReadings = `
+CREATE TABLE late_readings (
+  customer_id TEXT NOT NULL,
+  device_id TEXT NOT NULL,
+  -- When the first and the last of them were observed, and when the last one came.
+  from_at INTEGER NOT NULL,
+  until_at INTEGER NOT NULL,
+  noted_at INTEGER NOT NULL,
+  PRIMARY KEY (customer_id, device_id)
+) STRICT, WITHOUT ROWID;
+
+-- 1: what came late after it was made is in late_readings.
+ALTER TABLE statements ADD COLUMN is_noted INTEGER NOT NULL DEFAULT 0;
+`;
+
 /** What proves statements of past periods, for longer than the records: see billing/keep_proofs.ts. */
 export const proofs = `
 CREATE TABLE kept_readings (

@@ -3,6 +3,7 @@ import { createSigningKeyPem, loadSigningKey, type SigningKey } from "../../comm
 import { addAgent } from "../../platform/agents/agents.ts";
 import type { TenantBy } from "../../platform/audit/use_case.ts";
 import { addSite } from "../../platform/customers/customers.ts";
+import { noteLate } from "../../platform/devices/late_arrivals.ts";
 import { addSamples } from "../../platform/devices/samples.ts";
 import type { Store, Tenant } from "../../platform/store/store.ts";
 import { openTestStore } from "../fixtures/each_database.ts";
@@ -41,11 +42,11 @@ export async function billingScene(store?: Store, name = "Acme"): Promise<Billin
     }
     return { customerId, agents: agents as [string, string] };
   });
-  const tenant = looseTenant(own, customerId);
+  const tenant = looseTenant(own, customerId), clock = movedClock(new Date(madeAt));
   return {
     platform: {
       store: own,
-      clock: movedClock(new Date(madeAt)),
+      clock,
       signingKey: loadSigningKey(createSigningKeyPem()),
       agentAuthority: { certificate: { rawData: new ArrayBuffer(8) } },
     },
@@ -71,6 +72,8 @@ export async function billingScene(store?: Store, name = "Acme"): Promise<Billin
     async read(deviceId, values, meter = "total", unit = "impressions") {
       for (const [time, value] of Object.entries(values)) {
         const at = Date.parse(time.length === 10 ? `${time}T12:00:00Z` : time);
+        const records = [{ kind: "reading" as const, deviceId, observedAt: new Date(at), receivedAt: clock.now() }];
+        await noteLate(tenant, { records, merged: [] });
         await addSamples(tenant, [{
           deviceId,
           at,

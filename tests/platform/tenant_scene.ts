@@ -194,6 +194,7 @@ async function billed({ platform }: TestPlatform, { tenant, agentId }: TestAgent
     { agentId, device, d: keyDigest, none: new Uint8Array() },
   );
   await tenant.run("INSERT INTO proof_work VALUES (:customer, :device, 0, 0)", { device });
+  await tenant.run("INSERT INTO late_readings VALUES (:customer, :device, 0, 0, 0)", { device });
 }
 
 /** A link, a printer's certificate and a request of the session's browser. */

@@ -39,6 +39,7 @@ import * as raisedAlerts from "../../platform/alerts/raised_alerts.ts";
 import * as keptForecasts from "../../platform/devices/kept_forecasts.ts";
 import * as alerts from "../../platform/devices/alerts.ts";
 import * as deviceState from "../../platform/devices/device_state.ts";
+import * as lateArrivals from "../../platform/devices/late_arrivals.ts";
 import * as readings from "../../platform/devices/readings.ts";
 import * as samples from "../../platform/devices/samples.ts";
 import * as tasks from "../../platform/tasks/tasks.ts";
@@ -69,6 +70,7 @@ const modules = {
   devices,
   deviceState,
   knownDevices,
+  lateArrivals,
   ledgerHeads,
   listedDevices,
   lateReadings,
@@ -131,6 +133,7 @@ const statementOfForeign = (id: string) => ({
   madeAt: 0,
   supersedes: null,
   supersededBy: null,
+  isNoted: true,
   rows: 0,
   head: {} as never,
   hash: "",
@@ -306,6 +309,8 @@ const probes: Record<string, (tenant: Tenant, id: string) => Promise<unknown>> =
   knownRecords: async (tenant, id) => (await readings.knownRecords(tenant, { agentId: id, recordIds: [id] })).size,
   addRecord: (tenant, id) => knownDevices.addRecord(tenant, recordOfForeign(id)),
   addRecords: (tenant, id) => readings.addRecords(tenant, [recordOfForeign(id)]),
+  noteLate: (tenant, id) => lateArrivals.noteLate(tenant, { records: [recordOfForeign(id)], merged: [id] }),
+  lateDevices: (tenant) => lateArrivals.lateDevices(tenant, { since: 0, until: 1e15 }),
   readersOf: (tenant, id) => readings.readersOf(tenant, id),
   keepOneReading: (tenant, id) => knownDevices.keepOneReading(tenant, arrived(id)),
   resolveOneReading: (tenant, id) => knownDevices.resolveOneReading(tenant, sighted(id), readingOf()),
