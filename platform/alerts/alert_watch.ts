@@ -2,9 +2,11 @@
  * Looks at what is the case, and raises and ends alerts: what printers report with every look, what needs no hurry with
  * every tenth. Several processes may look at the same time: each looks again while it holds the customer's lock.
  */
+import { messageOf, UnavailableError } from "../../common/core/errors.ts";
 import type { Platform } from "../agents/platform.ts";
-import { customerStates } from "../customers/customers.ts";
+import { type CustomerState, customerStates } from "../customers/customers.ts";
 import { groupsOf } from "../devices/device_groups.ts";
+import { eachApart } from "../store/each_apart.ts";
 import type { Tenant } from "../store/store.ts";
 import { startLooking } from "../store/work_queue.ts";
 import {
@@ -56,47 +58,81 @@ export interface Look extends Pace {
   place?: ForecastPlace | undefined;
 }
 
-/** One look at all customers; returns where the next one goes on with forecasts, undefined if all are made. */
+type Looking = Pick<Platform, "store" | "clock"> & Partial<Pick<Platform, "log">>;
+
+/**
+ * One look at all customers; returns where the next one goes on with forecasts, undefined if all are made. A device that
+ * cannot be looked at is logged, and holds up no other.
+ */
 export async function watchAlerts(
-  platform: Pick<Platform, "store" | "clock">,
+  platform: Looking,
   { isSlow, place = isSlow ? roundStart : undefined, signal, pause }: Look,
 ): Promise<ForecastPlace | undefined> {
-  const { store, clock } = platform;
-  const next = place && await makeForecasts(platform, place, { signal, pause });
-  const customers = await store.transaction((tx) => customerStates(tx), { readOnly: true });
-  for (const { customer_id, closed_at, alert_limits, dealer_limits } of customers) {
-    if (signal?.aborted) return next;
-    const inTenant = async <T>(work: (tenant: Tenant) => Promise<T>, readOnly: boolean) => {
-      const startMs = clock.monotonicMs();
-      const done = await store.transaction((tx) => work(tx.tenant(customer_id)), { readOnly });
-      await pause?.(clock.monotonicMs() - startMs);
-      return done;
-    };
-    const now = clock.now().getTime();
-    const take = async (find: (tenant: Tenant) => Promise<Step[]>) => {
-      if ((await inTenant(find, true)).length === 0) return;
-      await inTenant(async (tenant) => {
-        await lockAlerts(tenant);
-        await takeSteps(tenant, await find(tenant), now);
-      }, false);
-    };
-    const isOpen = closed_at === null, limits = limitsOf({ customer: alert_limits, dealer: dealer_limits });
-    if (isSlow) {
-      await take(async (tenant) =>
-        stepsOf({
-          conditions: isOpen ? await agentConditions(tenant, { now, limits }) : [],
-          open: await openAgentAlerts(tenant),
-          now,
-        })
-      );
-    }
-    for (let from = ""; from !== lastId && !signal?.aborted;) {
-      const range = { from, to: await inTenant((tenant) => endOfRange(tenant, from, lot), true) };
-      await take((tenant) => deviceSteps(tenant, range, { now, isSlow, isOpen, limits }));
-      from = range.to;
-    }
-  }
+  let next: ForecastPlace | undefined;
+  const customers = await platform.store.transaction((tx) => customerStates(tx), { readOnly: true });
+  await eachApart([
+    async () => void (next = place && await makeForecasts(platform, place, { signal, pause })),
+    ...customers.map((customer) => () => lookAtCustomer(platform, customer, { isSlow, signal, pause })),
+  ], (step) => step());
   return next;
+}
+
+async function lookAtCustomer(
+  { store, clock, log }: Looking,
+  { customer_id, closed_at, alert_limits, dealer_limits }: CustomerState,
+  { isSlow, signal, pause }: Look,
+): Promise<void> {
+  if (signal?.aborted) return;
+  const inTenant = async <T>(work: (tenant: Tenant) => Promise<T>, readOnly: boolean) => {
+    const startMs = clock.monotonicMs();
+    const done = await store.transaction((tx) => work(tx.tenant(customer_id)), { readOnly });
+    await pause?.(clock.monotonicMs() - startMs);
+    return done;
+  };
+  const now = clock.now().getTime();
+  const take = async (find: (tenant: Tenant) => Promise<Step[]>) => {
+    if ((await inTenant(find, true)).length === 0) return;
+    await inTenant(async (tenant) => {
+      await lockAlerts(tenant);
+      await takeSteps(tenant, await find(tenant), now);
+    }, false);
+  };
+  const isOpen = closed_at === null, limits = limitsOf({ customer: alert_limits, dealer: dealer_limits });
+  const lookAtAgents = () =>
+    take(async (tenant) =>
+      stepsOf({
+        conditions: isOpen ? await agentConditions(tenant, { now, limits }) : [],
+        open: await openAgentAlerts(tenant),
+        now,
+      })
+    );
+  const endOf = (from: string, devices: number) => inTenant((tenant) => endOfRange(tenant, from, devices), true);
+  /* Up to `devices` of them: halved until one is left, where one of them cannot be looked at. */
+  const lookAtRange = async (range: DeviceRange, devices: number): Promise<void> => {
+    try {
+      return await take((tenant) => deviceSteps(tenant, range, { now, isSlow, isOpen, limits }));
+    } catch (error) {
+      if (error instanceof UnavailableError) throw error;
+      const half = Math.ceil(devices / 2), middle = await endOf(range.from, half);
+      if (devices === 1) {
+        log?.("alertsNotLookedAt", { customer: customer_id, device: middle, message: messageOf(error) });
+      } else if (middle >= range.to) await lookAtRange(range, half);
+      else {
+        await lookAtRange({ from: range.from, to: middle }, half);
+        await lookAtRange({ from: middle, to: range.to }, half);
+      }
+    }
+  };
+  await eachApart([
+    ...(isSlow ? [lookAtAgents] : []),
+    async () => {
+      for (let from = ""; from !== lastId && !signal?.aborted;) {
+        const to = await endOf(from, lot);
+        await lookAtRange({ from, to }, lot);
+        from = to;
+      }
+    },
+  ], (step) => step());
 }
 
 const slowKinds: AlertKind[] = ["supplyLow", "supplyEmptySoon", "deviceSilent", "meterFell", "firmwareChanged"];

@@ -2,6 +2,7 @@
  * Updates stored forecasts, customer by customer, in small transactions. A round over a large fleet takes many minutes:
  * a look goes on where the one before ended.
  */
+import { messageOf, UnavailableError } from "../../common/core/errors.ts";
 import type { Platform } from "../agents/platform.ts";
 import { customerStates } from "../customers/customers.ts";
 import { devicesToForecast, keepForecasts } from "../devices/kept_forecasts.ts";
@@ -28,9 +29,9 @@ export interface Pace {
   pause?: ((tookMs: number) => Promise<void>) | undefined;
 }
 
-/** Where the round has come to; undefined once it is over. */
+/** Where the round has come to; undefined once it is over. A device that has none is logged, and holds up no other. */
 export async function makeForecasts(
-  { store, clock }: Pick<Platform, "store" | "clock">,
+  { store, clock, log }: Pick<Platform, "store" | "clock"> & Partial<Pick<Platform, "log">>,
   place: ForecastPlace,
   { signal, pause }: Pace = {},
 ): Promise<ForecastPlace | undefined> {
@@ -40,6 +41,15 @@ export async function makeForecasts(
     const done = await store.transaction((tx) => work(tx.tenant(customerId)), { readOnly });
     await pause?.(clock.monotonicMs() - startMs);
     return done;
+  };
+  const keepOf = async (customer: string, ids: readonly string[]): Promise<void> => {
+    try {
+      await inTenant(customer, (tenant) => keepForecasts(tenant, ids, now), false);
+    } catch (error) {
+      if (error instanceof UnavailableError) throw error;
+      if (ids.length > 1) { for (const id of ids) await keepOf(customer, [id]); }
+      else log?.("forecastNotMade", { customer, device: ids[0]!, message: messageOf(error) });
+    }
   };
   let made = 0;
   const isOver = () => signal?.aborted === true || made >= mostMade || clock.monotonicMs() >= endMs;
@@ -54,7 +64,7 @@ export async function makeForecasts(
       for (let i = 0; i < due.length; i += forecastLot) {
         if (i > 0 && isOver()) return { customerId: customer_id, deviceId: due[i - 1]! };
         const lot = due.slice(i, i + forecastLot);
-        await inTenant(customer_id, (tenant) => keepForecasts(tenant, lot, now), false);
+        await keepOf(customer_id, lot);
         made += lot.length;
       }
       from = to;

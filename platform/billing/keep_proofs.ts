@@ -11,10 +11,15 @@
  * was not looked at. Readings are needed that were the last ones before the begin of a month in the customer's zone,
  * before an end of a statement that there is, or before a device moved; the first of each counter; and both at each step
  * that does not simply count on.
+ *
+ * What cannot be evaluated holds up nothing: of that device, all readings are kept instead of the needed ones, and the
+ * log, the audit log, `status` and the metrics say so.
  */
+import { messageOf, UnavailableError } from "../../common/core/errors.ts";
+import { appendAudit } from "../audit/audit_log.ts";
 import { type Groups, groupsOf } from "../devices/device_groups.ts";
 import { widened } from "../devices/devices.ts";
-import type { RowsOf, Store, Tenant, Transaction } from "../store/store.ts";
+import type { RowsOf, Store, Tenant } from "../store/store.ts";
 import { takeLock } from "../store/store.ts";
 import { isOtherBoard, joined } from "./compute_rows.ts";
 import { monthBegins, neededTimes } from "./needed_readings.ts";
@@ -45,13 +50,14 @@ export interface KeepProofsOptions {
   before: number;
   now: Date;
   signal?: AbortSignal | undefined;
+  log?: ((event: string, fields: Record<string, string | number>) => void) | undefined;
 }
 
 /** Returns before which time of arrival nothing is needed any more, which is 0 if something is left to do. */
 export async function keepProofs(store: Store, options: KeepProofsOptions): Promise<number> {
   await markWork(store, options);
   let last: Pick<Work, "customer_id" | "device_id"> | undefined = { customer_id: "", device_id: "" };
-  while (last !== undefined && !options.signal?.aborted) last = await workOff(store, last);
+  while (last !== undefined && !options.signal?.aborted) last = await workOff(store, last, options);
   return await store.transaction(async (tx) => {
     const left = await tx.get("SELECT 1 FROM proof_work LIMIT 1");
     return left === undefined ? Math.min(options.before, await proofsKeptUntil(tx) ?? 0) : 0;
@@ -89,11 +95,19 @@ const keptTable: RowsOf = { table: "kept_readings", key: [], columns: placedColu
 async function workOff(
   store: Store,
   last: Pick<Work, "customer_id" | "device_id">,
+  { now, log }: KeepProofsOptions,
 ): Promise<typeof last | undefined> {
-  const found = await store.transaction((tx) => neededOf(tx, last), { readOnly: true });
+  const works = await store.transaction((tx) =>
+    tx.all<Work>(
+      `SELECT customer_id, device_id, from_at, until_at FROM proof_work
+       WHERE (customer_id, device_id) > (:customer_id, :device_id) ORDER BY customer_id, device_id LIMIT ${lot}`,
+      last,
+    ), { readOnly: true });
+  const found = await neededOf(store, works), notes: Note[] = [];
   if (found.length === 0) return undefined;
   await store.transaction(async (tx) => {
-    for (const { works, kept } of found) {
+    notes.splice(0);
+    for (const { works, kept, failure } of found) {
       const tenant = tx.tenant(works[0]!.customer_id), done = new Set<string>();
       for (const { device_id, from_at, until_at } of works) {
         // More may have come to it meanwhile, and its customer may have been erased.
@@ -106,9 +120,21 @@ async function workOff(
       }
       const rows = kept.filter(({ of }) => done.has(of)).map(({ row }) => row);
       if (rows.length > 0) await tenant.insertMany(keptTable, rows, "ON CONFLICT DO NOTHING");
+      if (failure !== undefined && done.size > 0) notes.push(noteOf(works[0]!, { rows, failure }));
+    }
+    for (const { customer, device, ...detail } of notes) {
+      await appendAudit(tx, {
+        at: now,
+        customerId: customer,
+        actor: "platform",
+        action: "readingsNotEvaluated",
+        subject: device,
+        detail,
+      });
     }
   });
-  const { customer_id, device_id } = found.at(-1)!.works.at(-1)!;
+  for (const note of notes) log?.("readingsNotEvaluated", { ...note });
+  const { customer_id, device_id } = works.at(-1)!;
   return { customer_id, device_id };
 }
 
@@ -116,34 +142,97 @@ interface Needed {
   works: Work[];
   /** `of`: the device that it was found for. */
   kept: { of: string; row: PlacedReading }[];
+  /** Why all readings of it are kept. */
+  failure?: string;
 }
 
-async function neededOf(tx: Transaction, last: Pick<Work, "customer_id" | "device_id">): Promise<Needed[]> {
-  const all = await tx.all<Work>(
-    `SELECT customer_id, device_id, from_at, until_at FROM proof_work
-     WHERE (customer_id, device_id) > (:customer_id, :device_id) ORDER BY customer_id, device_id LIMIT ${lot}`,
-    last,
-  );
+/** All at once, as that is quick; where something cannot be evaluated, device by device. */
+async function neededOf(store: Store, all: readonly Work[]): Promise<Needed[]> {
   const found: Needed[] = [];
-  for (const [customerId, works] of Map.groupBy(all, ({ customer_id }) => customer_id)) {
-    const tenant = tx.tenant(customerId), wanted = await neededReadings(tenant, works);
-    const rows = await placedRecords(tenant, [...wanted.values()]);
-    const kept = rows.map((row) => ({
-      of: wanted.get(wantedKey({ device_id: row.device_id, at: row.observed_at }))!.of,
-      // A reading that nothing signed proves is told as such, which needs no record.
-      row: row.epoch === "" ? { ...row, record: new Uint8Array() } : row,
-    }));
-    found.push({ works, kept });
+  for (const works of Map.groupBy(all, ({ customer_id }) => customer_id).values()) {
+    const evaluated = await maybe(store, works, neededReadings);
+    if (evaluated.failure === undefined) {
+      found.push({ works, kept: evaluated.kept });
+      continue;
+    }
+    for (const work of works) {
+      const own = await maybe(store, [work], neededReadings);
+      const whole = own.failure === undefined ? own : await maybe(store, [work], allReadings);
+      found.push({ works: [work], kept: whole.kept, ...(own.failure === undefined ? {} : { failure: own.failure }) });
+    }
   }
   return found;
+}
+
+type Wanted = Map<string, WantedReading & { of: string }>;
+
+/** What the store cannot answer at the moment is thrown: the next run has it again. */
+async function maybe(
+  store: Store,
+  works: readonly Work[],
+  find: (tenant: Tenant, works: readonly Work[]) => Promise<Wanted>,
+): Promise<{ kept: Needed["kept"]; failure?: string }> {
+  try {
+    const kept = await store.transaction(async (tx) => {
+      const tenant = tx.tenant(works[0]!.customer_id), wanted = await find(tenant, works);
+      const rows = await placedRecords(tenant, [...wanted.values()]);
+      return rows.map((row) => ({
+        of: wanted.get(wantedKey({ device_id: row.device_id, at: row.observed_at }))!.of,
+        // A reading that nothing signed proves is told as such, which needs no record.
+        row: row.epoch === "" ? { ...row, record: new Uint8Array() } : row,
+      }));
+    }, { readOnly: true });
+    return { kept };
+  } catch (error) {
+    if (error instanceof UnavailableError) throw error;
+    return { kept: [], failure: messageOf(error) };
+  }
+}
+
+interface Note {
+  customer: string;
+  device: string;
+  /** Of the readings that were not evaluated. */
+  from: string;
+  until: string;
+  /** How many of them are kept, and which of their batches came first. */
+  kept: number;
+  batch: string;
+  message: string;
+}
+
+function noteOf(
+  { customer_id, device_id, from_at, until_at }: Work,
+  { rows, failure }: { rows: readonly PlacedReading[]; failure: string },
+): Note {
+  const first = rows.toSorted((a, b) => a.received_at - b.received_at)[0];
+  return {
+    customer: customer_id,
+    device: device_id,
+    from: new Date(from_at).toISOString(),
+    until: new Date(until_at).toISOString(),
+    kept: rows.length,
+    batch: first === undefined ? "" : `${first.agent_id} ${first.epoch} ${first.sequence}`,
+    message: failure.slice(0, 300),
+  };
+}
+
+async function allReadings(tenant: Tenant, works: readonly Work[]): Promise<Wanted> {
+  const rows = await tenant.allOf<WantedReading>(
+    `SELECT DISTINCT device_id, observed_at AS at FROM records
+     WHERE customer_id = :customer AND device_id = :device_id AND observed_at >= :from_at AND observed_at <= :until_at
+       AND kind = 'reading'`,
+    works.map(({ device_id, from_at, until_at }) => ({ device_id, from_at, until_at })),
+  );
+  return new Map(rows.map((row) => [wantedKey(row), { ...row, of: row.device_id }]));
 }
 
 /** By their keys; `of`: for which of the devices. */
 async function neededReadings(
   tenant: Tenant,
   works: readonly Work[],
-): Promise<Map<string, WantedReading & { of: string }>> {
-  const wanted = new Map<string, WantedReading & { of: string }>();
+): Promise<Wanted> {
+  const wanted: Wanted = new Map();
   const groups = await groupsOf(tenant), ends = await endsOf(tenant, works, groups);
   // The few that came late need older samples than all others.
   for (const some of Map.groupBy(works, ({ from_at }) => Math.floor(from_at / dayMs)).values()) {

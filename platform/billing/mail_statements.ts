@@ -2,9 +2,10 @@
  * Makes the statement of the month before on the day that a customer's settings name, and mails it once. Several
  * processes may do so at the same time: the one that notes the month first queues the mails.
  */
-import { UsageError } from "../../common/core/errors.ts";
+import { messageOf, UnavailableError, UsageError } from "../../common/core/errors.ts";
 import { readTenant, type TenantBy } from "../audit/use_case.ts";
 import { type Attachment, queueMail } from "../mail/mail_queue.ts";
+import { eachApart } from "../store/each_apart.ts";
 import type { Store } from "../store/store.ts";
 import { startLooking } from "../store/work_queue.ts";
 import type { Language } from "../users/users.ts";
@@ -46,20 +47,24 @@ export async function mailStatements(platform: MailingPlatform, signal?: AbortSi
        JOIN customers c ON c.customer_id = b.customer_id JOIN dealers d ON d.dealer_id = c.dealer_id
        WHERE c.closed_at IS NULL AND d.closed_at IS NULL ORDER BY b.customer_id`,
     ), { readOnly: true });
-  for (const { customer_id, customer, settings, mailed } of rows) {
+  // One customer must not keep the others from their statements.
+  await eachApart(rows, async (due) => {
     if (signal?.aborted) return;
-    const own: BillingSettings = { ...defaultSettings, ...JSON.parse(settings) };
-    const now = platform.clock.now(), month = monthBefore(now, own.zone);
-    const day = Temporal.Instant.fromEpochMilliseconds(now.getTime()).toZonedDateTimeISO(own.zone).day;
-    if (own.schedule === undefined || day < own.schedule.day || mailed >= month) continue;
     try {
-      await mailOne(platform, { actor: "platform", tenant: customer_id }, { month, settings: own, customer });
+      await mailDue(platform, due);
     } catch (error) {
-      // One customer must not keep the others from their statements.
-      if (!(error instanceof UsageError)) throw error;
-      platform.log("statementNotMade", { customer: customer_id, month, message: error.message });
+      if (error instanceof UnavailableError) throw error;
+      platform.log("statementNotMade", { customer: due.customer_id, message: messageOf(error) });
     }
-  }
+  });
+}
+
+async function mailDue(platform: MailingPlatform, { customer_id, customer, settings, mailed }: Due): Promise<void> {
+  const own: BillingSettings = { ...defaultSettings, ...JSON.parse(settings) };
+  const now = platform.clock.now(), month = monthBefore(now, own.zone);
+  const day = Temporal.Instant.fromEpochMilliseconds(now.getTime()).toZonedDateTimeISO(own.zone).day;
+  if (own.schedule === undefined || day < own.schedule.day || mailed >= month) return;
+  await mailOne(platform, { actor: "platform", tenant: customer_id }, { month, settings: own, customer });
 }
 
 async function mailOne(

@@ -13,6 +13,9 @@ import { type Batch, Compression, Record, RejectionReason } from "../../proto/ge
 const maxExpansion = 100;
 const anyPlainBytes = 2 * 1024 * 1024;
 
+/** Far above any count, and so far below the largest number that no sum of samples is above that. */
+const mostCounted = 1e100;
+
 export interface DecodedRecord {
   record: Record;
   bytes: Uint8Array;
@@ -123,7 +126,7 @@ function whyRefused(record: Record): string | undefined {
   if (record.content.value.address === "" && record.deviceKey === "") {
     return "the reading has neither an address nor the agent's id of the device";
   }
-  if (record.content.value.meters.some((meter) => !(meter.value >= 0 && meter.value < Infinity))) {
+  if (record.content.value.meters.some((meter) => !(meter.value >= 0 && meter.value < mostCounted))) {
     return "a meter is not a count";
   }
   return undefined;

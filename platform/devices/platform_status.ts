@@ -29,6 +29,8 @@ export interface PlatformStatus {
   problems: AgentProblem[];
   /** Alarms of the last 24 hours; the numbers are from the latest one. */
   codeGuessing: { alarms: number; lastAt: string; attempts: number; sources: number } | null;
+  /** Devices of the last 24 hours of which all readings are kept as proofs, as the needed ones were not found. */
+  notEvaluated: { customerId: string; deviceId: string; batch: string; at: string; message: string }[];
   /** Releases whose roll-out has paused itself. */
   pausedReleases: PausedRelease[];
 }
@@ -78,6 +80,7 @@ async function statusOf(tx: Transaction, now: number): Promise<PlatformStatus> {
     devices,
     problems,
     codeGuessing: await guessingOf(tx, now),
+    notEvaluated: await notEvaluatedOf(tx, now),
     pausedReleases: await pausedByThemselves(tx),
   };
 }
@@ -88,10 +91,20 @@ function lostBatches(status: Uint8Array | null): string[] {
   return faults.filter(({ code }) => code === "batches-lost").map(({ message }) => `says: ${message}`);
 }
 
-const guessingShownMs = 86_400_000;
+const shownMs = 86_400_000;
+
+/** The latest of each device. */
+async function notEvaluatedOf(tx: Transaction, now: number): Promise<PlatformStatus["notEvaluated"]> {
+  const rows = await auditSince(tx, { action: "readingsNotEvaluated", since: new Date(now - shownMs) });
+  const latest = new Map(rows.map((row) => [row.subject, row]));
+  return [...latest.values()].map(({ customer_id, subject, at, detail }) => {
+    const { batch, message }: { batch: string; message: string } = JSON.parse(detail);
+    return { customerId: customer_id!, deviceId: subject, batch, at: new Date(at).toISOString(), message };
+  });
+}
 
 async function guessingOf(tx: Transaction, now: number): Promise<PlatformStatus["codeGuessing"]> {
-  const alarms = await auditSince(tx, { action: "codeGuessing", since: new Date(now - guessingShownMs) });
+  const alarms = await auditSince(tx, { action: "codeGuessing", since: new Date(now - shownMs) });
   const last = alarms.at(-1);
   if (last === undefined) return null;
   const { attempts, sources }: { attempts: number; sources: number } = JSON.parse(last.detail);

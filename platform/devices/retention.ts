@@ -5,6 +5,7 @@
 import { messageOf } from "../../common/core/errors.ts";
 import type { Platform } from "../agents/platform.ts";
 import { partitionDays } from "../store/partitions.ts";
+import { eachApart } from "../store/each_apart.ts";
 import type { Store, Transaction } from "../store/store.ts";
 import { moveSeals } from "./batch_seals.ts";
 
@@ -21,11 +22,18 @@ export const defaultRetention: Retention = { recordDays: 35, sampleDays: 1096, p
 /** Keeps what is needed of records that arrived before a time, and returns before which time they may be dropped. */
 export type KeepProofs = (
   store: Store,
-  options: { before: number; now: Date; signal?: AbortSignal | undefined },
+  options: {
+    before: number;
+    now: Date;
+    signal?: AbortSignal | undefined;
+    log?: Platform["log"] | undefined;
+  },
 ) => Promise<number>;
 
 const dayMs = 86_400_000;
 const lot = 2000;
+/** Statements of the last 100 days are looked at again. */
+const lateDays = 110;
 
 export interface RetentionOptions {
   retention?: Partial<Retention> | undefined;
@@ -47,7 +55,7 @@ export function startRetention(
   let running: Promise<void> = Promise.resolve();
   const run = async () => {
     try {
-      const dropped = await dropOld(store, { now: clock.now(), retention: kept, keepProofs, signal: stop.signal });
+      const dropped = await dropOld(store, { now: clock.now(), retention: kept, keepProofs, signal: stop.signal, log });
       if (dropped > 0) log("oldDataDropped", { dropped });
     } catch (error) {
       // The next run tries again.
@@ -77,57 +85,61 @@ const partitions = {
 
 type Partitioned = keyof typeof partitions;
 
-/** Drops old data; returns the number of dropped rows or partitions. Several processes may run it at the same time. */
+/**
+ * Drops old data; returns the number of dropped rows or partitions. Several processes may run it at the same time. What
+ * cannot be dropped keeps nothing else: it is thrown at the end.
+ */
 export async function dropOld(
   store: Store,
-  { now, retention, keepProofs, signal }: {
+  { now, retention, keepProofs, signal, log }: {
     now: Date;
     retention: Retention;
     /** Without it, what is older than the records proves nothing. */
     keepProofs?: KeepProofs | undefined;
     signal?: AbortSignal;
+    log?: Platform["log"];
   },
 ): Promise<number> {
   const nowMs = now.getTime();
   const recordsMs = nowMs - retention.recordDays * dayMs, proofsMs = nowMs - retention.proofDays * dayMs;
-  // What proofs need of the records is put aside before these are dropped.
-  if (store.engine === "postgres") {
-    for (const table of ["kept_readings", "kept_seals"] as const) {
-      await store.transaction((tx) => keepPartitions(tx, { table, nowMs, keepMs: 0 }));
-    }
-  }
-  const before = await keepProofs?.(store, { before: recordsMs, now, signal }) ?? recordsMs;
-  const cutoffs: Record<Partitioned, number> = {
-    records: before,
-    samples: nowMs - retention.sampleDays * dayMs,
-    kept_readings: proofsMs,
-    kept_seals: proofsMs,
-  };
+  const samplesMs = nowMs - retention.sampleDays * dayMs;
   let dropped = 0;
-  if (store.engine === "postgres") {
-    for (const table of Object.keys(cutoffs) as Partitioned[]) {
-      dropped += await store.transaction((tx) => keepPartitions(tx, { table, nowMs, keepMs: cutoffs[table] }));
+  const drop = async (table: keyof typeof tableKeys, column: string, before: number) => {
+    if (store.engine === "postgres" && isPartitioned(table)) {
+      dropped += await store.transaction((tx) => keepPartitions(tx, { table, nowMs, keepMs: before }));
     }
-  }
-  dropped += await dropRows(store, { table: "records", column: "received_at", before, signal });
-  await moveSeals(store, { before, signal });
-  dropped += await dropRows(store, { table: "kept_readings", column: "observed_at", before: proofsMs, signal });
-  dropped += await dropRows(store, { table: "kept_seals", column: "received_at", before: proofsMs, signal });
-  dropped += store.engine === "sqlite"
-    ? await dropSamples(store, { before: cutoffs.samples, signal })
-    : await dropRows(store, { table: "samples", column: "observed_at", before: cutoffs.samples, signal });
-  dropped += await dropRows(store, { table: "alerts", column: "ended_at", before: cutoffs.samples, signal });
-  dropped += await dropRows(store, { table: "raised_alerts", column: "ended_at", before: cutoffs.samples, signal });
-  dropped += await dropRows(store, { table: "alert_events", column: "at", before: cutoffs.samples, signal });
-  dropped += await dropRows(store, { table: "access_requests", column: "at", before: cutoffs.samples, signal });
-  dropped += await dropRows(store, { table: "access_links", column: "expires_at", before: cutoffs.samples, signal });
-  dropped += await dropRows(store, {
-    table: "approval_requests",
-    column: "expires_at",
-    before: cutoffs.samples,
-    signal,
-  });
+    dropped += table === "samples" && store.engine === "sqlite"
+      ? await dropSamples(store, { before, signal })
+      : await dropRows(store, { table, column, before, signal });
+  };
+  await eachApart([
+    async () => {
+      // What proofs need of the records is put aside before these are dropped.
+      if (store.engine === "postgres") {
+        for (const table of ["kept_readings", "kept_seals"] as const) {
+          await store.transaction((tx) => keepPartitions(tx, { table, nowMs, keepMs: 0 }));
+        }
+      }
+      const before = await keepProofs?.(store, { before: recordsMs, now, signal, log }) ?? recordsMs;
+      await drop("records", "received_at", before);
+      await moveSeals(store, { before, signal });
+    },
+    () => drop("kept_readings", "observed_at", proofsMs),
+    () => drop("kept_seals", "received_at", proofsMs),
+    () => drop("samples", "observed_at", samplesMs),
+    () => drop("late_readings", "noted_at", nowMs - lateDays * dayMs),
+    () => drop("alerts", "ended_at", samplesMs),
+    () => drop("raised_alerts", "ended_at", samplesMs),
+    () => drop("alert_events", "at", samplesMs),
+    () => drop("access_requests", "at", samplesMs),
+    () => drop("access_links", "expires_at", samplesMs),
+    () => drop("approval_requests", "expires_at", samplesMs),
+  ], (step) => step());
   return dropped;
+}
+
+function isPartitioned(table: string): table is Partitioned {
+  return Object.hasOwn(partitions, table);
 }
 
 async function keepPartitions(
@@ -178,6 +190,7 @@ const tableKeys = {
   kept_readings: "customer_id, device_id, observed_at, agent_id, record_id",
   kept_seals: "customer_id, agent_id, received_at, epoch, sequence",
   samples: "customer_id, device_id, kind, name, observed_at, origin",
+  late_readings: "customer_id, device_id",
   alerts: "customer_id, device_id, alert_key, first_seen_at, origin",
   raised_alerts: "customer_id, alert_id",
   alert_events: "customer_id, number",

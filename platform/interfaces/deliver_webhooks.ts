@@ -126,11 +126,11 @@ async function deliver(
   { allowed = [], ca, timeoutMs: ownTimeoutMs, resolve, signal }: DeliveryOptions & { signal: AbortSignal },
 ): Promise<void> {
   const { delivery_id: id, webhook_id: webhookId, tries, body, webhook } = taken, at = clock.now();
-  const signatures = secretsOf(webhook, { pepper, now: at.getTime() }).map((secret) =>
-    new Webhook(secret).sign(id, at, body)
-  );
   let status: number | null = null, failure: string | undefined, isFinal = false;
   try {
+    const signatures = secretsOf(webhook, { pepper, now: at.getTime() }).map((secret) =>
+      new Webhook(secret).sign(id, at, body)
+    );
     ({ status } = await guardedPost({
       url: webhook.url,
       headers: {

@@ -2,6 +2,7 @@
  * Numbers of the platform and the fleet for Prometheus, in its text format 0.0.4. How many lines there are does not
  * depend on how many customers there are: who wants numbers of one customer asks the REST interface.
  */
+import { auditSince } from "../audit/audit_log.ts";
 import type { Store, Transaction } from "../store/store.ts";
 import { silentAfterMs } from "../devices/device_view.ts";
 
@@ -93,6 +94,12 @@ async function metricsOf(tx: Transaction, now: number, store: Store): Promise<Me
         ["waiting", "sent", "dead"],
       ),
     ),
+    gauge("opendca_devices_not_evaluated", "Devices of the last day whose readings were kept whole as proofs.", [
+      {
+        value: new Set((await auditSince(tx, { action: "readingsNotEvaluated", since: new Date(now - 86_400_000) }))
+          .map(({ subject }) => subject)).size,
+      },
+    ]),
     gauge("opendca_store_bytes", "Size of the database.", [{ value: await storedBytes(tx, store) }]),
   ];
 }

@@ -6,6 +6,7 @@ import { isLate } from "../agents/agent_health.ts";
 import { agentRows } from "../agents/agents.ts";
 import { silentAfterMs } from "../devices/device_view.ts";
 import { type PlatformEvent, queueEvents } from "../events/queue_events.ts";
+import { eachApart } from "../store/each_apart.ts";
 import { takeLock, type Tenant } from "../store/store.ts";
 import { startLooking } from "../store/work_queue.ts";
 import type { DeliveryPlatform } from "./deliver_webhooks.ts";
@@ -33,7 +34,7 @@ export async function noteSilent({ store, clock }: DeliveryPlatform): Promise<nu
     { readOnly: true },
   );
   let noted = 0;
-  for (const { customer_id, since, agents, devices } of customers) {
+  await eachApart(customers, async ({ customer_id, since, agents, devices }) => {
     noted += await store.transaction(async (tx) => {
       await takeLock(tx, `silent ${customer_id}`);
       const tenant = tx.tenant(customer_id);
@@ -44,7 +45,7 @@ export async function noteSilent({ store, clock }: DeliveryPlatform): Promise<nu
       await queueEvents(tenant, events, now);
       return events.length;
     });
-  }
+  });
   return noted;
 }
 

@@ -3,6 +3,7 @@
  * of something that did not happen. Of several processes, one sends each: the one that takes a mail moves its next time on,
  * and a process that dies meanwhile leaves it to the next try. So a mail may come twice, but never not at all.
  */
+import { messageOf } from "../../common/core/errors.ts";
 import { mailChannel } from "../store/channels.ts";
 import { newId } from "../store/new_id.ts";
 import { openSealed, seal } from "../keys/sealed.ts";
@@ -66,17 +67,40 @@ export async function queueMail(
   return id;
 }
 
+interface Taking {
+  pepper: Uint8Array;
+  at: Date;
+  /** Told of a mail that cannot be read, which waits as if it could not be sent. */
+  onFailed?: OnFailed | undefined;
+}
+
+type FailedMail = Pick<TakenMail, "mailId" | "recipient" | "tries">;
+export type OnFailed = (mail: FailedMail & { failure: string; isGivenUp: boolean }) => void;
+
 /** The mail that has waited longest, for one try; undefined if none is due. */
-export async function takeMail(
-  store: Store,
-  { pepper, at }: { pepper: Uint8Array; at: Date },
-): Promise<TakenMail | undefined> {
+export async function takeMail(store: Store, { pepper, at, onFailed }: Taking): Promise<TakenMail | undefined> {
+  for (;;) {
+    const row = await takeRow(store, at);
+    if (row === undefined) return undefined;
+    const { mail_id: mailId, recipient, subject, body, tries } = row;
+    try {
+      const content = contentOf(openSealed(body, { pepper, purpose: "mail", of: mailId }));
+      return { mailId, recipient, subject, ...content, tries };
+    } catch (error) {
+      const failure = `Cannot read the mail as it is stored: ${messageOf(error)}`, mail = { mailId, recipient, tries };
+      const isGivenUp = await noteFailed(store, { mail, failure, isFinal: false, at });
+      onFailed?.({ ...mail, failure, isGivenUp });
+    }
+  }
+}
+
+async function takeRow(store: Store, at: Date): Promise<MailRow | undefined> {
   const due = "state = 'waiting' AND next_at <= :now", now = at.getTime();
   const some = await store.transaction((tx) => tx.get(`SELECT 1 FROM mails WHERE ${due} LIMIT 1`, { now }), {
     readOnly: true,
   });
   if (some === undefined) return undefined;
-  const row = await store.transaction((tx) =>
+  return await store.transaction((tx) =>
     tx.get<MailRow>(
       `UPDATE mails SET next_at = :until, tries = tries + 1
        WHERE mail_id = (SELECT mail_id FROM mails WHERE ${due} ORDER BY next_at, mail_id LIMIT 1) AND ${due}
@@ -84,9 +108,6 @@ export async function takeMail(
       { now, until: now + tryMs },
     )
   );
-  if (row === undefined) return undefined;
-  const content = contentOf(openSealed(row.body, { pepper, purpose: "mail", of: row.mail_id }));
-  return { mailId: row.mail_id, recipient: row.recipient, subject: row.subject, ...content, tries: row.tries };
 }
 
 /* No text begins with it. */
@@ -125,7 +146,7 @@ export async function noteSent(store: Store, mailId: string): Promise<void> {
 /** `isFinal`: the server said that it will never take it. Returns whether the mail is given up. */
 export async function noteFailed(
   store: Store,
-  { mail: { mailId, tries }, failure, isFinal, at }: { mail: TakenMail; failure: string; isFinal: boolean; at: Date },
+  { mail: { mailId, tries }, failure, isFinal, at }: { mail: FailedMail; failure: string; isFinal: boolean; at: Date },
 ): Promise<boolean> {
   const waitMs = isFinal ? undefined : waitsMs[tries - 1];
   const parameters = { id: mailId, failure: failure.slice(0, 500) };

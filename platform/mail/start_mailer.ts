@@ -6,7 +6,7 @@ import { dial } from "../../common/host/dial.ts";
 import { mailChannel } from "../store/channels.ts";
 import type { Store } from "../store/store.ts";
 import { startQueue } from "../store/work_queue.ts";
-import { forgetMails, noteFailed, noteSent, takeMail, type TakenMail, tryMs } from "./mail_queue.ts";
+import { forgetMails, noteFailed, noteSent, type OnFailed, takeMail, type TakenMail, tryMs } from "./mail_queue.ts";
 
 export interface MailOptions {
   host: string;
@@ -33,11 +33,13 @@ const lookMs = 15_000, forgetMs = 3_600_000, connectMs = 20_000;
 export function startMailer(platform: MailerPlatform, options: MailOptions): AsyncDisposable {
   const { store, pepper, clock, log } = platform, send = sender(options);
   let forgotAt = -Infinity;
+  const failed: OnFailed = ({ mailId, recipient, tries, failure, isGivenUp }) =>
+    log(isGivenUp ? "mailGivenUp" : "mailFailed", { mail: mailId, recipient, tries, message: failure });
   return startQueue(platform, {
     most: 1,
     channel: mailChannel,
     lookMs,
-    take: () => takeMail(store, { pepper, at: clock.now() }),
+    take: () => takeMail(store, { pepper, at: clock.now(), onFailed: failed }),
     async work(mail) {
       const { mailId, recipient, tries } = mail;
       try {
@@ -49,7 +51,7 @@ export function startMailer(platform: MailerPlatform, options: MailOptions): Asy
         const failure = (error instanceof AggregateError ? error.errors : [error]).map(messageOf).join("; ");
         const isFinal = isPermanent(error);
         const isGivenUp = await noteFailed(store, { mail, failure, isFinal, at: clock.now() });
-        log(isGivenUp ? "mailGivenUp" : "mailFailed", { mail: mailId, recipient, tries, message: failure });
+        failed({ mailId, recipient, tries, failure, isGivenUp });
       }
     },
     async afterLook() {

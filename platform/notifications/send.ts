@@ -4,6 +4,7 @@
  */
 import { addDeliveries, deliveryOf } from "../events/queue_events.ts";
 import { queueMail } from "../mail/mail_queue.ts";
+import { eachApart } from "../store/each_apart.ts";
 import { newId } from "../store/new_id.ts";
 import { type Store, takeLock, type Transaction } from "../store/store.ts";
 import { portalOrigin } from "../users/manage_users.ts";
@@ -69,24 +70,6 @@ export async function sendDue(platform: NotificationPlatform): Promise<number> {
     sent += await store.transaction((tx) => sendRule(tx, platform, { rule_id, now }));
   });
   return sent;
-}
-
-/* Then it is the store that fails, and would do so for all. */
-const mostFailures = 20;
-
-/** What fails for one holds up no other: it is thrown at the end. */
-export async function eachApart<T>(all: readonly T[], work: (one: T) => Promise<unknown>): Promise<void> {
-  let first: unknown, inRow = 0;
-  for (const one of all) {
-    try {
-      await work(one);
-      inRow = 0;
-    } catch (error) {
-      first ??= error;
-      if (++inRow === mostFailures) break;
-    }
-  }
-  if (first !== undefined) throw first;
 }
 
 async function sendRule(

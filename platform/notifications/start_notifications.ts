@@ -1,9 +1,10 @@
 /** Looks at what has happened and sends what is due; several processes may do so at the same time. */
 import { alertChannel } from "../alerts/alert_events.ts";
+import { eachApart } from "../store/each_apart.ts";
 import type { Store } from "../store/store.ts";
 import { startLooking } from "../store/work_queue.ts";
 import { collect } from "./collect.ts";
-import { eachApart, type NotificationPlatform, sendDue } from "./send.ts";
+import { type NotificationPlatform, sendDue } from "./send.ts";
 
 const lookMs = 30_000, slowLooks = 20, dayMs = 86_400_000;
 const keptMs = 30 * dayMs;

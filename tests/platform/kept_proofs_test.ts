@@ -1,6 +1,7 @@
 /** After the records are gone, a statement of any month, quarter or year is proved as it was before. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { UnavailableError } from "../../common/core/errors.ts";
 import { changeBillingSettings } from "../../platform/billing/settings.ts";
 import { keepProofs } from "../../platform/billing/keep_proofs.ts";
 import { makeStatement } from "../../platform/billing/make_statement.ts";
@@ -87,7 +88,7 @@ eachDatabase("a batch that is missing among those that no reading needs is seen"
   assert.match(verdict.problems.join(), /does not follow the one before it: one was removed, altered or put in/);
 });
 
-/** A store of which the nth transaction from now fails, as if the process had been killed in it. */
+/** A store of which the nth transaction from now fails, and all after it, as if the process had been killed in it. */
 function failing(store: Store, nth: number): Store {
   let n = 0;
   return Object.assign(Object.create(store), {
@@ -95,7 +96,7 @@ function failing(store: Store, nth: number): Store {
     transaction: (work: Parameters<Store["transaction"]>[0], options: Parameters<Store["transaction"]>[1]) =>
       store.transaction(async (tx) => {
         const answer = await work(tx);
-        if (++n === nth) throw new Error("killed");
+        if (++n >= nth) throw new UnavailableError("killed");
         return answer;
       }, options),
   });

@@ -164,7 +164,10 @@ eachDatabase("a roll-out that paused itself is a problem of status", () =>
     assert(!/0\.1\.0/.test(stdout), "an operator knows what an operator has paused");
     const { code, stdout: line } = await run("status", "--check");
     assert.equal(code, 1);
-    assert.match(line, /^OPENDCA-PLATFORM WARNING - the roll-out of 0\.2\.0 paused itself.* paused_rollouts=1;0;;0$/m);
+    assert.match(
+      line,
+      /^OPENDCA-PLATFORM WARNING - the roll-out of 0\.2\.0 paused itself.* paused_rollouts=1;0;;0 not_evaluated=0;0;;0$/m,
+    );
   }));
 
 Deno.test("phaseName() has a word for each phase, and a number for one of a later protocol", () => {

@@ -18,9 +18,9 @@ export function addStatusCommand(program: Command, context: CommandContext): voi
       `
 An agent that missed three polls is silent. The store is read, not the server.
 With --check:
-  WARNING   a silent or doubtful agent, guessed activation codes in the last 24
-            hours, a paused roll-out, or a server certificate that ends within
-            30 days
+  WARNING   a silent or doubtful agent, guessed activation codes or readings
+            that could not be evaluated in the last 24 hours, a paused roll-out,
+            or a server certificate that ends within 30 days
   CRITICAL  all agents are silent, as when the server does not run`,
     )
     .action(async (options: { check?: boolean }, command: Command) => {
@@ -78,7 +78,13 @@ function sentencesOf(status: FullStatus): string[] {
   const paused = status.pausedReleases.map(({ version, reason }) =>
     `the roll-out of ${version} paused itself: ${reason}`
   );
-  return [...certificate, ...(guessing === undefined ? [] : [guessing]), ...paused, ...status.problems.map(sentenceOf)];
+  const notEvaluated = status.notEvaluated.map(({ customerId, deviceId, batch, message }) =>
+    `readings of ${deviceId} (${customerId}, first batch: ${
+      batch || "none"
+    }) cannot be evaluated, and are all kept: ${message}`
+  );
+  const alarms = guessing === undefined ? [] : [guessing];
+  return [...certificate, ...alarms, ...paused, ...notEvaluated, ...status.problems.map(sentenceOf)];
 }
 
 function factsOf(status: FullStatus): [string, string | number][] {
@@ -128,7 +134,7 @@ function checkOf(status: FullStatus): { exitCode: 0 | 1 | 2; line: string } {
     `devices=${devices.known};;;0 silent_devices=${devices.silent};;;0 code_guessing=${
       codeGuessing?.alarms ?? 0
     };0;;0 ` +
-    `paused_rollouts=${status.pausedReleases.length};0;;0`;
+    `paused_rollouts=${status.pausedReleases.length};0;;0 not_evaluated=${status.notEvaluated.length};0;;0`;
   const word = ["OK", "WARNING", "CRITICAL"][exitCode];
   return { exitCode, line: `OPENDCA-PLATFORM ${word} - ${safeText(text, mostText).replaceAll("|", "/")} | ${numbers}` };
 }

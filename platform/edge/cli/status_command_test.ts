@@ -154,7 +154,7 @@ eachDatabase(
       assert.equal(checked.code, 1);
       assert.match(
         checked.stdout,
-        /^OPENDCA-PLATFORM WARNING - activation codes are being guessed: 300 wrong ones within an hour, at \S+Z from 1 source \|.* code_guessing=1;0;;0 paused_rollouts=0;0;;0\n$/,
+        /^OPENDCA-PLATFORM WARNING - activation codes are being guessed: 300 wrong ones within an hour, at \S+Z from 1 source \|.* code_guessing=1;0;;0 paused_rollouts=0;0;;0 not_evaluated=0;0;;0\n$/,
       );
       const { stdout } = await run("status");
       assert.match(stdout, /^problem +activation codes are being guessed: 300 wrong/m);

@@ -173,6 +173,11 @@ export const auditWords = {
   audit_recoveryCodesMade: ["Recovery codes made", "Wiederherstellungscodes erstellt", "Codici di recupero creati"],
   audit_regionMoved: ["Region moved", "Region verlegt", "Regione spostata"],
   audit_regionStated: ["Region stated", "Region angegeben", "Regione dichiarata"],
+  audit_readingsNotEvaluated: [
+    "Readings could not be evaluated",
+    "Ablesungen nicht auswertbar",
+    "Letture non valutabili",
+  ],
   audit_releaseAdded: ["Release added", "Version hinzugefügt", "Versione aggiunta"],
   audit_releasePaused: ["Release paused", "Version angehalten", "Versione sospesa"],
   audit_releaseResumed: ["Release resumed", "Version fortgesetzt", "Versione ripresa"],
