@@ -30,7 +30,8 @@ const periods: DayPeriod[] = [
   { fromDay: "2026-03-08", toDay: "2026-03-08" },
   { fromDay: "2026-03-29", toDay: "2026-03-29" },
   { fromDay: "2026-04-05", toDay: "2026-04-05" },
-  { fromDay: "2026-01-31", toDay: "2026-04-05" },
+  { fromDay: "2026-01-20", toDay: "2026-01-31" },
+  { fromDay: "2026-01-20", toDay: "2026-04-05" },
 ];
 
 interface Step {
