@@ -88,17 +88,14 @@ async function manyOf<Row>(
 
 async function pointsOf(tenant: Tenant, row: SeriesRow): Promise<Point[]> {
   const { device_id, name, unit, last_unit, points } = row;
-  let isRounded = false;
   const all = points.split(",").map((text): Point => {
     const blank = text.indexOf(" ");
-    // SQLite writes 15 digits.
-    isRounded ||= text.length - blank > 15;
     return { at: Number(text.slice(0, blank)), value: Number(text.slice(blank + 1)), unit, part: "" };
   });
   if (all.some(({ at }, i) => i > 0 && at < all[i - 1]!.at)) all.sort((a, b) => a.at - b.at);
   const hasTwins = all.some(({ at }, i) => i > 0 && at === all[i - 1]!.at);
-  if (unit === last_unit && !hasTwins && !isRounded) return all;
-  // Few counters change their unit, are read twice at one time, or have so many digits.
+  if (unit === last_unit && !hasTwins) return all;
+  // Few counters change their unit, or are read twice at one time.
   return await tenant.all<Point>(
     `SELECT observed_at AS at, value, unit, '' AS part FROM samples
      WHERE customer_id = :customer AND device_id = :device_id AND kind = 'meter' AND name = :name

@@ -115,3 +115,11 @@ eachDatabase("what a statement remembers of its samples is what it is compared w
   await scene.read(device, { "2026-03-07": 1150 });
   assert.notDeepEqual([...await of(2)], [...await now()]);
 });
+
+eachDatabase("a counter with many digits is billed as it was read", async () => {
+  await using scene = await billingScene();
+  const { platform, by } = scene, [first, last] = [0.1 + 0.2, 12_345_678.901234567];
+  await scene.read(await scene.device(), { "2026-02-28": first, "2026-03-31": last });
+  const { rows } = await previewStatement(platform, by, daysOfMonth("2026-03"));
+  assert.deepEqual([rows[0]!.first!.value, rows[0]!.last!.value, rows[0]!.counted], [first, last, last - first]);
+});
