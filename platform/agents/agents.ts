@@ -104,12 +104,21 @@ export interface ListedAgent extends AgentRow {
   devices: number;
 }
 
+/** Of which parts of merged devices count once: as many as there are, without those that are another part of one. */
+const devicesOfAgent = `(SELECT coalesce(sum(c.devices), 0) FROM device_counts c
+    WHERE c.customer_id = a.customer_id AND c.agent_id = a.agent_id)
+    - (SELECT count(*) - count(DISTINCT d.merged_into) FROM devices d
+    WHERE d.customer_id = a.customer_id AND d.agent_id = a.agent_id AND d.merged_into IS NOT NULL)`;
+
+/** What lists of agents are made of. */
+export const listedAgents = {
+  columns: `a.*, s.name AS site_name, ${devicesOfAgent} AS devices`,
+  from: "agents a JOIN sites s ON s.customer_id = a.customer_id AND s.site_id = a.site_id",
+};
+
 export function agentRows(tenant: Tenant): Promise<ListedAgent[]> {
   return tenant.all(
-    `SELECT a.*, s.name AS site_name,
-       (SELECT count(DISTINCT coalesce(d.merged_into, d.device_id)) FROM devices d
-         WHERE d.customer_id = a.customer_id AND d.agent_id = a.agent_id) AS devices
-     FROM agents a JOIN sites s ON s.customer_id = a.customer_id AND s.site_id = a.site_id
+    `SELECT ${listedAgents.columns} FROM ${listedAgents.from}
      WHERE a.customer_id = :customer ORDER BY a.created_at, a.agent_id`,
   );
 }

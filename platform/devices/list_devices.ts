@@ -16,12 +16,12 @@ import {
   type ListOrder,
   mostIds,
   orderedIds,
-  pageOfIds,
   type RowFilters,
   type StatedRow,
   statedRows,
   statedRowsNamed,
 } from "./listed_devices.ts";
+import { pageOfIds } from "./page_of_devices.ts";
 
 export interface DeviceFilters {
   low?: boolean | undefined;

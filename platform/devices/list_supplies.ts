@@ -16,16 +16,8 @@ import { frontOf, type Groups, groupsOf } from "./device_groups.ts";
 import { isLow, suppliesOf } from "./device_state.ts";
 import { levelRank, lowestFirst, supplyName } from "./device_view.ts";
 import { keptForecasts } from "./kept_forecasts.ts";
-import {
-  agentCounts,
-  type ListedRow,
-  orderedIds,
-  pageBySite,
-  type PlacedId,
-  placeOfId,
-  type RowFilters,
-  type StatedRow,
-} from "./listed_devices.ts";
+import { agentCounts, type ListedRow, orderedIds, type RowFilters, type StatedRow } from "./listed_devices.ts";
+import { pageBySite, type PlacedId, placeOfId } from "./page_of_devices.ts";
 import { type DeviceFilters, rowFilters, statedRowsOf } from "./list_devices.ts";
 
 export interface ListedSupply {

@@ -1,17 +1,5 @@
-/** Rows of lists of devices: filters, pages and counts. */
-import { Buffer } from "node:buffer";
-import {
-  directionOf,
-  keysSql,
-  type ListQuery,
-  orderKeys,
-  type OrderOf,
-  type PageOf,
-  pageOf,
-  type PageWish,
-  type Place,
-  type Position,
-} from "../store/page.ts";
+/** Rows of lists of devices: filters and counts. */
+import { keysSql, type ListQuery, orderKeys, type OrderOf, pageOf } from "../store/page.ts";
 import type { Parameters, Tenant } from "../store/store.ts";
 import type { Groups } from "./device_groups.ts";
 import { type DeviceState, stateColumns } from "./device_state.ts";
@@ -86,7 +74,7 @@ export async function deviceRows(tenant: Tenant): Promise<ListedRow[]> {
   return (await statedRows(tenant, {})).map(({ row }) => row);
 }
 
-const withSites = `devices d
+export const withSites = `devices d
      JOIN agents a ON a.customer_id = d.customer_id AND a.agent_id = d.agent_id
      JOIN sites l ON l.customer_id = a.customer_id AND l.site_id = a.site_id`;
 const withState = "LEFT JOIN device_state s ON s.customer_id = d.customer_id AND s.device_id = d.device_id";
@@ -100,11 +88,11 @@ export async function closedAgentIds(tenant: Tenant): Promise<string[]> {
 }
 
 const meterless = "SELECT device_id FROM device_state WHERE customer_id = :customer AND no_meters IS NOT NULL";
-const siteName = "lower(l.name)", withinSite = ["d.network", "d.address", "d.device_id"].map((sql) => ({ sql }));
-const listKeys = [{ sql: siteName }, ...withinSite];
+export const siteName = "lower(l.name)", withinSite = ["d.network", "d.address", "d.device_id"].map((sql) => ({ sql }));
+export const listKeys = [{ sql: siteName }, ...withinSite];
 
 /* Ids alone: the state of a device is wide. */
-function idQuery(filters: RowFilters, order: ListOrder | undefined): ListQuery {
+export function idQuery(filters: RowFilters, order: ListOrder | undefined): ListQuery {
   const { where, parameters } = conditionsOf(filters), key = order && sortKeys[order.by];
   return {
     columns: "d.device_id",
@@ -128,27 +116,7 @@ export async function orderedIds(
   return (await pageOf<{ device_id: string }>(tenant, idQuery(filters, order), {})).rows.map(idOf);
 }
 
-const idOf = ({ device_id }: { device_id: string }) => device_id;
-
-export interface IdsWish extends PageWish {
-  /** Default: by site, network and address. */
-  order?: ListOrder | undefined;
-  /** Counts with the same filters. */
-  agents: readonly AgentCount[];
-}
-
-/** Ids of a page of devices. */
-export async function pageOfIds(
-  tenant: Tenant,
-  filters: RowFilters,
-  { order, agents, ...wish }: IdsWish,
-): Promise<PageOf<string>> {
-  const { place, limit, offset = 0 } = wish;
-  const page = order === undefined && limit !== undefined && offset === 0
-    ? await pageBySite(tenant, filters, { place, limit, agents })
-    : await pageOf<{ device_id: string }>(tenant, idQuery(filters, order), wish);
-  return { ...page, rows: page.rows.map(idOf) };
-}
+export const idOf = ({ device_id }: { device_id: string }) => device_id;
 
 type BothRow = ListedRow & Record<`state_${string}`, unknown>;
 
@@ -223,105 +191,6 @@ export function agentCounts(
      JOIN sites l ON l.customer_id = a.customer_id AND l.site_id = a.site_id ORDER BY lower(l.name), c.agent_id`,
     { ...parameters, ...(byModel ? { model: likeOf(model) } : {}), count_since: silentSince.getTime() },
   );
-}
-
-/** A device by what a list is ordered by. */
-export interface PlacedId {
-  site: string;
-  network: string;
-  address: string;
-  device_id: string;
-}
-
-export function placeOfId({ site, network, address, device_id }: PlacedId): Position {
-  return [site, network, address, device_id];
-}
-
-/**
- * A page by site, network and address, without sorting all devices: the counts show which sites it covers, and within a
- * site an index has the order.
- */
-export async function pageBySite(
-  tenant: Tenant,
-  filters: RowFilters,
-  { place, limit, agents }: { place: Place; limit: number; agents: readonly AgentCount[] },
-): Promise<PageOf<PlacedId>> {
-  const { position, isBackwards } = directionOf(place), found: PlacedId[] = [];
-  const sites = sitesBehind(agents, { position, isBackwards });
-  while (sites.length > 0 && found.length <= limit) {
-    const left = limit + 1 - found.length, asked = [sites.shift()!], isOwn = asked[0]!.site === position?.[0];
-    // Sites that are shown as a whole are asked for together: they have no more rows than the page.
-    for (let rows = asked[0]!.found + (sites[0]?.found ?? 0); !isOwn && sites.length > 0 && rows <= left;) {
-      asked.push(sites.shift()!);
-      rows += sites[0]?.found ?? 0;
-    }
-    const { rows } = await pageOf<PlacedId>(tenant, queryOfSites(filters, asked), {
-      place: isOwn ? within(place) : isBackwards ? "end" : undefined,
-      limit: left,
-    });
-    found.splice(isBackwards ? 0 : found.length, 0, ...rows);
-  }
-  const hasMore = found.length > limit;
-  const rows = isBackwards ? found.slice(-limit) : found.slice(0, limit), first = rows[0], last = rows.at(-1);
-  return {
-    rows,
-    previous: first !== undefined && (isBackwards ? hasMore : place !== undefined) ? placeOfId(first) : undefined,
-    next: last !== undefined && (isBackwards ? place !== "end" : hasMore) ? placeOfId(last) : undefined,
-  };
-}
-
-interface CountedSite {
-  /** Its name as lists are ordered by it. */
-  site: string;
-  siteId: string;
-  agents: string[];
-  found: number;
-}
-
-/* The site of the position, and those behind it, in the direction of the page. */
-function sitesBehind(
-  agents: readonly AgentCount[],
-  { position, isBackwards }: { position: Position | undefined; isBackwards: boolean },
-): CountedSite[] {
-  const sites = [...Map.groupBy(agents, ({ site_id }) => site_id).values()].map((ofSite): CountedSite => ({
-    site: ofSite[0]!.site,
-    siteId: ofSite[0]!.site_id,
-    agents: ofSite.map(({ agent_id }) => agent_id),
-    found: ofSite.reduce((sum, { found }) => sum + found, 0),
-  }));
-  const from = position && Buffer.from(String(position[0]));
-  const isBehind = ({ site }: CountedSite) => {
-    const compared = from === undefined ? 0 : Buffer.compare(Buffer.from(site), from);
-    return isBackwards ? compared <= 0 : compared >= 0;
-  };
-  const behind = sites.filter(isBehind);
-  return isBackwards ? behind.reverse() : behind;
-}
-
-/* The place among the devices of its site. */
-function within(place: Place): Place {
-  if (place === undefined || place === "end") return place;
-  return "after" in place ? { after: place.after.slice(1) } : { before: place.before.slice(1) };
-}
-
-/* Named one by one in a statement. */
-const mostAgents = 1000;
-
-/* Of one site, in the order of an index. */
-function queryOfSites(filters: RowFilters, sites: readonly CountedSite[]): ListQuery {
-  const { where, parameters } = conditionsOf(filters), agents = sites.flatMap(({ agents }) => agents);
-  const isShort = agents.length <= mostAgents, named = isShort ? agents : sites.map(({ siteId }) => siteId);
-  const names = named.map((id, i) => (parameters[`asked_${i}`] = id, `:asked_${i}`)).join(", ");
-  const ofSites = `SELECT agent_id FROM agents WHERE customer_id = :customer AND site_id IN (${names})`;
-  const columns = "d.network, d.address, d.device_id", isOne = sites.length === 1;
-  if (isOne) parameters.site = sites[0]!.site;
-  return {
-    columns: `${isOne ? "CAST(:site AS TEXT)" : siteName} AS site, ${columns}`,
-    from: isOne ? "devices d" : withSites,
-    where: `d.customer_id = :customer${where} AND d.agent_id IN (${isShort ? names : ofSites})`,
-    keys: isOne ? withinSite : listKeys,
-    parameters,
-  };
 }
 
 const searched = `lower(${

@@ -2,10 +2,11 @@
 import { AgentStatus } from "../../proto/gen/opendca/v1/agent_service.ts";
 import { compareVersions } from "../../common/release/version_order.ts";
 import { UpdatePhase } from "../../proto/gen/opendca/v1/update.ts";
-import { agentRows } from "../agents/agents.ts";
+import { type AgentFilters, pageOfAgents } from "../agents/list_agents.ts";
 import type { Platform } from "../agents/platform.ts";
 import { readTenant, type TenantBy } from "../audit/use_case.ts";
 import { customerOf, siteRows } from "../customers/customers.ts";
+import type { PageOf, PageWish } from "../store/page.ts";
 import { manifestIn } from "./catalogue.ts";
 import { toldOf } from "./offer_update.ts";
 
@@ -43,8 +44,6 @@ export interface CustomerUpdates {
   releases: CustomerRelease[];
   pin: string | null;
   sites: { siteId: string; name: string; pin: string | null }[];
-  /** Those that are active. */
-  agents: UpdatingAgentRow[];
 }
 
 export function customerUpdates(platform: Platform, by: TenantBy): Promise<CustomerUpdates> {
@@ -83,17 +82,29 @@ export function customerUpdates(platform: Platform, by: TenantBy): Promise<Custo
       }).sort((a, b) => compareVersions(b.version, a.version)),
       pin: customer.update_pin,
       sites: sites.map(({ site_id, name, update_pin }) => ({ siteId: site_id, name, pin: update_pin })),
-      agents: (await agentRows(tenant)).filter(({ state }) => state === "active").map((row) => ({
-        agentId: row.agent_id,
-        hostname: row.hostname,
-        siteId: row.site_id,
-        site: row.site_name,
-        version: row.version,
-        pin: row.update_pin,
-        offered: row.update_offered,
-        told: toldOf(row.update_told),
-        canUpdate: row.status === null || AgentStatus.decode(row.status).updateTarget !== "",
-      })),
     };
   });
+}
+
+/** A page of those that are active, at sites that may be seen. */
+export async function updatingAgents(
+  platform: Platform,
+  by: TenantBy,
+  { sites, ...wish }: Pick<AgentFilters, "sites"> & PageWish,
+): Promise<PageOf<UpdatingAgentRow> & { all: number }> {
+  const { rows, ...page } = await pageOfAgents(platform, by, { state: "active", sites, ...wish });
+  return {
+    ...page,
+    rows: rows.map((row) => ({
+      agentId: row.agent_id,
+      hostname: row.hostname,
+      siteId: row.site_id,
+      site: row.site_name,
+      version: row.version,
+      pin: row.update_pin,
+      offered: row.update_offered,
+      told: toldOf(row.update_told),
+      canUpdate: row.status === null || AgentStatus.decode(row.status).updateTarget !== "",
+    })),
+  };
 }

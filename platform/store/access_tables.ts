@@ -131,3 +131,8 @@ CREATE INDEX access_requests_by_time ON access_requests (at);
 CREATE INDEX access_links_by_time ON access_links (expires_at);
 CREATE INDEX certificates_revoked ON certificates (not_after) WHERE revoked_at IS NOT NULL;
 `;
+
+/** More time for a session that is open: the last task that asks its agent for it. */
+export const accessExtensions = `
+ALTER TABLE access_sessions ADD COLUMN extension_id TEXT;
+`;

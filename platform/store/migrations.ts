@@ -3,7 +3,7 @@ import { moveEvidence } from "./sqlite/merge_duplicates.ts";
 import { schema } from "./schema.ts";
 import { approvals } from "./approval_tables.ts";
 import { billing } from "./billing_tables.ts";
-import { access, accessPages, accessTimes, legacyTls, sshd } from "./access_tables.ts";
+import { access, accessExtensions, accessPages, accessTimes, legacyTls, sshd } from "./access_tables.ts";
 import { alertLimits, insight } from "./insight_tables.ts";
 import { counts, countTriggers } from "./count_tables.ts";
 import { deviceChanges, deviceEvidence, lists, readingsBefore, years } from "./device_tables.ts";
@@ -16,7 +16,7 @@ import { sessionEnds, signOuts, sso } from "./sso_tables.ts";
 import { addresses, mails, passkeys, spraying, users } from "./user_tables.ts";
 import { trust } from "./trust_tables.ts";
 import { agentIds, codeUses, work } from "./work_tables.ts";
-import { auditSubjects, lowerNames, ownRoles, views } from "./view_tables.ts";
+import { auditSubjects, listOrders, lowerNames, ownRoles, views } from "./view_tables.ts";
 
 /* Refusals and ledger heads of agents; devices that two agents see; indices of what each poll and upload asks. */
 const second = `
@@ -250,4 +250,6 @@ export const migrations: readonly Migration[] = [
   proofs,
   sessionEnds,
   lateReadings,
+  listOrders,
+  accessExtensions,
 ];

@@ -114,6 +114,8 @@ export interface ListQuery {
 /** A list whose rows are named by columns or expressions of it. */
 export interface NamedQuery extends ListQuery {
   id: Record<string, "TEXT" | "BIGINT">;
+  /** In place of `from` where rows are named, for an index that SQLite would not choose; the names come first then. */
+  fromNamed?: string | undefined;
 }
 
 const all = Number.MAX_SAFE_INTEGER - 1;
@@ -211,13 +213,17 @@ function rowsNamed<Row>(queries: Queries, query: NamedQuery, ids: (string | numb
   });
   const wanted = `wanted (place, ${columns.map((_, i) => `id_${i}`).join(", ")}) AS (VALUES ${values.join(", ")})`;
   const same = columns.map(([sql], i) => `${sql} = wanted.id_${i}`).join(" AND ");
+  const { fromNamed } = query;
   const named: ListQuery = {
     ...query,
+    ...(fromNamed === undefined ? {} : { from: `wanted CROSS JOIN ${fromNamed}`, where: `${query.where} AND ${same}` }),
     with: query.with === undefined ? wanted : `${query.with}, ${wanted}`,
     groupBy: query.groupBy === undefined ? undefined : `${query.groupBy}, wanted.place`,
   };
   return queries.all(
-    `${textOf(named, { columns: query.columns, join: ` JOIN wanted ON ${same}` })} ORDER BY wanted.place`,
+    `${
+      textOf(named, { columns: query.columns, join: fromNamed === undefined ? ` JOIN wanted ON ${same}` : "" })
+    } ORDER BY wanted.place`,
     parameters,
   );
 }

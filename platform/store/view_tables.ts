@@ -53,3 +53,21 @@ ALTER TABLE devices ADD COLUMN serial_lower text COLLATE "C" GENERATED ALWAYS AS
 CREATE INDEX devices_by_serial ON devices (customer_id, serial_lower);
 CREATE INDEX devices_by_hostname ON devices (customer_id, hostname_lower);
 `;
+
+/**
+ * Orders of lists. What a list of devices is ordered by is beside what was last read of them, which is long: without an
+ * index, a page looked at all of it. Alerts of a group are found by it, and what an alert explains by its cause.
+ */
+export const postgresListOrders = `
+CREATE INDEX device_state_by_low ON device_state (customer_id, low, device_id);
+CREATE INDEX raised_alerts_by_group ON raised_alerts (customer_id, kind, alert_group);
+CREATE INDEX raised_alerts_by_cause ON raised_alerts (customer_id, cause_id, ended_at);
+CREATE INDEX agents_by_activation ON agents (customer_id, created_at, agent_id);
+`;
+/**
+ * Of SQLite alone: in PostgreSQL, a reading with another total would need new entries in all indices of its row, which
+ * took 87 microseconds in place of 37 for the update, and its customers are smaller.
+ */
+export const listOrders = `${postgresListOrders}
+CREATE INDEX device_state_by_total ON device_state (customer_id, total, device_id);
+`;

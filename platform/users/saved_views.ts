@@ -7,7 +7,7 @@ import { takeLock } from "../store/store.ts";
 import { isPermitted } from "./permissions.ts";
 import type { Viewer } from "./sessions.ts";
 
-export const viewLists = ["devices", "supplies", "alerts"] as const;
+export const viewLists = ["devices", "supplies", "alerts", "agents"] as const;
 export type ViewList = typeof viewLists[number];
 
 export interface SavedView {

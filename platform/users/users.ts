@@ -6,7 +6,7 @@ import { type Base, type By, readPlatform } from "../audit/use_case.ts";
 import { dealerNamed } from "../customers/dealers.ts";
 import { customerOf } from "../customers/customers.ts";
 import { type NamedQuery, type PageOf, pageOf, type PageWish, queriedInLots } from "../store/page.ts";
-import type { Transaction } from "../store/store.ts";
+import type { Parameters, Transaction } from "../store/store.ts";
 import type { PasswordHasher } from "./password_hasher.ts";
 import { type Grant, isPermission, isPermitted, isRole, type Permission } from "./permissions.ts";
 
@@ -99,22 +99,31 @@ export function findUser(platform: Base, by: By, user: string): Promise<UserRow>
   return readPlatform(platform, by, (tx) => userNamed(tx, user));
 }
 
-/** A role that this version does not know counts for nothing, and so does one of another dealer. */
-export async function grantsOf(tx: Transaction, userId: string): Promise<Grant[]> {
-  const rows = await tx.all<
-    { role: string; of_customer: string; of_site: string; name: string | null; permissions: string | null }
-  >(
-    `SELECT r.role, r.of_customer, r.of_site, o.name, o.permissions FROM user_roles r
+interface GrantRow {
+  user_id: string;
+  role: string;
+  of_customer: string;
+  of_site: string;
+  name: string | null;
+  permissions: string | null;
+}
+
+const grantRows = `SELECT r.user_id, r.role, r.of_customer, r.of_site, o.name, o.permissions FROM user_roles r
      JOIN users u ON u.user_id = r.user_id
-     LEFT JOIN own_roles o ON o.role_id = r.role AND o.dealer_id = u.dealer_id
-     WHERE r.user_id = :id ORDER BY r.role, r.of_customer, r.of_site`,
-    { id: userId },
-  );
+     LEFT JOIN own_roles o ON o.role_id = r.role AND o.dealer_id = u.dealer_id`;
+const grantOrder = "ORDER BY r.role, r.of_customer, r.of_site";
+
+function grantsIn(rows: readonly GrantRow[]): Grant[] {
   return rows.flatMap(({ role, of_customer, of_site, name, permissions }): Grant[] => {
     const place = { customerId: of_customer || undefined, siteId: of_site || undefined };
     if (isRole(role)) return [{ role, ...place }];
     return name === null ? [] : [{ role, ownRole: { name, permissions: permissionsIn(permissions!) }, ...place }];
   });
+}
+
+/** A role that this version does not know counts for nothing, and so does one of another dealer. */
+export async function grantsOf(tx: Transaction, userId: string): Promise<Grant[]> {
+  return grantsIn(await tx.all<GrantRow>(`${grantRows} WHERE r.user_id = :id ${grantOrder}`, { id: userId }));
 }
 
 /** Those that this version knows. */
@@ -171,26 +180,47 @@ export function listUsers(
          AND (CAST(:customer AS TEXT) IS NULL OR of_customer = :customer) ORDER BY lower(email)`,
       { dealer: ofDealer, customer: ofCustomer },
     );
-    const listed: ListedUser[] = [];
-    for (const row of rows) listed.push(await listedUser(tx, row));
-    return listed;
+    return await listedUsers(tx, rows);
   });
 }
 
+/* Named one by one in a statement. */
+const mostAtOnce = 200;
+
+/** With what each may do, in the same order. */
+export async function listedUsers(tx: Transaction, rows: readonly UserRow[]): Promise<ListedUser[]> {
+  const listed: ListedUser[] = [];
+  for (let from = 0; from < rows.length; from += mostAtOnce) {
+    const lot = rows.slice(from, from + mostAtOnce), parameters: Parameters = {};
+    const names = lot.map(({ user_id }, i) => (parameters[`id_${i}`] = user_id, `:id_${i}`)).join(", ");
+    const grants = Map.groupBy(
+      await tx.all<GrantRow>(`${grantRows} WHERE r.user_id IN (${names}) ${grantOrder}`, parameters),
+      ({ user_id }) => user_id,
+    );
+    const passkeys = await tx.all<{ user_id: string }>(
+      `SELECT DISTINCT user_id FROM user_passkeys WHERE user_id IN (${names})`,
+      parameters,
+    );
+    const withPasskey = new Set(passkeys.map(({ user_id }) => user_id));
+    listed.push(...lot.map((row): ListedUser => ({
+      userId: row.user_id,
+      email: row.email,
+      name: row.name,
+      customerId: row.of_customer,
+      providerId: row.of_provider,
+      state: row.state,
+      reason: row.state_reason,
+      since: row.state_since,
+      hasSecondFactor: row.totp_secret !== null || withPasskey.has(row.user_id),
+      signedInAt: row.signed_in_at,
+      grants: grantsIn(grants.get(row.user_id) ?? []),
+    })));
+  }
+  return listed;
+}
+
 export async function listedUser(tx: Transaction, row: UserRow): Promise<ListedUser> {
-  return {
-    userId: row.user_id,
-    email: row.email,
-    name: row.name,
-    customerId: row.of_customer,
-    providerId: row.of_provider,
-    state: row.state,
-    reason: row.state_reason,
-    since: row.state_since,
-    hasSecondFactor: await hasSecondFactor(tx, row),
-    signedInAt: row.signed_in_at,
-    grants: await grantsOf(tx, row.user_id),
-  };
+  return (await listedUsers(tx, [row]))[0]!;
 }
 
 /** Of a user's own pages. */

@@ -31,6 +31,7 @@ import * as ledgerHeads from "../../platform/agents/ledger_heads.ts";
 import * as batchSeals from "../../platform/devices/batch_seals.ts";
 import * as devices from "../../platform/devices/devices.ts";
 import * as listedDevices from "../../platform/devices/listed_devices.ts";
+import * as pageOfDevices from "../../platform/devices/page_of_devices.ts";
 import * as deviceChanges from "../../platform/devices/device_changes.ts";
 import * as deviceGroups from "../../platform/devices/device_groups.ts";
 import * as alertEvents from "../../platform/alerts/alert_events.ts";
@@ -73,6 +74,7 @@ const modules = {
   lateArrivals,
   ledgerHeads,
   listedDevices,
+  pageOfDevices,
   lateReadings,
   legacyTls,
   keptForecasts,
@@ -257,9 +259,9 @@ const probes: Record<string, (tenant: Tenant, id: string) => Promise<unknown>> =
   deviceRows: (tenant) => listedDevices.deviceRows(tenant),
   statedRows: (tenant) => listedDevices.statedRows(tenant, {}),
   orderedIds: (tenant, id) => listedDevices.orderedIds(tenant, { ids: [id] }, { by: "pages", isDescending: true }),
-  pageOfIds: async (tenant, id) => (await listedDevices.pageOfIds(tenant, {}, { limit: 9, agents: countsOf(id) })).rows,
+  pageOfIds: async (tenant, id) => (await pageOfDevices.pageOfIds(tenant, {}, { limit: 9, agents: countsOf(id) })).rows,
   pageBySite: async (tenant, id) =>
-    (await listedDevices.pageBySite(tenant, {}, { place: undefined, limit: 9, agents: countsOf(id) })).rows,
+    (await pageOfDevices.pageBySite(tenant, {}, { place: undefined, limit: 9, agents: countsOf(id) })).rows,
   agentCounts: (tenant) => listedDevices.agentCounts(tenant, {}, { silentSince: at }),
   countRows: async (tenant) =>
     Object.values(await listedDevices.countRows(tenant, {}, [])).reduce((sum, count) => sum + count, 0),

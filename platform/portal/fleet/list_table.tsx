@@ -2,27 +2,31 @@
 import type { Child } from "hono/jsx";
 import type { CsvCell } from "../../../common/report/csv_text.ts";
 import type { PageOf, PageWish } from "../../store/page.ts";
+import type { ViewList } from "../../users/saved_views.ts";
 import { rootOf } from "../page/customer_page.tsx";
 import { csvOf } from "../page/csv_response.ts";
 import { Table } from "../page/layout.tsx";
 import { Pager, shownPage } from "../page/pager.tsx";
-import type { CustomerRequest } from "../page/route.ts";
+import type { CustomerRequest, UserRequest } from "../page/route.ts";
 import type { Key } from "../words/words.ts";
 import { listAddress, type ListQuery, listQuery, sortLink } from "./list_query.ts";
 import { modelOf } from "./shown.ts";
 import { ViewForm } from "./views.tsx";
 
-export interface ListColumn<Row> {
+export interface ListColumn<Row, Request extends UserRequest = CustomerRequest> {
   heading: Key;
   /** What the list is ordered by; undefined: it cannot be. */
   sort?: string;
   isNumber?: boolean;
-  cell(row: Row, request: CustomerRequest): Child;
+  cell(row: Row, request: Request): Child;
   /** By the heading in CSV. */
   csv: Record<string, (row: Row) => CsvCell>;
 }
 
-export type ListColumns<Row> = Record<string, ListColumn<Row>>;
+export type ListColumns<Row, Request extends UserRequest = CustomerRequest> = Record<
+  string,
+  ListColumn<Row, Request>
+>;
 
 type Fact = "address" | "serial" | "hostname" | "location" | "network" | "firmware" | "site";
 
@@ -65,8 +69,8 @@ export function deviceColumn<Sort extends string, Row>(sort: Sort, factsOf: (row
 
 type Order<Sort extends string> = ListQuery<string, Sort>["order"];
 
-export interface List<Row, Sort extends string> {
-  columns: ListColumns<Row>;
+export interface List<Row, Sort extends string, Request extends UserRequest = CustomerRequest> {
+  columns: ListColumns<Row, Request>;
   /** Those that are shown if none are asked for. */
   usual: readonly string[];
   sorts: readonly Sort[];
@@ -82,13 +86,13 @@ export interface List<Row, Sort extends string> {
   /** What is made of the rows that are seen. */
   above?(rows: readonly Row[]): Child;
   /** The list that views are of; undefined: there are none. */
-  views?: "devices" | "supplies" | "alerts" | undefined;
+  views?: ViewList | undefined;
 }
 
 /** The list as the address asks for it: a page of it, or all of it as CSV. */
-export function listed<Row, Sort extends string>(
-  request: CustomerRequest,
-  { columns: all, usual, sorts, caption, empty, page: find, whole, form, above, views }: List<Row, Sort>,
+export function listed<Row, Sort extends string, Request extends UserRequest = CustomerRequest>(
+  request: Request,
+  { columns: all, usual, sorts, caption, empty, page: find, whole, form, above, views }: List<Row, Sort, Request>,
 ): { csv(): AsyncGenerator<string>; page(): Promise<Child> } {
   const { t, formats, c } = request;
   const { columns, order } = listQuery(c, { all: Object.keys(all), usual, sorts });
@@ -140,7 +144,7 @@ export async function* lotsWith<Row, Shown>(
 }
 
 /** The form of a list. */
-export function ListForm({ request: { t }, children }: { request: CustomerRequest; children: Child }) {
+export function ListForm({ request: { t }, children }: { request: UserRequest; children: Child }) {
   return (
     <form class="filters" method="get">
       {children}
@@ -150,8 +154,12 @@ export function ListForm({ request: { t }, children }: { request: CustomerReques
 }
 
 /* Boxes within the form of the list; the first column, which names the row, is always shown. */
-function ColumnChoice<Row>(
-  { request: { t }, all, shown }: { request: CustomerRequest; all: ListColumns<Row>; shown: readonly string[] },
+function ColumnChoice(
+  { request: { t }, all, shown }: {
+    request: UserRequest;
+    all: Record<string, { heading: Key }>;
+    shown: readonly string[];
+  },
 ) {
   return (
     <details class="columns">

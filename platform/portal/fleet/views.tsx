@@ -50,7 +50,7 @@ export async function viewsOf(
   return { views, first: isAsked ? undefined : `${c.req.path}?${view.query || "all=1"}` };
 }
 
-export function ViewForm({ request: { t, c, viewer }, list }: { request: CustomerRequest; list: ViewList }) {
+export function ViewForm({ request: { t, c, viewer }, list }: { request: UserRequest; list: ViewList }) {
   const query = viewQuery(new URL(c.req.url).search);
   return (
     <details>
@@ -99,5 +99,5 @@ export async function removeViewForm({ c, platform, viewer }: UserRequest): Prom
 /* A list of this portal, and nothing else. */
 async function nextList(c: UserRequest["c"]): Promise<string> {
   const next = await field(c, "next");
-  return /^\/customers\/cus-\w{12}\/(devices|supplies|alerts)$/.test(next) ? next : "/";
+  return /^\/customers\/cus-\w{12}\/(devices|supplies|alerts|agents)$/.test(next) ? next : "/";
 }

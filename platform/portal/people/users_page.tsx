@@ -4,9 +4,12 @@ import { listProviders } from "../../sso/providers.ts";
 import { inviteUser, type UserLink } from "../../users/manage_users.ts";
 import { type Grant, isRole, mayGive, roles } from "../../users/permissions.ts";
 import { listOwnRoles } from "../../users/own_roles.ts";
-import { type ListedUser, listUsers } from "../../users/users.ts";
+import { exportUsers, pageOfUsers, type UserOrder, userSorts, userStates } from "../../users/list_users.ts";
+import type { ListedUser } from "../../users/users.ts";
+import { type ListColumn, listed, ListForm, lotsWith } from "../fleet/list_table.tsx";
+import { csvResponse } from "../page/csv_response.ts";
 import { field } from "../page/form.ts";
-import { Field, Message, pageOf, Table } from "../page/layout.tsx";
+import { Field, Message, pageOf } from "../page/layout.tsx";
 import type { UserRequest } from "../page/route.ts";
 import type { Key } from "../words/words.ts";
 import { roleText } from "./role_text.ts";
@@ -29,19 +32,110 @@ interface UsersSaid {
   typed?: { email: string; name: string };
 }
 
-export async function usersPage(request: UserRequest, { message, link, typed }: UsersSaid = {}) {
-  const { t, formats, viewer, customers } = request;
-  const users = await visibleUsers(request);
-  const names = new Map(customers.map(({ customerId, name }) => [customerId, name]));
-  const grantText = ({ customerId, ...grant }: Grant) => {
-    const name = roleText(t, grant);
-    return customerId === undefined ? name : `${name}: ${names.get(customerId) ?? customerId}`;
+type Row = ListedUser & { signsInBy: string };
+
+function grantText({ t, customers }: UserRequest, { customerId, ...grant }: Grant): string {
+  const name = roleText(t, grant);
+  const of = customers.find((customer) => customer.customerId === customerId);
+  return customerId === undefined ? name : `${name}: ${of?.name ?? customerId}`;
+}
+
+const userColumns = {
+  email: { heading: "email", sort: "email", cell: ({ email }) => email, csv: { email: ({ email }) => email } },
+  name: { heading: "name", sort: "name", cell: ({ name }) => name, csv: { name: ({ name }) => name } },
+  state: {
+    heading: "state",
+    sort: "state",
+    cell: ({ state, reason }, { t }) => `${t(states[state])}${reason === null ? "" : `: ${t(reasons[reason])}`}`,
+    csv: { state: ({ state }) => state, reason: ({ reason }) => reason },
+  },
+  roles: {
+    heading: "roles",
+    cell: ({ grants }, request) => grants.map((grant) => <div>{grantText(request, grant)}</div>),
+    csv: {
+      roles: ({ grants }) =>
+        grants.map(({ role, ownRole, customerId, siteId }) =>
+          [ownRole?.name ?? role, customerId, siteId].filter((part) => part !== undefined).join(":")
+        ).join("; "),
+    },
+  },
+  signsInBy: {
+    heading: "signsInBy",
+    cell: ({ signsInBy }) => signsInBy,
+    csv: {
+      provider: ({ providerId }) => providerId,
+      second_factor: ({ hasSecondFactor }) => hasSecondFactor ? "yes" : "no",
+    },
+  },
+  signedIn: {
+    heading: "signedIn",
+    sort: "signedIn",
+    cell: ({ signedInAt }, { t, formats }) => signedInAt === null ? t("never") : formats.time(signedInAt),
+    csv: { signed_in_at: ({ signedInAt }) => signedInAt === null ? null : new Date(signedInAt).toISOString() },
+  },
+  action: {
+    heading: "action",
+    cell: (user, request) => <UserActions request={request} user={user} />,
+    csv: {},
+  },
+} satisfies Record<string, ListColumn<Row, UserRequest> & { sort?: UserOrder["by"] }>;
+
+/* A dealer's administrator sees all of the dealer; a customer's, those of the customer. */
+const visibleOf = ({ viewer: { dealerId, customerId } }: UserRequest) => ({ dealerId, customerId });
+
+async function usersList(request: UserRequest) {
+  const { platform, by, viewer, t, c } = request;
+  const filters = {
+    ...visibleOf(request),
+    search: c.req.query("q")?.trim().slice(0, 100) || undefined,
+    state: userStates.find((state) => state === c.req.query("state")),
   };
-  const providers = await listProviders(request.platform, request.by, {
-    dealerId: viewer.dealerId,
-    customerId: undefined,
+  const providers = await listProviders(platform, by, { dealerId: viewer.dealerId, customerId: undefined });
+  const names = new Map(providers.map(({ providerId, name }) => [providerId, name]));
+  const withProvider = (rows: readonly ListedUser[]) =>
+    rows.map((row): Row => ({
+      ...row,
+      signsInBy: row.providerId === null ? t("ownSignIn") : names.get(row.providerId) ?? row.providerId,
+    }));
+  return listed(request, {
+    columns: userColumns,
+    usual: Object.keys(userColumns),
+    sorts: userSorts,
+    caption: "users",
+    empty: filters.search === undefined && filters.state === undefined ? "none" : "nothingFound",
+    async page(wish) {
+      const { rows, ...page } = await pageOfUsers(platform, by, { ...filters, ...wish });
+      return { ...page, rows: withProvider(rows) };
+    },
+    whole: (order) => lotsWith(exportUsers(platform, by, { ...filters, order }), withProvider),
+    form: (kept) => (
+      <ListForm request={request}>
+        <div>
+          <label for="q">{t("search")}</label>
+          <input id="q" name="q" type="search" value={filters.search} maxlength={100} />
+        </div>
+        <div>
+          <label for="state">{t("state")}</label>
+          <select id="state" name="state">
+            <option value="">{t("allStates")}</option>
+            {userStates.map((state) => (
+              <option value={state} selected={state === filters.state}>{t(states[state])}</option>
+            ))}
+          </select>
+        </div>
+        {kept}
+      </ListForm>
+    ),
   });
-  const providerName = (id: string) => providers.find(({ providerId }) => providerId === id)?.name ?? id;
+}
+
+export async function usersPage(request: UserRequest, { message, link, typed }: UsersSaid = {}): Promise<Response> {
+  const { t, viewer, customers, c } = request;
+  // The answer to a form of one user has an address of its own, at which there is no list.
+  const list = c.req.path === "/users" ? await usersList(request) : undefined;
+  if (list !== undefined && c.req.method === "GET" && c.req.query("format") === "csv") {
+    return csvResponse(c, "users.csv", list.csv());
+  }
   const ownRoles = await listOwnRoles(request.platform, request.by, { dealer: viewer.dealerId });
   return await pageOf(request, {
     title: t("users"),
@@ -54,30 +148,13 @@ export async function usersPage(request: UserRequest, { message, link, typed }: 
             {t("inviteDone", { email: link.email })} <code>{link.address}</code>
           </Message>
         )}
-        <Table
-          rows={users}
-          empty={t("none")}
-          caption={t("users")}
-          isTitled
-          columns={[
-            { heading: t("email"), cell: ({ email }) => email },
-            { heading: t("name"), cell: ({ name }) => name },
-            {
-              heading: t("state"),
-              cell: ({ state, reason }) => `${t(states[state])}${reason === null ? "" : `: ${t(reasons[reason])}`}`,
-            },
-            { heading: t("roles"), cell: ({ grants }) => grants.map((grant) => <div>{grantText(grant)}</div>) },
-            {
-              heading: t("signsInBy"),
-              cell: ({ providerId }) => providerId === null ? t("ownSignIn") : providerName(providerId),
-            },
-            {
-              heading: t("signedIn"),
-              cell: ({ signedInAt }) => signedInAt === null ? t("never") : formats.time(signedInAt),
-            },
-            { heading: t("action"), cell: (user) => <UserActions request={request} user={user} /> },
-          ]}
-        />
+        {list === undefined
+          ? (
+            <p>
+              <a href="/users">{t("allUsers")}</a>
+            </p>
+          )
+          : await list.page()}
         <p>
           <a href="/identity-providers">{t("identityProviders")}</a>
         </p>
@@ -128,18 +205,12 @@ function UserActions({ request: { t, viewer }, user }: { request: UserRequest; u
   );
 }
 
-/** A dealer's administrator sees all of the dealer; a customer's, those of the customer. */
-export function visibleUsers({ platform, by, viewer }: UserRequest): Promise<ListedUser[]> {
-  const { dealerId: dealer, customerId: customer } = viewer;
-  return listUsers(platform, by, customer === undefined ? { dealer } : { customer });
-}
-
 /** Throws UsageError for a user that the viewer does not see, and for one who has more rights than the viewer. */
 export async function manageable(request: UserRequest): Promise<string> {
-  const userId = request.c.req.param("user") ?? "";
-  const user = (await visibleUsers(request)).find((row) => row.userId === userId);
+  const { platform, by, viewer, c } = request, userId = c.req.param("user") ?? "";
+  const { rows: [user] } = await pageOfUsers(platform, by, { ...visibleOf(request), userId });
   if (user === undefined) throw new UsageError("Cannot find this user");
-  if (!mayGive(request.viewer.grants, user.grants)) {
+  if (!mayGive(viewer.grants, user.grants)) {
     throw new UsageError(`Cannot change "${user.email}" as this user may do more than you`);
   }
   return userId;

@@ -11,15 +11,9 @@ import type { CustomerRequest } from "../page/route.ts";
 import { maybeSilenceText } from "../page/silence_text.ts";
 import { agentReport } from "./agent_report.tsx";
 import { isOpen, kindText, refreshSeconds, stateText } from "./task_texts.ts";
-import { agentId, tenantOf, type VisibleAgent, visibleAgents } from "./visible_agents.ts";
+import { agentId, maybeVisibleAgent, tenantOf, type VisibleAgent } from "./visible_agents.ts";
 
 const lastTasks = 5;
-
-/** The agent of the address, if the viewer may see it. */
-export async function maybeVisibleAgent(request: CustomerRequest): Promise<VisibleAgent | undefined> {
-  const id = request.c.req.param("agent");
-  return (await visibleAgents(request)).find(({ agent_id }) => agent_id === id);
-}
 
 export async function agentPage(request: CustomerRequest): Promise<Response> {
   const { t, formats, platform, c } = request, agent = await maybeVisibleAgent(request);

@@ -14,12 +14,12 @@ import { Pager, shownPage } from "../page/pager.tsx";
 import type { CustomerRequest } from "../page/route.ts";
 import { personOf } from "../page/person.ts";
 import { kindText, refreshSeconds } from "./task_texts.ts";
-import { tenantOf, visibleAgents } from "./visible_agents.ts";
+import { maybeVisibleAgent, tenantOf, visibleAgents } from "./visible_agents.ts";
 
 export async function approvalsPage(request: CustomerRequest): Promise<Response> {
   const { t, formats, platform, customer } = request, { sites } = customer;
-  const agents = new Map((await visibleAgents(request)).map((row) => [row.agent_id, row]));
   const page = await shownPage(request, (wish) => newestApprovals(platform, tenantOf(request), { ...wish, sites }));
+  const agents = await visibleAgents(request, page.rows.map(({ agent_id }) => agent_id));
   const { rows, place } = page, waiting = rows.filter(({ state }) => state === "waiting").length;
   return await customerPage(request, {
     title: `${customer.name}: ${t("approvals")}`,
@@ -119,8 +119,7 @@ async function maybeVisible(request: CustomerRequest): Promise<ShownApproval | u
     if (error instanceof UsageError) return undefined;
     throw error;
   });
-  const isVisible = row && (await visibleAgents(request)).some(({ agent_id }) => agent_id === row.agent_id);
-  return isVisible ? row : undefined;
+  return row && await maybeVisibleAgent(request, row.agent_id) === undefined ? undefined : row;
 }
 
 export async function approvalPage(request: CustomerRequest): Promise<Response> {

@@ -12,12 +12,12 @@ import { field, fieldList } from "../page/form.ts";
 import { Table } from "../page/layout.tsx";
 import { Live, liveScripts } from "../page/live.tsx";
 import type { CustomerRequest } from "../page/route.ts";
-import { AgentTabs, maybeVisibleAgent } from "./agent_page.tsx";
+import { AgentTabs } from "./agent_page.tsx";
 import { configChanges } from "./config_diff.ts";
 import { type ConfigFields, type DurationField, durations, fieldsOf, withFields } from "./config_form.ts";
 import { refusalsByField, type RefusedField } from "./config_refusals.ts";
 import { refreshSeconds } from "./task_texts.ts";
-import { agentId, tenantOf, type VisibleAgent } from "./visible_agents.ts";
+import { agentId, maybeVisibleAgent, tenantOf, type VisibleAgent } from "./visible_agents.ts";
 
 const mostText = 100_000, mostRefusal = 500;
 const durationFields = Object.keys(durations) as DurationField[];

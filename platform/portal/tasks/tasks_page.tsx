@@ -13,8 +13,8 @@ import { tenantOf, visibleAgents } from "./visible_agents.ts";
 
 export async function tasksPage(request: CustomerRequest): Promise<Response> {
   const { t, formats, platform, customer } = request, { sites } = customer;
-  const agents = new Map((await visibleAgents(request)).map((row) => [row.agent_id, row]));
   const page = await shownPage(request, (wish) => newestTasks(platform, tenantOf(request), { ...wish, sites }));
+  const agents = await visibleAgents(request, page.rows.map(({ agent_id }) => agent_id));
   const { rows, place } = page, open = rows.filter(isOpen).length;
   return await customerPage(request, {
     title: `${customer.name}: ${t("tasks")}`,

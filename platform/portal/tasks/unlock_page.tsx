@@ -1,11 +1,12 @@
 /** Tokens that unlock an agent after five refused codes. */
 import { UsageError } from "../../../common/core/errors.ts";
 import { createUnlockToken, type IssuedUnlockToken } from "../../agents/failed_keys.ts";
+import { pageOfAgents } from "../../agents/list_agents.ts";
 import { customerPage, rootOf } from "../page/customer_page.tsx";
 import { field } from "../page/form.ts";
 import { Copyable, Field, Message } from "../page/layout.tsx";
 import type { CustomerRequest } from "../page/route.ts";
-import { tenantOf, visibleAgents } from "./visible_agents.ts";
+import { tenantOf } from "./visible_agents.ts";
 
 const dayMs = 86_400_000, mostLocks = 1_000_000;
 
@@ -58,11 +59,13 @@ export async function unlock(request: CustomerRequest): Promise<Response> {
     throw new UsageError(`Cannot use "${lock.slice(0, 20)}" as the number of a lock: opendca status shows it`);
   }
   // Of a site that the viewer may not see; one that was never activated is at no site yet.
-  const agents = customer.sites === "all" ? [] : await visibleAgents(request);
-  if (
-    customer.sites !== "all" && !agents.some(({ installation_id }) => installation_id === installation.toLowerCase())
-  ) {
-    throw new UsageError("Cannot unlock an installation that is no agent of your sites");
+  if (customer.sites !== "all") {
+    const { all } = await pageOfAgents(platform, tenantOf(request), {
+      installationId: installation.toLowerCase(),
+      sites: customer.sites,
+      limit: 1,
+    });
+    if (all === 0) throw new UsageError("Cannot unlock an installation that is no agent of your sites");
   }
   const made = await createUnlockToken(platform, tenantOf(request), {
     installation,

@@ -8,6 +8,7 @@ import {
   type CustomerUpdates,
   customerUpdates,
   type UpdatingAgentRow,
+  updatingAgents,
 } from "../../releases/customer_updates.ts";
 import { rollOut, stages } from "../../releases/manage_releases.ts";
 import { held } from "../../releases/release_for.ts";
@@ -16,25 +17,28 @@ import { customerPage, may, rootOf } from "../page/customer_page.tsx";
 import { field } from "../page/form.ts";
 import { Table } from "../page/layout.tsx";
 import { Live, liveScripts } from "../page/live.tsx";
+import { Pager, shownPage } from "../page/pager.tsx";
 import type { CustomerRequest } from "../page/route.ts";
 import type { Key } from "../words/words.ts";
-import { tenantOf, visibleAgents } from "./visible_agents.ts";
+import { maybeVisibleAgent, tenantOf } from "./visible_agents.ts";
 
 interface OfUpdates {
   request: CustomerRequest;
   updates: CustomerUpdates;
+  /** A page of them. */
+  agents: readonly UpdatingAgentRow[];
 }
 
 export async function updatesPage(request: CustomerRequest): Promise<Response> {
   const { t, platform, customer } = request;
   const all = await customerUpdates(platform, tenantOf(request));
   const sees = (siteId: string) => customer.sites === "all" || customer.sites.includes(siteId);
-  const updates = {
-    ...all,
-    sites: all.sites.filter(({ siteId }) => sees(siteId)),
-    agents: all.agents.filter(({ siteId }) => sees(siteId)),
-  };
-  const of = { request, updates };
+  const page = await shownPage(
+    request,
+    (wish) => updatingAgents(platform, tenantOf(request), { ...wish, sites: customer.sites }),
+  );
+  const updates = { ...all, sites: all.sites.filter(({ siteId }) => sees(siteId)) };
+  const of = { request, updates, agents: page.rows };
   return await customerPage(request, {
     title: `${customer.name}: ${t("updates")}`,
     tab: "updates",
@@ -48,9 +52,10 @@ export async function updatesPage(request: CustomerRequest): Promise<Response> {
         <Live
           request={request}
           part="agents"
-          said={t("updatesFailed", { count: updates.agents.filter(hasFailed).length })}
+          said={t("updatesFailed", { count: page.rows.filter(hasFailed).length })}
         >
           <Agents {...of} />
+          <Pager request={request} page={page} />
         </Live>
       </>
     ),
@@ -90,7 +95,7 @@ function Releases({ request: { t, formats }, updates: { releases, sites } }: OfU
 }
 
 /** What is offered to whom: the share of a customer or a site, and pins. */
-function Forms({ request, updates: { releases, sites, agents, pin } }: OfUpdates) {
+function Forms({ request, updates: { releases, sites, pin }, agents }: OfUpdates) {
   const { t, customer } = request, root = `${rootOf(customer)}/updates`, isWhole = customer.sites === "all";
   const subjects = (withAgents: boolean) => (
     <>
@@ -150,7 +155,7 @@ function pinText(t: CustomerRequest["t"], pin: string | null): string {
   return pin === null ? t("pin_none") : pin === held ? t("pin_hold") : pin;
 }
 
-function Agents({ request: { t, customer }, updates: { agents } }: OfUpdates) {
+function Agents({ request: { t, customer }, agents }: OfUpdates) {
   return (
     <Table
       rows={agents}
@@ -205,7 +210,7 @@ async function subjectOf(request: CustomerRequest): Promise<{ site?: string; age
   const { c, customer } = request, whose = await field(c, "whose"), [kind, id = ""] = whose.split(":");
   if (whose === "" && customer.sites === "all") return {};
   if (kind === "site" && (customer.sites === "all" || customer.sites.includes(id))) return { site: id };
-  if (kind === "agent" && (await visibleAgents(request)).some(({ agent_id }) => agent_id === id)) {
+  if (kind === "agent" && await maybeVisibleAgent(request, id) !== undefined) {
     return { agentId: id };
   }
   throw new UsageError("Cannot change updates of this site or agent");

@@ -1,24 +1,34 @@
 /** Agents at sites that the viewer may see. */
 import { UsageError } from "../../../common/core/errors.ts";
-import { listAgents } from "../../agents/manage_agents.ts";
+import { agentsNamed, type SeenAgent } from "../../agents/list_agents.ts";
 import type { CustomerRequest } from "../page/route.ts";
 
 export function tenantOf({ by, customer }: CustomerRequest) {
   return { ...by, tenant: customer.customerId };
 }
 
-export type VisibleAgent = Awaited<ReturnType<typeof listAgents>>[number];
+export type VisibleAgent = SeenAgent;
 
-/** Agents at sites that the viewer may see. */
-export async function visibleAgents(request: CustomerRequest): Promise<VisibleAgent[]> {
+/** Those of these ids that are at sites that the viewer may see. */
+export function visibleAgents(
+  request: CustomerRequest,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, VisibleAgent>> {
   const { platform, customer: { sites } } = request;
-  const agents = await listAgents(platform, tenantOf(request));
-  return sites === "all" ? agents : agents.filter(({ site_id }) => sites.includes(site_id));
+  return agentsNamed(platform, tenantOf(request), { ids: [...new Set(ids)], sites });
 }
 
-/** Throws UsageError for an agent that the viewer may not see. */
+/** That of the address, or with this id; undefined for one that the viewer may not see. */
+export async function maybeVisibleAgent(
+  request: CustomerRequest,
+  id = request.c.req.param("agent") ?? "",
+): Promise<VisibleAgent | undefined> {
+  return (await visibleAgents(request, [id])).get(id);
+}
+
+/** Of the address. Throws UsageError for an agent that the viewer may not see. */
 export async function agentId(request: CustomerRequest): Promise<string> {
-  const id = request.c.req.param("agent") ?? "";
-  if ((await visibleAgents(request)).some(({ agent_id }) => agent_id === id)) return id;
+  const agent = await maybeVisibleAgent(request);
+  if (agent !== undefined) return agent.agent_id;
   throw new UsageError("Cannot find this agent");
 }

@@ -2,19 +2,19 @@
 import { UsageError } from "../../../common/core/errors.ts";
 import { eraseCustomer, erasePerson, type ErasureProof } from "../../trust/erase_data.ts";
 import { exportCustomer, exportPerson } from "../../trust/export_data.ts";
-import { type ListedUser, listUsers } from "../../users/users.ts";
+import { pageOfUsers } from "../../users/list_users.ts";
+import type { ListedUser } from "../../users/users.ts";
 import { field } from "../page/form.ts";
 import { Message, pageOf, Table } from "../page/layout.tsx";
+import { Pager, shownPage } from "../page/pager.tsx";
 import type { CustomerRequest, UserRequest } from "../page/route.ts";
 
-/** A dealer's administrator sees all of the dealer; a customer's, those of the customer. */
-function personsOf({ platform, by, viewer }: UserRequest): Promise<ListedUser[]> {
-  const { dealerId: dealer, customerId: customer } = viewer;
-  return listUsers(platform, by, customer === undefined ? { dealer } : { customer });
-}
+/* A dealer's administrator sees all of the dealer; a customer's, those of the customer. */
+const visibleOf = ({ viewer: { dealerId, customerId } }: UserRequest) => ({ dealerId, customerId });
 
 export async function dataPage(request: UserRequest, { proof }: { proof?: ErasureProof } = {}): Promise<Response> {
-  const { t, customers } = request, users = await personsOf(request);
+  const { t, customers, platform, by } = request;
+  const users = await shownPage(request, (wish) => pageOfUsers(platform, by, { ...visibleOf(request), ...wish }));
   return await pageOf(request, {
     title: t("data"),
     children: (
@@ -46,7 +46,7 @@ export async function dataPage(request: UserRequest, { proof }: { proof?: Erasur
         />
         <h2>{t("users")}</h2>
         <Table
-          rows={users}
+          rows={users.rows}
           empty={t("none")}
           caption={t("users")}
           isTitled
@@ -60,6 +60,7 @@ export async function dataPage(request: UserRequest, { proof }: { proof?: Erasur
             },
           ]}
         />
+        {request.c.req.path === "/data" && <Pager request={request} page={users} />}
       </>
     ),
   });
@@ -130,7 +131,8 @@ export async function eraseOfCustomer(request: CustomerRequest): Promise<Respons
 }
 
 async function personOf(request: UserRequest): Promise<ListedUser> {
-  const user = (await personsOf(request)).find(({ userId }) => userId === request.c.req.param("user"));
+  const { platform, by, c } = request, userId = c.req.param("user") ?? "";
+  const { rows: [user] } = await pageOfUsers(platform, by, { ...visibleOf(request), userId });
   if (user === undefined) throw new UsageError("Cannot find this user");
   return user;
 }
