@@ -250,7 +250,7 @@ Deno.test("whoever may see one site sees this site alone, whatever the address a
   assert.match((await user.get(`${root}/devices`)).body, /BERLIN1/);
   assert.equal((await user.get(`${root}/devices/${bonn}`)).status, 404);
   assert.equal((await user.get(`${root}/devices/${bonn}.json`)).status, 404);
-  assert.match((await user.get("/")).body, /<strong>1<\/strong> Devices/);
+  assert.match((await user.get("/")).body, /<strong>1<\/strong> Device</);
 });
 
 /** The id of an alert, after a look at what printers report. */

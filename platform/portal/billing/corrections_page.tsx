@@ -3,9 +3,12 @@ import { UsageError } from "../../../common/core/errors.ts";
 import { correctMeter, listCorrections, undoCorrection } from "../../billing/corrections.ts";
 import { timeOf } from "../../billing/period.ts";
 import { billingSettings } from "../../billing/settings.ts";
+import { devicesNamed } from "../../devices/list_devices.ts";
+import { modelOf } from "../fleet/shown.ts";
 import { customerPage, may, rootOf } from "../page/customer_page.tsx";
 import { field } from "../page/form.ts";
 import { Field, Table } from "../page/layout.tsx";
+import { personOf } from "../page/person.ts";
 import type { CustomerRequest } from "../page/route.ts";
 import { tenantOf } from "./visible_statements.ts";
 
@@ -17,29 +20,39 @@ function refuseSome({ customer }: CustomerRequest): void {
 export async function correctionsPage(request: CustomerRequest): Promise<Response> {
   refuseSome(request);
   const { t, formats, platform, customer } = request, root = `${rootOf(customer)}/corrections`;
-  const isManager = may(request, "manageBilling");
+  const isManager = may(request, "manageBilling"), { zone } = await billingSettings(platform, tenantOf(request));
+  const rows = await listCorrections(platform, tenantOf(request));
+  const devices = await devicesNamed(platform, tenantOf(request), [...new Set(rows.map(({ device_id }) => device_id))]);
+  const names = new Map(
+    devices.map(({ row }) => [row.device_id, [modelOf(row) ?? row.address, row.serial ?? ""].join(" ").trim()]),
+  );
   return await customerPage(request, {
     title: `${customer.name}: ${t("corrections")}`,
     tab: "billing",
     children: (
       <>
         <Table
-          rows={await listCorrections(platform, tenantOf(request))}
+          rows={rows}
           empty={t("none")}
           caption={t("corrections")}
           isTitled
           columns={[
-            { heading: t("device"), cell: ({ device_id }) => device_id },
+            {
+              heading: t("device"),
+              cell: ({ device_id }) => (
+                <a href={`${rootOf(customer)}/devices/${device_id}`}>{names.get(device_id) ?? device_id}</a>
+              ),
+            },
             { heading: t("meter"), cell: ({ meter }) => meter },
-            { heading: t("fromDay"), cell: ({ from_at }) => formats.time(from_at) },
-            { heading: t("toDay"), cell: ({ until_at }) => formats.time(until_at) },
+            { heading: t("fromDay"), cell: ({ from_at }) => formats.dayIn(from_at, zone) },
+            { heading: t("toDay"), cell: ({ until_at }) => formats.dayIn(until_at - 1, zone) },
             { heading: t("pages"), cell: ({ pages }) => formats.number(pages), isNumber: true },
             { heading: t("reason"), cell: ({ reason }) => reason },
-            { heading: t("madeBy"), cell: ({ made_by }) => made_by },
+            { heading: t("madeBy"), cell: ({ made_by }) => personOf(made_by) },
             {
               heading: t("undone"),
               cell: ({ correction_id, undone_at, undone_by }) => {
-                if (undone_at !== null) return `${formats.time(undone_at)}, ${undone_by}`;
+                if (undone_at !== null) return `${formats.time(undone_at)}, ${personOf(undone_by ?? "")}`;
                 if (!isManager) return null;
                 return (
                   <form method="post" action={`${root}/${correction_id}/undo`}>

@@ -1,6 +1,5 @@
 /** Rows of a statement, or of what one would say. */
 import { explain } from "../../billing/explain.ts";
-import { localTime } from "../../billing/columns.ts";
 import { type StatementRow, totalsOf } from "../../billing/statement.ts";
 import { Facts, Table } from "../page/layout.tsx";
 import type { CustomerRequest } from "../page/route.ts";
@@ -14,7 +13,7 @@ export function StatementRows(
   },
 ) {
   const value = (each: { value: number } | null) => each === null ? null : formats.number(each.value);
-  const time = (each: { at: string } | null) => each === null ? null : localTime(each.at, zone);
+  const time = (each: { at: string } | null) => each === null ? null : formats.timeIn(Date.parse(each.at), zone);
   return (
     <Table
       rows={rows}

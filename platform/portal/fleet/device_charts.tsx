@@ -6,6 +6,7 @@ import { rootOf } from "../page/customer_page.tsx";
 import { Table } from "../page/layout.tsx";
 import type { CustomerRequest } from "../page/route.ts";
 import type { Key } from "../words/words.ts";
+import { unitText } from "./shown.ts";
 
 const ranges: { name: string; days: number; key: Key }[] = [
   { name: "month", days: 30, key: "rangeMonth" },
@@ -107,7 +108,7 @@ function Chart(
             { heading: t("whenAt"), cell: ({ at }) => formats.time(at) },
             { heading: part === "meters" ? t("meter") : t("supply"), cell: ({ label }) => supplyText(label, t) },
             { heading: t("value"), isNumber: true, cell: ({ value }) => formats.number(value) },
-            { heading: t("unit"), cell: ({ unit }) => unit },
+            { heading: t("unit"), cell: ({ unit }) => unitText(unit, t) },
             {
               heading: t("note"),
               cell: ({ isMarked }) => isMarked ? t(part === "meters" ? "chartReset" : "chartReplaced") : "",

@@ -15,7 +15,7 @@ import { SuppliesPicture, SuppliesTable } from "./device_supplies.tsx";
 import { Doubt, WhyNumber } from "./device_why.tsx";
 import { DeviceSessions } from "./device_sessions.tsx";
 import { DeviceEvents } from "./device_events.tsx";
-import { modelOf, shownLevel } from "./shown.ts";
+import { modelOf, shownLevel, unitText } from "./shown.ts";
 import { Facts, Table } from "../page/layout.tsx";
 import { liveScripts } from "../page/live.tsx";
 import type { CustomerRequest, Route } from "../page/route.ts";
@@ -113,7 +113,7 @@ function Meters({ request, details: { view, meters } }: OfDevice) {
             isNumber: true,
             cell: ({ value }) => value === null ? "" : formats.number(value),
           },
-          { heading: t("unit"), cell: ({ unit }) => unit },
+          { heading: t("unit"), cell: ({ unit }) => unitText(unit, t) },
           { heading: t("readAt"), cell: ({ observed_at }) => formats.time(observed_at) },
           { heading: t("why"), cell: ({ rule }) => rule === null ? "" : <a href="#why">{rule}</a> },
         ]}
@@ -165,6 +165,8 @@ function Alerts({ request, details: { view }, raised }: OfDevice & { raised: rea
   );
 }
 
+const evidenceKeys: Record<string, Key> = { serial: "serial", engineId: "engineId", mac: "macAddress" };
+
 function Identity({ request: { t, formats }, details: { evidence } }: OfDevice) {
   return (
     <>
@@ -175,7 +177,7 @@ function Identity({ request: { t, formats }, details: { evidence } }: OfDevice) 
         caption={t("identity")}
         isTitled
         columns={[
-          { heading: t("name"), cell: ({ kind }) => kind },
+          { heading: t("name"), cell: ({ kind }) => Object.hasOwn(evidenceKeys, kind) ? t(evidenceKeys[kind]!) : kind },
           { heading: t("value"), cell: ({ value }) => value },
           { heading: t("since"), cell: ({ seen_at }) => formats.time(seen_at) },
         ]}

@@ -51,6 +51,14 @@ function Waiting({ request: { t, formats }, asked }: {
   );
 }
 
+const cards: readonly { key: Key; of: (glance: Glance) => number }[] = [
+  { key: "cardDevices", of: ({ devices }) => devices },
+  { key: "cardLow", of: ({ low }) => low },
+  { key: "cardEmptying", of: ({ emptying }) => emptying },
+  { key: "cardSilent", of: ({ silent }) => silent },
+  { key: "cardSilentAgents", of: ({ silentAgents }) => silentAgents },
+];
+
 export async function overview(request: UserRequest) {
   const { t, formats, customers, platform, by, viewer } = request;
   const sites = new Map(customers.flatMap(({ customerId, sites }) => sites === "all" ? [] : [[customerId, sites]]));
@@ -65,7 +73,7 @@ export async function overview(request: UserRequest) {
     const count = waiting.get(customer.customerId);
     return count === undefined ? [] : [{ customer, count }];
   });
-  const sum = (of: (glance: Glance) => number) => formats.number(glances.reduce((all, one) => all + of(one), 0));
+  const sum = (of: (glance: Glance) => number) => glances.reduce((all, one) => all + of(one), 0);
   const number = (heading: Key, of: (glance: Glance) => number, path: string, isBad = true): ColumnOf<Glance> => ({
     heading: t(heading),
     isNumber: true,
@@ -84,21 +92,11 @@ export async function overview(request: UserRequest) {
         <Waiting request={request} asked={asked} />
         <FindForm request={request} />
         <ul class="cards">
-          <li>
-            <strong>{sum(({ devices }) => devices)}</strong> {t("devices")}
-          </li>
-          <li>
-            <strong>{sum(({ low }) => low)}</strong> {t("lowDevices")}
-          </li>
-          <li>
-            <strong>{sum(({ emptying }) => emptying)}</strong> {t("emptySoonCard")}
-          </li>
-          <li>
-            <strong>{sum(({ silent }) => silent)}</strong> {t("silentDevices")}
-          </li>
-          <li>
-            <strong>{sum(({ silentAgents }) => silentAgents)}</strong> {t("silentAgents")}
-          </li>
+          {cards.map(({ key, of }) => (
+            <li>
+              <strong>{formats.number(sum(of))}</strong> {t(key, { count: sum(of) })}
+            </li>
+          ))}
         </ul>
         <h2>{t("customers")}</h2>
         <Table

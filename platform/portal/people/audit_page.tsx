@@ -5,10 +5,10 @@ import { newestAudit } from "../../interfaces/newest_first.ts";
 import { exportUserAudit, listUserAudit } from "../../users/users.ts";
 import type { PageOf, PageWish } from "../../store/page.ts";
 import { csvOf, csvResponse } from "../page/csv_response.ts";
+import { actionText } from "../page/action_text.tsx";
 import { pageOf, Table } from "../page/layout.tsx";
 import { Pager, shownPage } from "../page/pager.tsx";
 import type { UserRequest } from "../page/route.ts";
-import { auditWords } from "../words/audit_words.ts";
 
 /** Whose log is shown: a customer's, or what concerns the users of the dealer. */
 interface AuditChoice {
@@ -35,17 +35,6 @@ function auditChoices({ t, platform, by, viewer, customers }: UserRequest, searc
     whole: () => exportAudit(platform, { ...by, tenant: id }, search),
   }));
   return viewer.customerId === undefined ? [ofDealer, ...ofCustomers] : ofCustomers;
-}
-
-/** In words, and as the log has it, which the search finds; alone if it has no words. */
-function actionText(action: string, t: UserRequest["t"]) {
-  const key = `audit_${action}`;
-  if (!(key in auditWords)) return action;
-  return (
-    <>
-      {t(key as keyof typeof auditWords)} <code class="quiet">{action}</code>
-    </>
-  );
 }
 
 /** Days are whole ones, in UTC; what is no day is left out. */

@@ -3,6 +3,7 @@ import { maybeAgentReport } from "../../agents/agent_report.ts";
 import type { AgentRow } from "../../agents/agents.ts";
 import { listAuditOf } from "../../audit/read_audit.ts";
 import { may } from "../page/customer_page.tsx";
+import { actionText } from "../page/action_text.tsx";
 import { Facts, Table } from "../page/layout.tsx";
 import type { CustomerRequest } from "../page/route.ts";
 
@@ -56,7 +57,7 @@ export async function agentReport(request: CustomerRequest, agent: AgentRow) {
             isTitled
             columns={[
               { heading: t("time"), cell: ({ at }) => formats.time(at) },
-              { heading: t("action"), cell: ({ action }) => action },
+              { heading: t("action"), cell: ({ action }) => actionText(action, t) },
               { heading: t("who"), cell: ({ actor }) => actor },
               { heading: t("detail"), cell: ({ detail }) => detail === "{}" ? "" : detail },
             ]}

@@ -21,6 +21,12 @@ export const auditWords = {
   audit_accessSessionApproved: ["Web access approved", "Fernzugriff genehmigt", "Accesso web approvato"],
   audit_accessSessionClosed: ["Web access closed", "Fernzugriff beendet", "Accesso web chiuso"],
   audit_accessSessionEnded: ["Web access ended", "Fernzugriff zu Ende", "Accesso web terminato"],
+  audit_accessExtensionAsked: [
+    "Extension of web access asked for",
+    "Verlängerung des Fernzugriffs angefordert",
+    "Proroga dell'accesso web richiesta",
+  ],
+  audit_accessSessionExtended: ["Web access extended", "Fernzugriff verlängert", "Accesso web prorogato"],
   audit_accessSessionOpened: ["Web access asked for", "Fernzugriff angefordert", "Accesso web richiesto"],
   audit_accessSessionStarted: ["Web access began", "Fernzugriff begonnen", "Accesso web iniziato"],
   audit_activationCodeBurned: [
@@ -100,6 +106,16 @@ export const auditWords = {
   audit_feedRemoved: ["Feed removed", "Datenweitergabe entfernt", "Flusso rimosso"],
   audit_feedResumed: ["Feed resumed", "Datenweitergabe fortgesetzt", "Flusso ripreso"],
   audit_groupRolesSet: ["Roles of a group set", "Rollen einer Gruppe gesetzt", "Ruoli di un gruppo impostati"],
+  audit_identityProviderAdded: [
+    "Identity provider added",
+    "Firmenanmeldung hinzugefügt",
+    "Provider di identità aggiunto",
+  ],
+  audit_identityProviderChanged: [
+    "Identity provider changed",
+    "Firmenanmeldung geändert",
+    "Provider di identità modificato",
+  ],
   audit_identityProviderKeyReplaced: [
     "Key for an identity provider replaced",
     "Schlüssel für einen Identitätsanbieter ersetzt",

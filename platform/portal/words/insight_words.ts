@@ -105,7 +105,6 @@ export const insightWords = {
     "{likely, plural, one {# giorno} other {# giorni}} (da {least} a {most})",
   ],
   orderBy: ["Order by", "Bestellen bis", "Ordinare entro"],
-  emptySoonCard: ["Supplies empty within 7 days", "Materialien in 7 Tagen leer", "Materiali vuoti entro 7 giorni"],
   emptySoon: ["Empty within 7 days", "In 7 Tagen leer", "Vuoti entro 7 giorni"],
   lowNow: ["Low now", "Jetzt niedrig", "Bassi ora"],
   byDays: ["By days left", "Nach Tagen", "Per giorni rimasti"],

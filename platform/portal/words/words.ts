@@ -78,16 +78,44 @@ export function languageOf(acceptLanguage: string | undefined): Language {
   return "en";
 }
 
+/** Made once, as it takes longer than using it; of statements alone, whose zones are few. */
+const zones = new Map<string, Record<"time" | "day", Intl.DateTimeFormat>>();
+
+function zoned(language: Language, timeZone: string): Record<"time" | "day", Intl.DateTimeFormat> {
+  const id = `${language} ${timeZone}`, known = zones.get(id);
+  if (known !== undefined) return known;
+  const made = {
+    time: new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short", timeZone }),
+    day: new Intl.DateTimeFormat(language, { dateStyle: "medium", timeZone }),
+  };
+  zones.set(id, made);
+  return made;
+}
+
 /** Times and numbers as a language writes them; times in UTC, which is said. */
 export function formatsOf(
   language: Language,
-): { time(ms: number): string; day(ms: number): string; number(value: number): string; span(ms: number): string } {
+): {
+  time(ms: number): string;
+  /** The time of a day alone. */
+  clock(ms: number): string;
+  day(ms: number): string;
+  /** In a time zone, which the page names. */
+  timeIn(ms: number, zone: string): string;
+  dayIn(ms: number, zone: string): string;
+  number(value: number): string;
+  span(ms: number): string;
+} {
   const time = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short", timeZone: "UTC" });
+  const clock = new Intl.DateTimeFormat(language, { timeStyle: "short", timeZone: "UTC" });
   const day = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeZone: "UTC" });
   const number = new Intl.NumberFormat(language);
   return {
     time: (ms) => `${time.format(ms)} UTC`,
+    clock: (ms) => `${clock.format(ms)} UTC`,
     day: (ms) => day.format(ms),
+    timeIn: (ms, zone) => zoned(language, zone).time.format(ms),
+    dayIn: (ms, zone) => zoned(language, zone).day.format(ms),
     number: (value) => number.format(value),
     span(ms) {
       const { unit, count } = spanParts(ms);
