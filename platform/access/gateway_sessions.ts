@@ -124,21 +124,20 @@ export function noteEnd(
   });
 }
 
-/** Which of these sessions were closed, or belong to revoked agents, with the reason. */
-export function closedAmong(
+/** What became of these sessions: when they end, which an extension changes, and why they were closed. */
+export function presentAmong(
   platform: Platform,
   sessions: readonly AdmittedSession[],
-): Promise<{ sessionId: string; reason: string }[]> {
+): Promise<{ sessionId: string; endsAt: Date; closed: string | undefined }[]> {
   return platform.store.transaction(async (tx) => {
-    const closed: { sessionId: string; reason: string }[] = [];
-    for (const { sessionId, customerId, agentId } of sessions) {
+    const present: { sessionId: string; endsAt: Date; closed: string | undefined }[] = [];
+    for (const { sessionId, customerId, agentId, endsAt } of sessions) {
       const row = await sessionOfAnyone(tx, { sessionId });
-      if (row?.state === "closed") closed.push({ sessionId, reason: row.end_reason ?? "it was closed" });
-      else if ((await maybeAgent(tx.tenant(customerId), agentId))?.state !== "active") {
-        closed.push({ sessionId, reason: revoked });
-      }
+      const isActive = (await maybeAgent(tx.tenant(customerId), agentId))?.state === "active";
+      const closed = row?.state === "closed" ? row.end_reason ?? "it was closed" : isActive ? undefined : revoked;
+      present.push({ sessionId, endsAt: row === undefined ? endsAt : new Date(row.ends_at), closed });
     }
-    return closed;
+    return present;
   }, { readOnly: true });
 }
 

@@ -36,7 +36,7 @@ import {
   sessionRows,
 } from "./sessions.ts";
 
-/** Maximum duration of a session; agents enforce it as well. */
+/** Maximum duration that is asked for at a time; agents enforce it as well. */
 export const longestSessionMs = 30 * 60_000;
 /** Maximum number of sessions of one agent at a time. */
 const mostSessions = 3;
@@ -230,7 +230,7 @@ export function closeSession(
   });
 }
 
-async function sessionOf(tenant: Tenant, sessionId: string): Promise<ListedSession> {
+export async function sessionOf(tenant: Tenant, sessionId: string): Promise<ListedSession> {
   const row = await maybeSession(tenant, sessionId);
   if (row !== undefined) return row;
   throw new UsageError(`Cannot find the session "${sessionId}"`, "opendca-platform access list shows them");
@@ -313,32 +313,35 @@ async function deviceAndAgent(
 }
 
 /** Throws UsageError if the agent would refuse it. */
-function checkedAgent(agent: AgentRow, { port, at }: { port: number; at: Date }): WebAccessPolicy {
+export function checkedAgent(
+  agent: AgentRow,
+  { port, at, what = "open a session" }: { port: number; at: Date; what?: string },
+): WebAccessPolicy {
   const { agent_id: agentId, version } = agent;
   const now = at.getTime();
   if (agent.last_seen_at === null || isLate(agent, now)) {
     const note = maybeAgentNote(agent, now) ?? "not reported yet";
     throw new UsageError(
-      `Cannot open a session as the agent ${agentId} is silent: ${note}`,
+      `Cannot ${what} as the agent ${agentId} is silent: ${note}`,
       "try again when it reports",
     );
   }
   const policy = agent.status === null ? undefined : AgentStatus.decode(agent.status).webAccess;
   if (policy === undefined) {
     throw new UsageError(
-      `Cannot open a session as the agent ${agentId} has no web access: current value of its version is "${version}"`,
+      `Cannot ${what} as the agent ${agentId} has no web access: current value of its version is "${version}"`,
       "update the agent",
     );
   }
   if (!policy.allowed) {
     throw new UsageError(
-      `Cannot open a session as the administrator of the agent ${agentId} has not allowed web access`,
+      `Cannot ${what} as the administrator of the agent ${agentId} has not allowed web access`,
       "policy.features.webAccess in its agent.yaml allows it",
     );
   }
   if (policy.ports.includes(port)) return policy;
   throw new UsageError(
-    `Cannot open a session to port ${port} as the agent ${agentId} allows others only: current value is "${
+    `Cannot ${what} to port ${port} as the agent ${agentId} allows others only: current value is "${
       policy.ports.join(", ")
     }"`,
     "policy.ports.webAccess in its agent.yaml lists them",

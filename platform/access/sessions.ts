@@ -30,6 +30,8 @@ export interface SessionRow {
   end_reason: string | null;
   bytes_to_device: number;
   bytes_from_device: number;
+  /** The task that asks the agent for a later end; null if there was none. */
+  extension_id: string | null;
 }
 
 /** A session with the state of its task. */
@@ -67,7 +69,7 @@ export async function addSession(
 export const listedSessions = {
   columns: `s.customer_id, s.session_id, s.label, s.agent_id, s.device_id, s.task_id, s.address, s.port, s.scheme,
     s.state, s.opened_by, s.key_used_at, s.gateway_id, s.created_at, s.opened_at, s.ends_at, s.ended_at, s.end_reason,
-    s.bytes_to_device, s.bytes_from_device, t.state AS task_state, t.message AS task_message,
+    s.bytes_to_device, s.bytes_from_device, s.extension_id, t.state AS task_state, t.message AS task_message,
     t.result AS task_result`,
   from: "access_sessions s LEFT JOIN tasks t ON t.customer_id = s.customer_id AND t.task_id = s.task_id",
 };

@@ -37,6 +37,8 @@ function outcomeOf({ message, output }: Pick<TaskResult, "message" | "output">):
         ? "accepted"
         : `accepted with ${counted(refusals.length, "refusal")}: ${refusals[0]}`;
     }
+    case "extendWebAccess":
+      return `until ${output.value.endsAt?.toISOString() ?? "?"}`;
     case "webAccess": {
       const { end, connections, bytesFromDevice, bytesToDevice } = output.value;
       return `${end}; ${

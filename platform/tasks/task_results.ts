@@ -2,6 +2,7 @@ import { RefusalReason, type TaskResult, TaskState } from "../../proto/gen/opend
 import { appendAudit } from "../audit/audit_log.ts";
 import { queueEvents } from "../events/queue_events.ts";
 import { shortText, validTime } from "../store/storable.ts";
+import { noteExtension } from "./session_extensions.ts";
 import { noteTaskResult } from "./tasks.ts";
 import type { TenantAgent } from "../agents/caller.ts";
 import type { Platform } from "../agents/platform.ts";
@@ -34,6 +35,9 @@ export async function takeTaskResult(
       subject: result.taskId,
       detail: { agent: agentId, by: shortText(result.output.value.approvedBy, 64) },
     });
+  }
+  if (noted === "taken" && result.state === TaskState.SUCCEEDED && result.output?.$case === "extendWebAccess") {
+    await noteExtension({ tenant, agentId }, { taskId: result.taskId, output: result.output.value, at });
   }
   if (result.state !== TaskState.REFUSED || noted === "kept") return;
   await appendAudit(tenant.transaction, {

@@ -66,7 +66,7 @@ export async function addTask(tenant: Tenant, task: NewTask): Promise<void> {
 /** A session of web access waits, fails and ends with its task. */
 function noteTaskShown(tenant: Tenant, kind: string): void {
   noteShown(tenant, "tasks");
-  if (kind === "openWebAccess") noteShown(tenant, "sessions");
+  if (kind === "openWebAccess" || kind === "extendWebAccess") noteShown(tenant, "sessions");
 }
 
 /** Channel with the id of an agent that has a new task. */

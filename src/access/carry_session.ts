@@ -25,6 +25,8 @@ export interface Carried {
 export interface SessionCarrier {
   readonly carried: Carried;
   take(channel: IncomingChannel): void;
+  /** The limit of time from now on. */
+  extend(limit: Pick<CarryLimits, "lastsMs" | "lastsBecause">): void;
   /** Cuts off all connections, and accepts no more. */
   end(why: string): void;
   /** Resolves with the reason: a reached limit, or that of `end`. */
@@ -44,8 +46,7 @@ export function carrySession(
   const carried: Carried = { toDevice: 0, fromDevice: 0, connections: 0 };
   const ended = Promise.withResolvers<string>(), over = new AbortController();
   const open = new Set<{ destroy(): void }>();
-  const beganMs = clock.monotonicMs();
-  let lastMs = beganMs, pending = 0;
+  let lastMs = clock.monotonicMs(), untilMs = lastMs + limits.lastsMs, { lastsBecause } = limits, pending = 0;
 
   function end(why: string): void {
     if (over.signal.aborted) return;
@@ -64,7 +65,7 @@ export function carrySession(
   async function watch(): Promise<void> {
     while (!over.signal.aborted) {
       const nowMs = clock.monotonicMs();
-      if (nowMs - beganMs >= limits.lastsMs) return end(limits.lastsBecause);
+      if (nowMs >= untilMs) return end(lastsBecause);
       if (nowMs - lastMs >= limits.idleMs) return end(`nothing was sent for ${formatDuration(limits.idleMs)}`);
       await clock.sleep(lookEveryMs, over.signal).catch(() => {}); // Ended.
     }
@@ -93,6 +94,10 @@ export function carrySession(
     carried,
     end,
     ended: ended.promise,
+    extend(limit) {
+      untilMs = clock.monotonicMs() + limit.lastsMs;
+      lastsBecause = limit.lastsBecause;
+    },
     take(channel) {
       if (over.signal.aborted || open.size / 2 + pending >= mostConnections) return channel.reject();
       void serve(channel);

@@ -2,52 +2,39 @@
  * Sessions of Device Web Access, from the platform's order to their end. The administrator decides: no connection is
  * opened that is not allowed, and each session can be ended here at any time.
  */
-import type { OpenWebAccess, WebAccessOutput } from "../../proto/gen/opendca/v1/task.ts";
+import type {
+  ExtendWebAccess,
+  ExtendWebAccessOutput,
+  OpenWebAccess,
+  WebAccessOutput,
+} from "../../proto/gen/opendca/v1/task.ts";
 import { RefusalReason, WebAccessScheme } from "../../proto/gen/opendca/v1/task.ts";
 import type { Clock } from "../../common/core/clock.ts";
 import { messageOf, UnavailableError } from "../../common/core/errors.ts";
 import { formatEndpoint } from "../../common/core/ip.ts";
 import { forwardKeyOf } from "../../common/protocol/forward_hello.ts";
 import { maybeOpenedSecret } from "../../common/protocol/sealed_secret.ts";
-import type { DeviceEvidence } from "../../common/reading/device_evidence.ts";
-import type { AgentConfig } from "../config/agent_config.ts";
-import type { JsonValue } from "../store/canonical_json.ts";
-import type { Inventory, KnownDevice } from "../store/inventory.ts";
 import { policyRefusal, TaskRefusal } from "../tasks/task_refusal.ts";
 import { type Carried, carrySession, type SessionCarrier } from "./carry_session.ts";
-import { type AllowedOrder, checkOrder } from "./check_order.ts";
+import { extendSession } from "./extend_session.ts";
 import { connectGateway, type GatewayOptions } from "./gateway_connection.ts";
 import { greetedChannels } from "./greeted_channels.ts";
-import { judgeIdentity } from "./judge_identity.ts";
-import type { StandingApproval, StandingApprovals } from "./standing_approvals.ts";
+import {
+  check,
+  checkIdentity,
+  covering,
+  details,
+  logged,
+  noteRefusal,
+  type Session,
+  type SessionStep,
+  type WebAccessParts,
+} from "./session.ts";
+
+export type { SessionStep, WebAccessParts };
 
 /** Maximum number of sessions at a time. */
 const mostSessions = 3;
-
-export interface WebAccessParts {
-  config(): AgentConfig;
-  /** Uses the platform's time, if known. */
-  clock: Clock;
-  inventory: Pick<Inventory, "device">;
-  /** Private key of the agent's certificate, PEM. */
-  privateKeyPem: string;
-  isInRange(site: string, place: { address: string; port: number }): Promise<boolean>;
-  /** Reads the device's identity: see `SiteIdentity.identify`. */
-  identify(
-    site: string,
-    place: { address: string; port: number },
-    signal: AbortSignal,
-  ): Promise<DeviceEvidence[] | undefined>;
-  /** Of the administrator: sessions that they cover do not wait. */
-  approvals: Pick<StandingApprovals, "covering">;
-  /** Adds an entry to the ledger; throws if it cannot be written. */
-  note(summary: string, details: { [name: string]: JsonValue }): void;
-  /** Called when the list of sessions has changed. */
-  changed(): void;
-  log(event: `${Lowercase<string>}${string}ed`, fields: Record<string, string | number>): void;
-}
-
-export type SessionStep = "checking" | "waiting" | "opening" | "open";
 
 /** `approvedBy` is empty where nobody had to approve the session, or has not yet. */
 export type OnStep = (step: SessionStep, approvedBy: string) => void;
@@ -74,28 +61,12 @@ export interface WebAccess extends AsyncDisposable {
   approve(id: string, by: string): boolean;
   /** Ends the session with this id, or all without an id; returns the number of ended sessions. */
   kill(id?: string, by?: string): number;
+  /** Lets a session that is open last longer, if a new one could be opened. Throws `TaskRefusal` if it is not allowed. */
+  extend(order: ExtendWebAccess): Promise<ExtendWebAccessOutput>;
   /** Ends sessions that the configuration no longer allows. */
   configChanged(): void;
   /** Lets waiting sessions open that are covered now, and ends those whose standing approval is gone. */
   approvalsChanged(): void;
-}
-
-interface Session {
-  order: OpenWebAccess;
-  allowed: AllowedOrder;
-  device: KnownDevice;
-  step: SessionStep;
-  /** It is one of the `mostSessions` that there may be. */
-  hasPlace: boolean;
-  since: Date;
-  endsAtMs: number;
-  stop: AbortController;
-  approved: PromiseWithResolvers<void>;
-  /** Empty until somebody has. */
-  approvedBy: string;
-  /** What it opens by; undefined without need, or when it was approved by itself. */
-  standing: StandingApproval | undefined;
-  carrier: SessionCarrier | undefined;
 }
 
 const schemeNames: Partial<Record<WebAccessScheme, string>> = {
@@ -133,6 +104,7 @@ export function createWebAccess(parts: WebAccessParts): WebAccess {
       return ended.length;
     },
     configChanged,
+    extend: (order) => extendSession(order, { parts, find: (id) => byId.get(id) }),
     approvalsChanged() {
       for (const session of byId.values()) {
         if (session.step === "waiting" && tryStanding(session, parts)) letGo(session);
@@ -192,10 +164,6 @@ function letGo(session: Session): boolean {
   return true;
 }
 
-function covering({ device: { deviceId }, allowed: { isRaw } }: Session, { approvals }: WebAccessParts) {
-  return approvals.covering({ deviceId, isRaw });
-}
-
 /** Whether a standing approval covers the session, which then ends with it. */
 function tryStanding(session: Session, parts: WebAccessParts): boolean {
   const found = covering(session, parts);
@@ -221,6 +189,7 @@ async function admitted(
     refuseRepeated(order, byId);
     // What cannot have a place need not be checked further.
     refuseFourth(byId);
+    const beganMs = parts.clock.monotonicMs();
     const session: Session = {
       order,
       allowed,
@@ -228,7 +197,8 @@ async function admitted(
       step: "checking",
       hasPlace: false,
       since: parts.clock.now(),
-      endsAtMs: parts.clock.monotonicMs() + allowed.lastsMs,
+      beganMs,
+      endsAtMs: beganMs + allowed.lastsMs,
       stop: new AbortController(),
       approved: Promise.withResolvers(),
       approvedBy: "",
@@ -258,26 +228,6 @@ function refuseFourth(byId: Present): void {
 function takePlace(session: Session, byId: Present): void {
   if (!session.hasPlace) refuseFourth(byId);
   session.hasPlace = true;
-}
-
-/** Throws `TaskRefusal`. */
-function check(order: OpenWebAccess, parts: WebAccessParts): Promise<AllowedOrder> {
-  return checkOrder(order, {
-    config: parts.config(),
-    device: parts.inventory.device(order.deviceKey),
-    isInRange: ({ site, place }) => parts.isInRange(site, place!),
-    now: parts.clock.now(),
-  });
-}
-
-/** Adds the refusal to the ledger, which has the order itself as a task. */
-function noteRefusal(parts: WebAccessParts, { sessionId }: OpenWebAccess, error: unknown): void {
-  if (!(error instanceof TaskRefusal)) return;
-  try {
-    parts.note(`Refused session ${sessionId}: ${error.message}`, { sessionId });
-  } catch {
-    // Nothing was opened; the log has the refusal.
-  }
 }
 
 interface RunParts extends WebAccessParts {
@@ -332,29 +282,6 @@ function aborted(signal: AbortSignal): Promise<never> {
   if (signal.aborted) reject(signal.reason);
   else signal.addEventListener("abort", () => reject(signal.reason), { once: true });
   return promise;
-}
-
-/** Checks the identity, as the device may have been replaced since the last read. */
-async function checkIdentity(
-  { order, allowed: { place }, device, stop }: Session,
-  parts: WebAccessParts,
-): Promise<void> {
-  let seen: DeviceEvidence[] | undefined;
-  try {
-    seen = await parts.identify(device.site, place, stop.signal);
-  } catch (error) {
-    stop.signal.throwIfAborted();
-    if (!(error instanceof UnavailableError)) throw error;
-  }
-  const verdict = judgeIdentity(device, { seen, serial: order.serial });
-  if (verdict.kind === "other") throw policyRefusal(`another device is at ${place.address}: ${verdict.why}`);
-  if (verdict.kind === "same") return;
-  if (parts.config().policy.webAccess.withoutSnmp === "refuse") {
-    throw policyRefusal(
-      `who the device at ${place.address} is cannot be checked, ${verdict.why}, and policy.webAccess.withoutSnmp is "refuse"`,
-    );
-  }
-  parts.log("sessionUnchecked", { session: order.sessionId, reason: verdict.why });
 }
 
 async function openAndCarry(
@@ -451,16 +378,6 @@ function outputOf(
   how: Pick<WebAccessOutput, "end" | "approvedBy">,
 ): WebAccessOutput {
   return { bytesToDevice: BigInt(toDevice), bytesFromDevice: BigInt(fromDevice), connections, ...how };
-}
-
-function details({ order, device, allowed }: Session): { [name: string]: JsonValue } {
-  const { sessionId, port, openedBy } = order;
-  return { sessionId, deviceId: device.deviceId, address: allowed.place.address, port, openedBy };
-}
-
-function logged({ order, allowed }: Session): Record<string, string | number> {
-  const { sessionId, port, openedBy } = order;
-  return { session: sessionId, address: allowed.place.address, port, openedBy };
 }
 
 function shown({ order, allowed, device, step, since, carrier }: Session): LocalSession {

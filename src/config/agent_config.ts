@@ -167,6 +167,7 @@ export interface WebAccessConfig {
   readonly allowedHours: readonly AllowedHours[];
   /** What to do for a device that SNMP does not identify. */
   readonly withoutSnmp: "refuse" | "allow";
+  /** Of a whole session, with its extensions. */
   readonly maxDurationMs: number;
   readonly idleTimeoutMs: number;
   /** Maximum bytes of one session, both directions together. */

@@ -208,7 +208,7 @@ function readWebAccess(reader: ConfigReader, value: YamlValue | undefined): WebA
       inherits: false,
     }),
     withoutSnmp: section.read("withoutSnmp", choiceField(["refuse", "allow"]), "refuse"),
-    maxDurationMs: section.read("maxDuration", durationField({ min: "1m", max: "30m" }), 30 * 60_000),
+    maxDurationMs: section.read("maxDuration", durationField({ min: "1m", max: "4h" }), 30 * 60_000),
     idleTimeoutMs: section.read("idleTimeout", durationField({ min: "10s", max: "30m" }), 5 * 60_000),
     maxBytes: section.read("maxSize", byteSizeField({ min: "1MB", max: "1TB" }), 1_000_000_000),
   };

@@ -137,6 +137,7 @@ function webAccessPolicy({ features, ports, webAccess }: PolicyConfig): AgentSta
     ports: [...ports.webAccess],
     needsApproval: webAccess.approval,
     knowsSshd: true,
+    longestSeconds: Math.floor(webAccess.maxDurationMs / 1000),
   };
 }
 

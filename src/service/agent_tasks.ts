@@ -1,5 +1,10 @@
 /** What each kind of task needs of the agent that runs. */
-import type { OpenWebAccess, WebAccessOutput } from "../../proto/gen/opendca/v1/task.ts";
+import type {
+  ExtendWebAccess,
+  ExtendWebAccessOutput,
+  OpenWebAccess,
+  WebAccessOutput,
+} from "../../proto/gen/opendca/v1/task.ts";
 import { UnavailableError } from "../../common/core/errors.ts";
 import type { ConfigWatch } from "../config/watch_config.ts";
 import type { Inventory } from "../store/inventory.ts";
@@ -26,6 +31,7 @@ export interface AgentTaskParts extends Pick<TaskParts["ping"], "clock" | "resol
       signal: AbortSignal,
       onStep: (step: string, approvedBy: string) => void,
     ): Promise<WebAccessOutput>;
+    extend(order: ExtendWebAccess): Promise<ExtendWebAccessOutput>;
   };
 }
 
@@ -64,6 +70,7 @@ export function createAgentTasks(parts: AgentTaskParts): TaskHandler {
       await parts.ownFile.reload();
       parts.polls.wake();
     },
+    extendWebAccess: (order) => parts.access.extend(order),
     openWebAccess: (order, signal, tell) =>
       parts.access.run(order, signal, (step, approvedBy) => {
         tell?.(0, 0, { step, approvedBy });

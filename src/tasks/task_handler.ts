@@ -1,6 +1,8 @@
 /** Executes each kind of task, within the administrator's policy. */
 import type { ConfigDocument } from "../../proto/gen/opendca/v1/config.ts";
 import {
+  type ExtendWebAccess,
+  type ExtendWebAccessOutput,
   type OpenWebAccess,
   RefusalReason,
   type SetConfig,
@@ -26,6 +28,8 @@ export interface TaskParts {
   refreshConfig(): Promise<void>;
   /** Resolves when the session ends; tells each step. */
   openWebAccess(order: OpenWebAccess, signal: AbortSignal, tell?: TellProgress): Promise<WebAccessOutput>;
+  /** Of a session that is open. */
+  extendWebAccess(order: ExtendWebAccess): Promise<ExtendWebAccessOutput>;
 }
 
 /** Access to the effective configuration. */
@@ -43,6 +47,7 @@ const features: Record<Exclude<TaskPayload["$case"], "cancelTask">, PolicyFeatur
   setConfig: "setConfig",
   refreshConfig: "setConfig",
   openWebAccess: "webAccess",
+  extendWebAccess: "webAccess",
 };
 
 /** One handler for all kinds; a kind that the policy forbids is refused before its content is read. */
@@ -74,6 +79,8 @@ export function createTaskHandler(parts: TaskParts): TaskHandler {
       }
       case "openWebAccess":
         return { $case: "webAccess", value: await parts.openWebAccess(payload.value, signal, tell) };
+      case "extendWebAccess":
+        return { $case: "extendWebAccess", value: await parts.extendWebAccess(payload.value) };
     }
   };
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { OpenWebAccess, RefusalReason } from "../../proto/gen/opendca/v1/task.ts";
+import { ExtendWebAccess, OpenWebAccess, RefusalReason } from "../../proto/gen/opendca/v1/task.ts";
 import { FakeClock } from "../../tests/fixtures/fake_clock.ts";
 import type { PolicyConfig } from "../config/agent_config.ts";
 import { parseAgentConfig } from "../config/read_config.ts";
@@ -21,6 +21,10 @@ function handlerWith(features: Partial<PolicyConfig["features"]>): { handler: Ta
   const common = { config: () => config, clock, cleanText: (text: string) => text };
   const handler = createTaskHandler({
     refreshConfig: () => Promise.resolve(),
+    extendWebAccess: ({ sessionId }) => {
+      done.push(`extendWebAccess ${sessionId}`);
+      return Promise.resolve({ endsAt: undefined });
+    },
     openWebAccess: ({ sessionId }) => {
       done.push(`openWebAccess ${sessionId}`);
       return Promise.resolve({
@@ -65,6 +69,11 @@ const kinds: [feature: keyof PolicyConfig["features"], payload: TaskPayload, don
     "webAccess",
     { $case: "openWebAccess", value: OpenWebAccess.fromPartial({ sessionId: "ses-1" }) },
     "openWebAccess ses-1",
+  ],
+  [
+    "webAccess",
+    { $case: "extendWebAccess", value: ExtendWebAccess.fromPartial({ sessionId: "ses-1" }) },
+    "extendWebAccess ses-1",
   ],
 ];
 const { signal } = new AbortController();

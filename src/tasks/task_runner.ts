@@ -74,8 +74,8 @@ export interface TaskRunner extends AsyncDisposable {
 const maxPushed = 1000;
 const progressEveryMs = 1000;
 const usualDeadlineMs = 15 * 60_000;
-/** Deadline of a session task; a session ends by itself after half an hour. */
-const sessionDeadlineMs = 35 * 60_000;
+/** Deadline of a session task; with all its extensions, a session ends by itself after four hours. */
+const sessionDeadlineMs = 245 * 60_000;
 
 /** Largest result that is sent with a poll. */
 const maxPolledBytes = 64 * 1024;
@@ -211,6 +211,8 @@ function cancelTask(
 const queueNames: Partial<Record<TaskPayload["$case"], "scans" | "sessions">> = {
   scanNow: "scans",
   openWebAccess: "sessions",
+  // It does not wait: its session would end meanwhile.
+  extendWebAccess: "sessions",
 };
 
 /** Runs a limited number of tasks at a time, in order of arrival. */

@@ -23,6 +23,7 @@ const network = 119, address = `127.${network}.0.1`;
 interface Served extends AsyncDisposable {
   scene: AgentScene;
   server: RunningPlatform;
+  platform: OpenPlatform;
   printer: Simulator;
   printerPort: number;
 }
@@ -38,7 +39,7 @@ async function startServed(): Promise<Served> {
       more: `policy:
   ports: { webAccess: [${printerPort}], sshGateway: [${sshPort}] }
   features: { webAccess: true }
-  webAccess: { approval: true }`,
+  webAccess: { approval: true, maxDuration: 2h }`,
     }),
   );
   await scene.simulator[Symbol.asyncDispose]();
@@ -58,7 +59,7 @@ async function startServed(): Promise<Served> {
   stack.use(await scene.startAgent());
   await until("the printer is known", () => isKnown(platform));
   const moved = stack.move();
-  return { scene, server, printer, printerPort, [Symbol.asyncDispose]: () => moved.disposeAsync() };
+  return { scene, server, platform, printer, printerPort, [Symbol.asyncDispose]: () => moved.disposeAsync() };
 }
 
 function isKnown({ store }: OpenPlatform): Promise<boolean> {
@@ -147,6 +148,21 @@ peerTest("in Chromium, the portal opens a printer's page once it is approved on 
     await own.goto(`${origin}${session}`);
     await untilSays(own, /Requests[\s\S]*GET[\s\S]*200/);
     await check(own, "session-open");
+    // As if it were nearly over: the agent knows better, and gives it half an hour from now.
+    const id = session.split("/").at(-1)!, endsAt = Date.now() + 5 * 60_000;
+    await served.platform.store.transaction((tx) =>
+      tx.run("UPDATE access_sessions SET ends_at = :at WHERE session_id = :id", { at: endsAt, id })
+    );
+    await own.reload();
+    await untilSays(own, /Extend until \d/);
+    await check(own, "session-extend");
+    await press(own, "#live form[action$='/extend']");
+    await until("it ends later", async () => {
+      // The page is loaded anew meanwhile.
+      const until = own.$eval("[data-until]", (element) => Number(element.getAttribute("data-until")));
+      return await until.catch(() => 0) > endsAt + 20 * 60_000;
+    });
+    assert.match((await scene.opendca("ledger")).out, /Extended session ses-\w+ until/);
 
     await page.bringToFront();
     await press(page, "#live form[action$='/end']");

@@ -9,6 +9,7 @@ import {
   type ShownSession,
   showSession,
 } from "../../access/manage_sessions.ts";
+import { extendSession } from "../../access/extend_session.ts";
 import { askForSession } from "../../access/approvals.ts";
 import { setLegacyTls, showLegacyTls } from "../../access/legacy_tls_permission.ts";
 import { createLink, listRequests, showsPages } from "../../access/web_sessions.ts";
@@ -65,7 +66,7 @@ interface ListFlags {
   since?: number;
 }
 
-/** `access open|list|show|link|log|close|legacy-tls`. */
+/** `access open|list|show|link|log|extend|close|legacy-tls`. */
 export function addAccessCommands(program: Command, context: CommandContext): void {
   const access = program.command("access").description("sessions with the web pages of devices, through their agents");
 
@@ -124,6 +125,19 @@ export function addAccessCommands(program: Command, context: CommandContext): vo
       })
     );
   addBrowserCommands(access, context);
+  access.command("extend <session>").description("ask the agent to end an open session of your own later")
+    .option(...customerOption)
+    .action((sessionId: string, _, command: Command) =>
+      context.runForCustomer(command, async (platform, by) => {
+        const { taskId, agentId, endsAt } = await extendSession(platform, by, { sessionId });
+        const note = await pollNoteOf(platform, by, agentId);
+        return {
+          json: { sessionId, taskId, endsAt: endsAt.toISOString() },
+          text: `the agent was asked to end ${sessionId} at ${endsAt.toISOString()}\n`,
+          next: `opendca-platform access show ${sessionId} shows its end${note === undefined ? "" : `; ${note}`}`,
+        };
+      })
+    );
   access.command("close <session>").description("end a session").option(...customerOption)
     .option("--reason <text>", "why, for the audit log", "it was closed")
     .action((sessionId: string, { reason }: { reason: string }, command: Command) =>

@@ -169,6 +169,7 @@ const examples: Record<string, string[]> = {
     "forward 'https://h2v0….access.example.com/.opendca/start?token=…' --listen 127.0.0.1:9100",
   ],
   "access legacy-tls": ["access legacy-tls dev-b2ee8dr2hnt4 --allow"],
+  "access extend": ["access extend ses-7d3k0q9x2mvb"],
   "access close": ['access close ses-7d3k0q9x2mvb --reason "repaired"'],
   "unlock": ["unlock a9eba39a-daf4-40b2-b8db-c58d7b034ce3 --lock 1"],
   "unlock-key": ["unlock-key"],

@@ -160,6 +160,7 @@ const commands: Readonly<Record<string, string>> = {
   cancelTask: "cancel",
   refreshConfig: "refresh-config",
   openWebAccess: "access open",
+  extendWebAccess: "access extend",
 };
 
 /* As it is typed: to read one device is a scan of one target, which is no range. */

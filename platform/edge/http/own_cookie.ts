@@ -5,8 +5,11 @@
  */
 const ownCookieName = "__Host-opendca";
 
-/** Value for `Set-Cookie`; expires with the session. */
-export function ownCookie(secret: string, maxAgeSeconds: number): string {
+/* As long as a session may last with its extensions; it is worth nothing after its session. */
+const maxAgeSeconds = 4 * 3600;
+
+/** Value for `Set-Cookie`. */
+export function ownCookie(secret: string): string {
   return `${ownCookieName}=${secret}; Path=/; Max-Age=${maxAgeSeconds}; Secure; HttpOnly; SameSite=Lax`;
 }
 

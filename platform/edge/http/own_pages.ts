@@ -56,7 +56,6 @@ async function startPage(
   const [known] = ownSecrets(head.headers.cookie);
   const isKnown = secret === undefined && known !== undefined && await gateway.sessions.isOwner(session, known);
   if (secret === undefined && !isKnown) throw new RefusalError(refusals.linkUsed);
-  const seconds = Math.max(1, Math.ceil((session.endsAt.getTime() - gateway.now().getTime()) / 1000));
   return {
     status: 200,
     type: "text/html; charset=utf-8",
@@ -65,7 +64,7 @@ async function startPage(
       ["Refresh", "0;url=/"],
       // The token is in this page's URL.
       ["Referrer-Policy", "no-referrer"],
-      ...(secret === undefined ? [] : [["Set-Cookie", ownCookie(secret, seconds)] as [string, string]]),
+      ...(secret === undefined ? [] : [["Set-Cookie", ownCookie(secret)] as [string, string]]),
     ],
   };
 }

@@ -1,6 +1,6 @@
 /** The sessions of a gateway, and what it does with them whatever its SSH server is. */
 import { messageOf } from "../../../common/core/errors.ts";
-import { type AdmittedSession, closedAmong, closeLostSessions, noteEnd } from "../../access/gateway_sessions.ts";
+import { type AdmittedSession, closeLostSessions, noteEnd, presentAmong } from "../../access/gateway_sessions.ts";
 import { type Gateway, sayEveryMs, sayGone, sayHere } from "../../access/gateways.ts";
 import type { Acceptor } from "../connections/accept_connections.ts";
 import { createTunnels, type OwnTunnels, type Tunnels } from "../../access/tunnels.ts";
@@ -75,15 +75,18 @@ async function keepLooking(
   async function look(): Promise<void> {
     if (isLooking || sessions.size === 0) return;
     isLooking = true;
+    await trying(platform, async () => {
+      for (const { sessionId, endsAt, closed } of await presentAmong(platform, [...sessions.values()])) {
+        const session = sessions.get(sessionId);
+        if (session !== undefined) session.endsAt = endsAt;
+        if (closed !== undefined) tunnels.of(sessionId)?.close(closed);
+      }
+    });
+    // Also while the store is busy.
     const now = platform.clock.now();
     for (const { sessionId, endsAt } of sessions.values()) {
       if (endsAt <= now) tunnels.of(sessionId)?.close("its time was over");
     }
-    await trying(platform, async () => {
-      for (const { sessionId, reason } of await closedAmong(platform, [...sessions.values()])) {
-        tunnels.of(sessionId)?.close(reason);
-      }
-    });
     isLooking = false;
   }
   const timers = [

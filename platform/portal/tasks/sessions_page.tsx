@@ -3,6 +3,7 @@ import { markInvisible } from "../../../common/core/escape_invisible.ts";
 import { safeText } from "../../../common/core/safe_text.ts";
 import { UsageError } from "../../../common/core/errors.ts";
 import { closeSession, longestSessionMs, type ShownSession, showSession } from "../../access/manage_sessions.ts";
+import { extendSession, extensionOf } from "../../access/extend_session.ts";
 import { askForSession } from "../../access/approvals.ts";
 import { newestSessions } from "../../interfaces/newest_first.ts";
 import { createLink, listRequests } from "../../access/web_sessions.ts";
@@ -16,7 +17,7 @@ import { Pager, shownPage } from "../page/pager.tsx";
 import type { CustomerRequest } from "../page/route.ts";
 import { personOf } from "../page/person.ts";
 import { refreshSeconds } from "./task_texts.ts";
-import { tenantOf, visibleAgents } from "./visible_agents.ts";
+import { maybeVisibleAgent, tenantOf } from "./visible_agents.ts";
 
 export async function openPage(request: CustomerRequest): Promise<Response> {
   const { platform, c, customer } = request, device = await maybeDevice(request);
@@ -44,8 +45,7 @@ async function visibleSession(request: CustomerRequest): Promise<ShownSession | 
     throw error;
   });
   if (session === undefined || customer.sites === "all") return session;
-  const agents = await visibleAgents(request);
-  return agents.some(({ agent_id }) => agent_id === session.agent_id) ? session : undefined;
+  return await maybeVisibleAgent(request, session.agent_id) === undefined ? undefined : session;
 }
 
 const isLive = ({ state }: ShownSession) => state === "waiting" || state === "open";
@@ -72,9 +72,10 @@ export async function sessionPage(request: CustomerRequest): Promise<Response> {
           <ApprovalNeeded
             request={request}
             session={session}
-            host={(await visibleAgents(request)).find(({ agent_id }) => agent_id === session.agent_id)?.hostname ?? ""}
+            host={(await maybeVisibleAgent(request, session.agent_id))?.hostname ?? ""}
           />
         )}
+        {session.state === "open" && await ExtensionPart({ request, session })}
         <SessionForms request={request} session={session} />
         <h2>{t("requests")}</h2>
         <RequestLog request={request} rows={requests} />
@@ -118,9 +119,35 @@ function ApprovalNeeded({ request: { t }, session, host }: {
   );
 }
 
+/** One press for more time, or why there is none. */
+async function ExtensionPart({ request, session }: { request: CustomerRequest; session: ShownSession }) {
+  const { t, formats, platform, customer } = request, { session_id: sessionId } = session;
+  const extension = await extensionOf(platform, tenantOf(request), { sessionId });
+  switch (extension.kind) {
+    case "notOpen":
+    case "notYours":
+    case "early":
+      return null;
+    case "possible":
+      return (
+        <>
+          {extension.refusal !== null && (
+            <p class="warn">{t("extension_refused", { message: shown(extension.refusal) })}</p>
+          )}
+          <form class="filters" method="post" action={`${rootOf(customer)}/sessions/${sessionId}/extend`}>
+            <button id="extend-session" type="submit">
+              {t("extendSession", { until: formats.clock(extension.endsAt.getTime()) })}
+            </button>
+          </form>
+        </>
+      );
+    default:
+      return <p class="quiet">{t(`extension_${extension.kind}`)}</p>;
+  }
+}
+
 function SessionForms({ request, session }: { request: CustomerRequest; session: ShownSession }) {
   const { t, customer, viewer } = request, root = `${rootOf(customer)}/sessions/${session.session_id}`;
-  // The end of a session is the agent's promise to its administrator: more time is a session of its own.
   if (!isLive(session)) {
     return (
       <form class="filters" method="post" action={`${rootOf(customer)}/devices/${session.device_id}/open`}>
@@ -220,6 +247,14 @@ export async function linkPage(request: CustomerRequest): Promise<Response> {
     </p>
   );
   return await pageOf(request, { title: t("webAccess"), narrow: true, children });
+}
+
+export async function extendPage(request: CustomerRequest): Promise<Response> {
+  const { platform, c, customer } = request, session = await visibleSession(request);
+  if (session === undefined) return await c.notFound();
+  const { session_id: sessionId } = session;
+  await extendSession(platform, tenantOf(request), { sessionId });
+  return c.redirect(`${rootOf(customer)}/sessions/${sessionId}`, 303);
 }
 
 export async function endSession(request: CustomerRequest): Promise<Response> {

@@ -13,20 +13,19 @@ import { Live, liveScripts } from "../page/live.tsx";
 import type { CustomerRequest } from "../page/route.ts";
 import { isOpen, kindText, refreshSeconds, refusalText, stateText } from "./task_texts.ts";
 import { CancelForm } from "./tasks_page.tsx";
-import { tenantOf, visibleAgents } from "./visible_agents.ts";
+import { maybeVisibleAgent, tenantOf } from "./visible_agents.ts";
 
 const mostText = 1000;
 
 /** The task of the address, with its agent's host, if the viewer may see it. */
 async function maybeVisibleTask(request: CustomerRequest): Promise<{ row: TaskRow; host: string } | undefined> {
   const { platform, c } = request, taskId = c.req.param("task") ?? "";
-  const agents = new Map((await visibleAgents(request)).map(({ agent_id, hostname }) => [agent_id, hostname]));
   const row = await showTask(platform, tenantOf(request), { taskId }).catch((error) => {
     if (error instanceof UsageError) return undefined;
     throw error;
   });
-  const host = row && agents.get(row.agent_id);
-  return row === undefined || host === undefined ? undefined : { row, host: host || row.agent_id };
+  const agent = row && await maybeVisibleAgent(request, row.agent_id);
+  return agent && { row: row!, host: agent.hostname || agent.agent_id };
 }
 
 export async function taskPage(request: CustomerRequest): Promise<Response> {
@@ -96,7 +95,7 @@ interface OfTask {
 }
 
 function Output({ request, row, result }: OfTask) {
-  const output = result?.output, { t, customer } = request;
+  const output = result?.output, { t, formats, customer } = request;
   if (output === undefined) return null;
   switch (output.$case) {
     case "scan":
@@ -112,6 +111,8 @@ function Output({ request, row, result }: OfTask) {
           <ul>{output.value.refusals.map((refusal) => <li>{shown(refusal)}</li>)}</ul>
         </>
       );
+    case "extendWebAccess":
+      return <p>{t("extensionUntil", { until: formats.time(output.value.endsAt?.getTime() ?? row.changed_at) })}</p>;
     case "webAccess":
       return (
         <p>

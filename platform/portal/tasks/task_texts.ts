@@ -19,6 +19,7 @@ const kinds: Record<string, Key> = {
   cancelTask: "kind_cancelTask",
   refreshConfig: "kind_refreshConfig",
   openWebAccess: "kind_openWebAccess",
+  extendWebAccess: "kind_extendWebAccess",
 };
 
 export function kindText(t: Translate, kind: string): string {

@@ -4,7 +4,7 @@ import { liveRoute } from "../page/live.tsx";
 import type { CustomerRequest, Route } from "../page/route.ts";
 import { unlock, unlockPage } from "./unlock_page.tsx";
 import { codesPage, makeCode, newAgentFile, withdraw } from "./codes_page.tsx";
-import { endSession, linkPage, openPage, sessionPage, sessionsPage } from "./sessions_page.tsx";
+import { endSession, extendPage, linkPage, openPage, sessionPage, sessionsPage } from "./sessions_page.tsx";
 import { configurationPage, goBack, saveConfiguration, saveDocument } from "./configuration_page.tsx";
 import { setShare, setUpdatePin, updatesPage } from "./updates_page.tsx";
 import {
@@ -61,6 +61,7 @@ export const workRoutes: Route[] = [
   ofCustomer("GET", "sessions/:session", "openWebAccess", sessionPage),
   ofCustomer("POST", "sessions/:session/link", "openWebAccess", linkPage),
   ofCustomer("POST", "sessions/:session/end", "openWebAccess", endSession),
+  ofCustomer("POST", "sessions/:session/extend", "openWebAccess", extendPage),
   ofCustomer("GET", "approvals", "readFleet", approvalsPage),
   { ...ofCustomer("POST", "approvals/rules", "manageUsers", setRules), confirmed: true } as Route,
   ofCustomer("GET", "approvals/:approval", "readFleet", approvalPage),

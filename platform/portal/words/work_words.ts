@@ -17,6 +17,7 @@ export const workWords = {
   kind_cancelTask: ["Cancellation", "Abbruch", "Annullamento"],
   kind_refreshConfig: ["Read the configuration again", "Konfiguration neu lesen", "Rilettura della configurazione"],
   kind_openWebAccess: ["Web access", "Webzugriff", "Accesso web"],
+  kind_extendWebAccess: ["Extension of web access", "Verlängerung des Webzugriffs", "Proroga dell'accesso web"],
   task_waiting: ["waiting for the agent", "wartet auf den Agenten", "in attesa dell'agente"],
   task_delivered: ["sent to the agent", "an den Agenten gesendet", "inviata all'agente"],
   task_accepted: ["in the agent's queue", "in der Warteschlange des Agenten", "nella coda dell'agente"],
@@ -327,6 +328,42 @@ export const workWords = {
     "{count, plural, =0 {Nessuna sessione aperta.} one {Una sessione è aperta.} other {# sessioni sono aperte.}}",
   ],
   openAgain: ["Open a new session", "Neue Sitzung öffnen", "Apri una nuova sessione"],
+  extendSession: ["Extend until {until}", "Bis {until} verlängern", "Proroga fino a {until}"],
+  extensionUntil: [
+    "The session lasts until {until}.",
+    "Die Sitzung dauert bis {until}.",
+    "La sessione dura fino a {until}.",
+  ],
+  extension_asked: [
+    "The agent was asked for a later end.",
+    "Der Agent wurde um ein späteres Ende gebeten.",
+    "All'agente è stata chiesta una fine successiva.",
+  ],
+  extension_refused: [
+    "The agent did not extend the session: {message}",
+    "Der Agent hat die Sitzung nicht verlängert: {message}",
+    "L'agente non ha prorogato la sessione: {message}",
+  ],
+  extension_secondPerson: [
+    "It cannot be extended, as each session needs the approval of a second person. Ask for a new one.",
+    "Sie kann nicht verlängert werden, da jede Sitzung die Zustimmung einer zweiten Person braucht. Fragen Sie eine neue an.",
+    "Non può essere prorogata, perché ogni sessione richiede l'approvazione di una seconda persona. Chiederne una nuova.",
+  ],
+  extension_oldAgent: [
+    "The agent's version cannot extend sessions. Update it, or open a new session.",
+    "Die Version des Agenten kann Sitzungen nicht verlängern. Aktualisieren Sie ihn, oder öffnen Sie eine neue Sitzung.",
+    "La versione dell'agente non può prorogare le sessioni. Aggiornarlo, o aprire una nuova sessione.",
+  ],
+  extension_longest: [
+    "It lasts as long as the policy of the agent's machine permits.",
+    "Sie dauert so lange, wie es die Richtlinie auf dem Rechner des Agenten erlaubt.",
+    "Dura quanto permette la politica del computer dell'agente.",
+  ],
+  extension_noAgent: [
+    "It cannot be extended now, as the agent does not report or no longer permits web access.",
+    "Sie kann jetzt nicht verlängert werden, da der Agent sich nicht meldet oder Webzugriff nicht mehr erlaubt.",
+    "Ora non può essere prorogata, perché l'agente non comunica o non permette più l'accesso web.",
+  ],
   approvedBy: ["Approved by", "Zugestimmt von", "Approvato da"],
   approvalNeeded: [
     "The administrator of {host} must approve this session there, by this command:",

@@ -280,6 +280,8 @@ export interface WebAccessPolicy {
   needsApproval: boolean;
   /** The agent knows OpenWebAccess.gateway_user and forward_port. */
   knowsSshd: boolean;
+  /** How long a session may last with all its extensions; 0: the agent does not know ExtendWebAccess. */
+  longestSeconds: number;
 }
 
 /** The last entry of the egress ledger: the local, hash-chained record of everything that the agent sent and received. */
@@ -2046,7 +2048,7 @@ export const AgentStatus: MessageFns<AgentStatus> = {
 };
 
 function createBaseWebAccessPolicy(): WebAccessPolicy {
-  return { allowed: false, ports: [], needsApproval: false, knowsSshd: false };
+  return { allowed: false, ports: [], needsApproval: false, knowsSshd: false, longestSeconds: 0 };
 }
 
 export const WebAccessPolicy: MessageFns<WebAccessPolicy> = {
@@ -2066,6 +2068,9 @@ export const WebAccessPolicy: MessageFns<WebAccessPolicy> = {
     }
     if (message.knowsSshd !== false) {
       writer.uint32(32).bool(message.knowsSshd);
+    }
+    if (message.longestSeconds !== 0) {
+      writer.uint32(40).uint32(message.longestSeconds);
     }
     return writer;
   },
@@ -2125,6 +2130,14 @@ export const WebAccessPolicy: MessageFns<WebAccessPolicy> = {
             message.knowsSshd = reader.bool();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.longestSeconds = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2151,6 +2164,11 @@ export const WebAccessPolicy: MessageFns<WebAccessPolicy> = {
         : isSet(object.knows_sshd)
         ? globalThis.Boolean(object.knows_sshd)
         : false,
+      longestSeconds: isSet(object.longestSeconds)
+        ? globalThis.Number(object.longestSeconds)
+        : isSet(object.longest_seconds)
+        ? globalThis.Number(object.longest_seconds)
+        : 0,
     };
   },
 
@@ -2168,6 +2186,9 @@ export const WebAccessPolicy: MessageFns<WebAccessPolicy> = {
     if (message.knowsSshd !== false) {
       obj.knowsSshd = message.knowsSshd;
     }
+    if (message.longestSeconds !== 0) {
+      obj.longestSeconds = Math.round(message.longestSeconds);
+    }
     return obj;
   },
 
@@ -2180,6 +2201,7 @@ export const WebAccessPolicy: MessageFns<WebAccessPolicy> = {
     message.ports = object.ports?.map((e) => e) || [];
     message.needsApproval = object.needsApproval ?? false;
     message.knowsSshd = object.knowsSshd ?? false;
+    message.longestSeconds = object.longestSeconds ?? 0;
     return message;
   },
 };

@@ -239,6 +239,7 @@ export interface Task {
     | { $case: "cancelTask"; value: CancelTask }
     | { $case: "refreshConfig"; value: RefreshConfig }
     | { $case: "openWebAccess"; value: OpenWebAccess }
+    | { $case: "extendWebAccess"; value: ExtendWebAccess }
     | undefined;
 }
 
@@ -323,6 +324,24 @@ export interface OpenWebAccess {
   forwardPort: number;
 }
 
+/**
+ * Let an open session of Device Web Access last longer: see docs/web-access.md. The agent checks it like a new order, for
+ * the same device at the same place, and its policy's limit counts from the beginning of the session. Agents that know it
+ * say so in WebAccessPolicy.longest_seconds.
+ */
+export interface ExtendWebAccess {
+  /** Of a session that this agent has open. */
+  sessionId: string;
+  /** As in the session's OpenWebAccess. */
+  deviceKey: string;
+  /** The session ends then, by the platform's time; at most 30 minutes from now, whatever this says. */
+  endsAt:
+    | Date
+    | undefined;
+  /** Who asks. */
+  askedBy: string;
+}
+
 export interface WebAccessGateway {
   host: string;
   port: number;
@@ -343,6 +362,7 @@ export interface TaskResult {
     | { $case: "diagnostics"; value: DiagnosticsOutput }
     | { $case: "setConfig"; value: SetConfigOutput }
     | { $case: "webAccess"; value: WebAccessOutput }
+    | { $case: "extendWebAccess"; value: ExtendWebAccessOutput }
     | undefined;
   /** While state is RUNNING. */
   progress: TaskProgress | undefined;
@@ -386,6 +406,11 @@ export interface SetConfigOutput {
   effectiveConfigHash: string;
   /** What the local policy did not allow, one sentence each. */
   refusals: string[];
+}
+
+export interface ExtendWebAccessOutput {
+  /** When the session ends now, by the platform's time: not later than was asked for. */
+  endsAt: Date | undefined;
 }
 
 /** What a session carried. */
@@ -545,6 +570,9 @@ export const Task: MessageFns<Task> = {
       case "openWebAccess":
         OpenWebAccess.encode(message.payload.value, writer.uint32(122).fork()).join();
         break;
+      case "extendWebAccess":
+        ExtendWebAccess.encode(message.payload.value, writer.uint32(130).fork()).join();
+        break;
     }
     return writer;
   },
@@ -650,6 +678,14 @@ export const Task: MessageFns<Task> = {
             message.payload = { $case: "openWebAccess", value: OpenWebAccess.decode(reader, reader.uint32()) };
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.payload = { $case: "extendWebAccess", value: ExtendWebAccess.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -708,6 +744,10 @@ export const Task: MessageFns<Task> = {
         ? { $case: "openWebAccess", value: OpenWebAccess.fromJSON(object.openWebAccess) }
         : isSet(object.open_web_access)
         ? { $case: "openWebAccess", value: OpenWebAccess.fromJSON(object.open_web_access) }
+        : isSet(object.extendWebAccess)
+        ? { $case: "extendWebAccess", value: ExtendWebAccess.fromJSON(object.extendWebAccess) }
+        : isSet(object.extend_web_access)
+        ? { $case: "extendWebAccess", value: ExtendWebAccess.fromJSON(object.extend_web_access) }
         : undefined,
     };
   },
@@ -740,6 +780,8 @@ export const Task: MessageFns<Task> = {
       obj.refreshConfig = RefreshConfig.toJSON(message.payload.value);
     } else if (message.payload?.$case === "openWebAccess") {
       obj.openWebAccess = OpenWebAccess.toJSON(message.payload.value);
+    } else if (message.payload?.$case === "extendWebAccess") {
+      obj.extendWebAccess = ExtendWebAccess.toJSON(message.payload.value);
     }
     return obj;
   },
@@ -793,6 +835,12 @@ export const Task: MessageFns<Task> = {
       case "openWebAccess": {
         if (object.payload?.value !== undefined && object.payload?.value !== null) {
           message.payload = { $case: "openWebAccess", value: OpenWebAccess.fromPartial(object.payload.value) };
+        }
+        break;
+      }
+      case "extendWebAccess": {
+        if (object.payload?.value !== undefined && object.payload?.value !== null) {
+          message.payload = { $case: "extendWebAccess", value: ExtendWebAccess.fromPartial(object.payload.value) };
         }
         break;
       }
@@ -1612,6 +1660,139 @@ export const OpenWebAccess: MessageFns<OpenWebAccess> = {
   },
 };
 
+function createBaseExtendWebAccess(): ExtendWebAccess {
+  return { sessionId: "", deviceKey: "", endsAt: undefined, askedBy: "" };
+}
+
+export const ExtendWebAccess: MessageFns<ExtendWebAccess> = {
+  encode(message: ExtendWebAccess, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sessionId !== "") {
+      writer.uint32(10).string(message.sessionId);
+    }
+    if (message.deviceKey !== "") {
+      writer.uint32(18).string(message.deviceKey);
+    }
+    if (message.endsAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.endsAt), writer.uint32(26).fork()).join();
+    }
+    if (message.askedBy !== "") {
+      writer.uint32(34).string(message.askedBy);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExtendWebAccess {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExtendWebAccess();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sessionId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.deviceKey = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.endsAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.askedBy = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ExtendWebAccess {
+    return {
+      sessionId: isSet(object.sessionId)
+        ? globalThis.String(object.sessionId)
+        : isSet(object.session_id)
+        ? globalThis.String(object.session_id)
+        : "",
+      deviceKey: isSet(object.deviceKey)
+        ? globalThis.String(object.deviceKey)
+        : isSet(object.device_key)
+        ? globalThis.String(object.device_key)
+        : "",
+      endsAt: isSet(object.endsAt)
+        ? fromJsonTimestamp(object.endsAt)
+        : isSet(object.ends_at)
+        ? fromJsonTimestamp(object.ends_at)
+        : undefined,
+      askedBy: isSet(object.askedBy)
+        ? globalThis.String(object.askedBy)
+        : isSet(object.asked_by)
+        ? globalThis.String(object.asked_by)
+        : "",
+    };
+  },
+
+  toJSON(message: ExtendWebAccess): unknown {
+    const obj: any = {};
+    if (message.sessionId !== "") {
+      obj.sessionId = message.sessionId;
+    }
+    if (message.deviceKey !== "") {
+      obj.deviceKey = message.deviceKey;
+    }
+    if (message.endsAt !== undefined) {
+      obj.endsAt = message.endsAt.toISOString();
+    }
+    if (message.askedBy !== "") {
+      obj.askedBy = message.askedBy;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ExtendWebAccess>): ExtendWebAccess {
+    return ExtendWebAccess.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExtendWebAccess>): ExtendWebAccess {
+    const message = createBaseExtendWebAccess();
+    message.sessionId = object.sessionId ?? "";
+    message.deviceKey = object.deviceKey ?? "";
+    message.endsAt = object.endsAt ?? undefined;
+    message.askedBy = object.askedBy ?? "";
+    return message;
+  },
+};
+
 function createBaseWebAccessGateway(): WebAccessGateway {
   return { host: "", port: 0 };
 }
@@ -1734,6 +1915,9 @@ export const TaskResult: MessageFns<TaskResult> = {
       case "webAccess":
         WebAccessOutput.encode(message.output.value, writer.uint32(122).fork()).join();
         break;
+      case "extendWebAccess":
+        ExtendWebAccessOutput.encode(message.output.value, writer.uint32(130).fork()).join();
+        break;
     }
     if (message.progress !== undefined) {
       TaskProgress.encode(message.progress, writer.uint32(82).fork()).join();
@@ -1834,6 +2018,14 @@ export const TaskResult: MessageFns<TaskResult> = {
             message.output = { $case: "webAccess", value: WebAccessOutput.decode(reader, reader.uint32()) };
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.output = { $case: "extendWebAccess", value: ExtendWebAccessOutput.decode(reader, reader.uint32()) };
+            continue;
+          }
           case 10: {
             if (tag !== 82) {
               break;
@@ -1879,6 +2071,10 @@ export const TaskResult: MessageFns<TaskResult> = {
         ? { $case: "webAccess", value: WebAccessOutput.fromJSON(object.webAccess) }
         : isSet(object.web_access)
         ? { $case: "webAccess", value: WebAccessOutput.fromJSON(object.web_access) }
+        : isSet(object.extendWebAccess)
+        ? { $case: "extendWebAccess", value: ExtendWebAccessOutput.fromJSON(object.extendWebAccess) }
+        : isSet(object.extend_web_access)
+        ? { $case: "extendWebAccess", value: ExtendWebAccessOutput.fromJSON(object.extend_web_access) }
         : undefined,
       progress: isSet(object.progress) ? TaskProgress.fromJSON(object.progress) : undefined,
     };
@@ -1911,6 +2107,8 @@ export const TaskResult: MessageFns<TaskResult> = {
       obj.setConfig = SetConfigOutput.toJSON(message.output.value);
     } else if (message.output?.$case === "webAccess") {
       obj.webAccess = WebAccessOutput.toJSON(message.output.value);
+    } else if (message.output?.$case === "extendWebAccess") {
+      obj.extendWebAccess = ExtendWebAccessOutput.toJSON(message.output.value);
     }
     if (message.progress !== undefined) {
       obj.progress = TaskProgress.toJSON(message.progress);
@@ -1956,6 +2154,12 @@ export const TaskResult: MessageFns<TaskResult> = {
       case "webAccess": {
         if (object.output?.value !== undefined && object.output?.value !== null) {
           message.output = { $case: "webAccess", value: WebAccessOutput.fromPartial(object.output.value) };
+        }
+        break;
+      }
+      case "extendWebAccess": {
+        if (object.output?.value !== undefined && object.output?.value !== null) {
+          message.output = { $case: "extendWebAccess", value: ExtendWebAccessOutput.fromPartial(object.output.value) };
         }
         break;
       }
@@ -2512,6 +2716,79 @@ export const SetConfigOutput: MessageFns<SetConfigOutput> = {
     const message = createBaseSetConfigOutput();
     message.effectiveConfigHash = object.effectiveConfigHash ?? "";
     message.refusals = object.refusals?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseExtendWebAccessOutput(): ExtendWebAccessOutput {
+  return { endsAt: undefined };
+}
+
+export const ExtendWebAccessOutput: MessageFns<ExtendWebAccessOutput> = {
+  encode(message: ExtendWebAccessOutput, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.endsAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.endsAt), writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExtendWebAccessOutput {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExtendWebAccessOutput();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.endsAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ExtendWebAccessOutput {
+    return {
+      endsAt: isSet(object.endsAt)
+        ? fromJsonTimestamp(object.endsAt)
+        : isSet(object.ends_at)
+        ? fromJsonTimestamp(object.ends_at)
+        : undefined,
+    };
+  },
+
+  toJSON(message: ExtendWebAccessOutput): unknown {
+    const obj: any = {};
+    if (message.endsAt !== undefined) {
+      obj.endsAt = message.endsAt.toISOString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ExtendWebAccessOutput>): ExtendWebAccessOutput {
+    return ExtendWebAccessOutput.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExtendWebAccessOutput>): ExtendWebAccessOutput {
+    const message = createBaseExtendWebAccessOutput();
+    message.endsAt = object.endsAt ?? undefined;
     return message;
   },
 };
