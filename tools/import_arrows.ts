@@ -77,8 +77,8 @@ platform/portal/notifications: common/core platform/(events interfaces notificat
   page)
 platform/portal/tasks: common/(core reading) proto platform/(agents releases tasks access users interfaces audit)
   platform/portal/(words page fleet)
-platform/portal/billing: common/core platform/(audit billing users) platform/portal/page
-platform/portal/people: common/core platform/(store audit sso customers users interfaces) platform/portal/(words page
+platform/portal/billing: common/core platform/(audit billing users devices) platform/portal/(page fleet)
+platform/portal/people: common/core platform/(store audit sso customers users interfaces) platform/portal/(words page fleet
   sign_in)
 platform/edge/rest: common/core platform/(store audit customers agents tasks access users interfaces
   notifications feeds) platform/edge/connections

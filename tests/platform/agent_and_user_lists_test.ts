@@ -1,7 +1,7 @@
 /** Lists of agents and of users: search, filters, order, pages and CSV, against the whole list. */
 import assert from "node:assert/strict";
 import { agentSorts, exportAgents, pageOfAgents } from "../../platform/agents/list_agents.ts";
-import { agentRows } from "../../platform/agents/agents.ts";
+import { agentRows, type ListedAgent } from "../../platform/agents/agents.ts";
 import { isLate } from "../../platform/agents/agent_health.ts";
 import { mergeDevice } from "../../platform/devices/merge_device.ts";
 import { setUserGrants } from "../../platform/users/manage_users.ts";
@@ -37,6 +37,39 @@ async function withAgents({ acme, berlin, bonn, platform: { queries, clock } }: 
       },
     );
   }
+}
+
+/* The same as a person sees it. */
+async function onThePage(scene: PortalScene, every: readonly ListedAgent[]): Promise<void> {
+  const { acme, berlin, bonn } = scene;
+  const user = await scene.signedIn(eva), root = `/customers/${acme}/agents`;
+  const first = (await user.get(root)).body;
+  assert.match(first, /1 to 100 of 231/);
+  const next = /rel="next" href="([^"]*)"/.exec(first)![1]!.replaceAll("&amp;", "&");
+  assert.match((await user.get(next)).body, /101 to 200 of 231/);
+  assert.match((await user.get(`${root}?q=nothing-of-this`)).body, /Nothing matches these filters/);
+  assert.match((await user.get(`${root}?sort=-version`)).body, /aria-sort="descending"/);
+  for (const sort of agentSorts) assert.equal((await user.get(`${root}?sort=${sort}`)).status, 200, sort);
+  const csv = (await user.get(`${root}?format=csv&state=revoked&column=version&column=note`)).body.trimEnd().split(
+    "\r\n",
+  );
+  assert.equal(csv[0], "\ufeffagent_id,hostname,version,offered_version,silence");
+  assert.equal(csv.length - 1, every.filter(({ state }) => state === "revoked").length);
+  const saved = await user.post("/views", {
+    list: "agents",
+    name: "Late",
+    query: "silent=1&sort=-lastSeen",
+    next: root,
+  });
+  assert.equal(saved.location, `${root}?silent=1&sort=-lastSeen`);
+  assert.match((await user.get(saved.location)).body, /aria-current="true">Late/);
+  const limited = await scene.signedIn("site@partner.example", {
+    grants: [{ role: "viewer", customerId: acme, siteId: bonn }],
+  });
+  const seen = (await limited.get(root)).body;
+  assert.match(seen, /Bonn/);
+  assert.doesNotMatch(seen, /Berlin/);
+  assert.doesNotMatch((await limited.get(`${root}?site=${berlin}&format=csv`)).body, /Berlin/);
 }
 
 const json = (rows: readonly object[]) => rows.map((row) => JSON.stringify(row));
@@ -113,36 +146,7 @@ eachDatabase(
       }
     }
     assert.equal((await pageOfAgents(platform, { ...operator, tenant: other }, {})).all, 0);
-
-    // On the page.
-    const user = await scene.signedIn(eva), root = `/customers/${acme}/agents`;
-    const first = (await user.get(root)).body;
-    assert.match(first, /1 to 100 of 231/);
-    const next = /rel="next" href="([^"]*)"/.exec(first)![1]!.replaceAll("&amp;", "&");
-    assert.match((await user.get(next)).body, /101 to 200 of 231/);
-    assert.match((await user.get(`${root}?q=nothing-of-this`)).body, /Nothing matches these filters/);
-    assert.match((await user.get(`${root}?sort=-version`)).body, /aria-sort="descending"/);
-    for (const sort of agentSorts) assert.equal((await user.get(`${root}?sort=${sort}`)).status, 200, sort);
-    const csv = (await user.get(`${root}?format=csv&state=revoked&column=version&column=note`)).body.trimEnd().split(
-      "\r\n",
-    );
-    assert.equal(csv[0], "\ufeffagent_id,hostname,version,offered_version,silence");
-    assert.equal(csv.length - 1, every.filter(({ state }) => state === "revoked").length);
-    const saved = await user.post("/views", {
-      list: "agents",
-      name: "Late",
-      query: "silent=1&sort=-lastSeen",
-      next: root,
-    });
-    assert.equal(saved.location, `${root}?silent=1&sort=-lastSeen`);
-    assert.match((await user.get(saved.location)).body, /aria-current="true">Late/);
-    const limited = await scene.signedIn("site@partner.example", {
-      grants: [{ role: "viewer", customerId: acme, siteId: bonn }],
-    });
-    const seen = (await limited.get(root)).body;
-    assert.match(seen, /Bonn/);
-    assert.doesNotMatch(seen, /Berlin/);
-    assert.doesNotMatch((await limited.get(`${root}?site=${berlin}&format=csv`)).body, /Berlin/);
+    await onThePage(scene, every);
   },
 );
 

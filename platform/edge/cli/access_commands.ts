@@ -125,6 +125,19 @@ export function addAccessCommands(program: Command, context: CommandContext): vo
       })
     );
   addBrowserCommands(access, context);
+  addExtendCommand(access, context);
+  access.command("close <session>").description("end a session").option(...customerOption)
+    .option("--reason <text>", "why, for the audit log", "it was closed")
+    .action((sessionId: string, { reason }: { reason: string }, command: Command) =>
+      context.runForCustomer(command, async (platform, by) => {
+        await closeSession(platform, by, { sessionId, reason });
+        return { json: { sessionId, state: "closed" }, text: `closed ${sessionId}\n` };
+      })
+    );
+  addLegacyTlsCommand(access, context);
+}
+
+function addExtendCommand(access: Command, context: CommandContext): void {
   access.command("extend <session>").description("ask the agent to end an open session of your own later")
     .option(...customerOption)
     .action((sessionId: string, _, command: Command) =>
@@ -138,15 +151,6 @@ export function addAccessCommands(program: Command, context: CommandContext): vo
         };
       })
     );
-  access.command("close <session>").description("end a session").option(...customerOption)
-    .option("--reason <text>", "why, for the audit log", "it was closed")
-    .action((sessionId: string, { reason }: { reason: string }, command: Command) =>
-      context.runForCustomer(command, async (platform, by) => {
-        await closeSession(platform, by, { sessionId, reason });
-        return { json: { sessionId, state: "closed" }, text: `closed ${sessionId}\n` };
-      })
-    );
-  addLegacyTlsCommand(access, context);
 }
 
 async function open(

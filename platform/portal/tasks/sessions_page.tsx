@@ -1,4 +1,5 @@
 /** Web pages of devices: opening one, its session, its links and its end. */
+import type { Child } from "hono/jsx";
 import { markInvisible } from "../../../common/core/escape_invisible.ts";
 import { safeText } from "../../../common/core/safe_text.ts";
 import { UsageError } from "../../../common/core/errors.ts";
@@ -75,7 +76,7 @@ export async function sessionPage(request: CustomerRequest): Promise<Response> {
             host={(await maybeVisibleAgent(request, session.agent_id))?.hostname ?? ""}
           />
         )}
-        {session.state === "open" && await ExtensionPart({ request, session })}
+        {session.state === "open" && await extensionPart(request, session)}
         <SessionForms request={request} session={session} />
         <h2>{t("requests")}</h2>
         <RequestLog request={request} rows={requests} />
@@ -120,7 +121,7 @@ function ApprovalNeeded({ request: { t }, session, host }: {
 }
 
 /** One press for more time, or why there is none. */
-async function ExtensionPart({ request, session }: { request: CustomerRequest; session: ShownSession }) {
+async function extensionPart(request: CustomerRequest, session: ShownSession): Promise<Child> {
   const { t, formats, platform, customer } = request, { session_id: sessionId } = session;
   const extension = await extensionOf(platform, tenantOf(request), { sessionId });
   switch (extension.kind) {
