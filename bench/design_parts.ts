@@ -76,20 +76,27 @@ export async function startParts(
 }
 
 function platformPart(name: string, args: string[], env: Record<string, string>): PlatformPart {
-  let program: RunningProgram | undefined;
+  let program: RunningProgram | undefined, isKilled = false;
   const before: string[] = [];
   return {
     name,
     said: () => [...before, program?.err() ?? ""].join(""),
     pid: () => program!.pid,
     async kill() {
+      isKilled = true;
       await program?.kill("SIGKILL");
+      isKilled = false;
       if (program !== undefined) before.push(program.err());
       program = undefined;
     },
     async start() {
-      program = startProgram("platform/main.ts", args, env);
+      const begun = program = startProgram("platform/main.ts", args, env);
       await program.line((line) => line.includes('"ready"'));
+      void begun.status.then(({ code, signal }) => {
+        if (program !== begun || isKilled) return;
+        const last = begun.err().trimEnd().split("\n").slice(-20).join("\n");
+        console.error(`${name} ended by itself (${signal ?? `exit code ${code}`}):\n${last}`);
+      });
     },
   };
 }

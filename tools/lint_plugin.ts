@@ -91,6 +91,18 @@ const plugin: Deno.lint.Plugin = {
         };
       },
     },
+    "no-async-component": {
+      create(context) {
+        if (!context.filename.endsWith(".tsx")) return {};
+        return {
+          "FunctionDeclaration[async=true][id.name=/^[A-Z]/]"(node) {
+            // Its work begins while the page waits for something else, and nobody hears of its failure.
+            const message = "A component is not asynchronous: a page awaits what it shows before its markup";
+            context.report({ node, message });
+          },
+        };
+      },
+    },
     "todo-with-issue": {
       create(context) {
         return {

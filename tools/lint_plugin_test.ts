@@ -34,6 +34,8 @@ const cases = [
   { file: "src/cli/a.ts", text: `function a() {${"\n".repeat(80)}}`, want: 1 },
   { file: "tests/agent/a_test.ts", text: `it(async () => {${"\n".repeat(80)}});`, want: 1 },
   { file: "src/cli/a.ts", text: `const a = { b() {${"\n".repeat(80)}} };`, want: 1 },
+  { file: "platform/portal/page/a.tsx", text: "export async function Rows() {}", want: 1 },
+  { file: "platform/portal/page/a.tsx", text: "export async function rows() {}", want: 0 },
   { file: "platform/portal/page/a.tsx", text: `function A() {${"\n".repeat(80)}}`, want: 0 },
 ];
 for (const { file, text, want } of cases) {

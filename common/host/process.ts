@@ -46,3 +46,16 @@ export function accountName(): string {
     return String(userId());
   }
 }
+
+/**
+ * Calls back with what was rejected where nobody waited for it, until disposed of. Otherwise the runtime would end the
+ * process.
+ */
+export function onUnhandledRejection(callback: (reason: unknown) => void): Disposable {
+  const listener = (event: PromiseRejectionEvent) => {
+    event.preventDefault();
+    callback(event.reason);
+  };
+  globalThis.addEventListener("unhandledrejection", listener);
+  return { [Symbol.dispose]: () => globalThis.removeEventListener("unhandledrejection", listener) };
+}

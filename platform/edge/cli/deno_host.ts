@@ -1,6 +1,6 @@
 import { systemClock } from "../../../common/core/clock.ts";
 import { ownExecutable } from "../../../common/host/file_digest.ts";
-import { environment, userId } from "../../../common/host/process.ts";
+import { environment, onUnhandledRejection, userId } from "../../../common/host/process.ts";
 import {
   onInterrupt,
   readTextFile,
@@ -29,5 +29,6 @@ export function denoMachine(): PlatformMachine {
       const { promise, resolve } = Promise.withResolvers<void>();
       return promise.finally(onInterrupt(resolve));
     },
+    onUnhandledRejection,
   };
 }

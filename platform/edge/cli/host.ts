@@ -59,4 +59,6 @@ export interface PlatformMachine {
   readTextFile(path: string): Promise<string>;
   /** Resolves when the process is asked to end. */
   untilStopped(): Promise<void>;
+  /** Calls back with what was rejected where nobody waited for it, in place of ending the process; until disposed of. */
+  onUnhandledRejection?(callback: (reason: unknown) => void): Disposable;
 }

@@ -11,6 +11,7 @@ import { isDomain } from "../http/printer_origin.ts";
 import type { ExternalOptions } from "../mqtt/external_broker.ts";
 import type { WebServeOptions } from "../http/start_web_access.ts";
 import type { GatewayHost } from "../../access/gateways.ts";
+import type { Platform } from "../../agents/platform.ts";
 import type { SshServeOptions } from "../ssh/ssh_gateway.ts";
 import type { SshdServeOptions } from "../ssh/sshd_gateway.ts";
 import type { PlatformHost } from "./host.ts";
@@ -158,15 +159,20 @@ async function runServe(host: PlatformHost, flags: ServeFlags): Promise<void> {
     key: { option: "--tls-key", file: flags.tlsKey },
   });
   const web = await maybeWeb(host, flags), portal = await maybePortal(host, flags), interfaces = interfacesOf(flags);
+  const log: Platform["log"] = (event, fields) => {
+    // A failed log write must not stop the request.
+    host.stderr(`${escapeInvisible(JSON.stringify({ at: host.clock.now(), event, ...fields }))}\n`).catch(() => {});
+  };
+  // A defect in one request must not end the server for all: its transaction is rolled back.
+  using _rejections = host.onUnhandledRejection?.((reason) =>
+    log("unhandledRejection", { message: messageOf(reason), stack: reason instanceof Error ? reason.stack ?? "" : "" })
+  );
   await using platform = await host.openPlatform({
     ...storeOptions(host, flags),
     clock: host.clock,
+    log,
     pollSeconds: flags.pollSeconds === undefined ? undefined : Math.ceil(flags.pollSeconds / 1000),
     quotas: { agentBytes: flags.agentQuota * 1024 * 1024, customerBytes: flags.customerQuota * 1024 * 1024 },
-    log: (event, fields) => {
-      // A failed log write must not stop the request.
-      host.stderr(`${escapeInvisible(JSON.stringify({ at: host.clock.now(), event, ...fields }))}\n`).catch(() => {});
-    },
   });
   const by = { actor: "platform" } as const;
   const region = await stateRegion(platform, by, flags.region === undefined ? undefined : checkedRegion(flags.region));

@@ -1,5 +1,5 @@
 /** Meters and levels of a device over time: charts where scripts run, a line and a table everywhere. */
-import { deviceHistory, type Series } from "../../devices/device_history_series.ts";
+import { type DeviceHistory, deviceHistory, type Series } from "../../devices/device_history_series.ts";
 import { supplyText } from "../../devices/supply_text.ts";
 import type { Child } from "hono/jsx";
 import { rootOf } from "../page/customer_page.tsx";
@@ -14,24 +14,32 @@ const ranges: { name: string; days: number; key: Key }[] = [
   { name: "all", days: 0, key: "rangeAll" },
 ];
 
-/** The span of time that the address asks for. */
-export function rangeOf({ c }: CustomerRequest) {
+/* The span of time that the address asks for. */
+function rangeOf({ c }: CustomerRequest) {
   return ranges.find(({ name }) => name === c.req.query("range")) ?? ranges[1]!;
 }
 
 export const chartScripts = ["/uplot.js", "/charts.js"];
 export const chartStyles = ["/uplot.css"];
 
-/** `meter`: whose history is shown; undefined if it has none. */
-export async function DeviceCharts(
-  { request, deviceId, meter }: { request: CustomerRequest; deviceId: string; meter: string | undefined },
+/** Of the range that the address asks for. `meter`: whose history is shown; undefined if it has none. */
+export function chartHistory(
+  request: CustomerRequest,
+  { deviceId, meter }: { deviceId: string; meter: string | undefined },
+): Promise<DeviceHistory> {
+  const { platform, by, customer } = request, { days } = rangeOf(request);
+  return deviceHistory(platform, { ...by, tenant: customer.customerId }, { device: deviceId, meter, days });
+}
+
+export function DeviceCharts(
+  { request, deviceId, meter, history }: {
+    request: CustomerRequest;
+    deviceId: string;
+    meter: string | undefined;
+    history: DeviceHistory;
+  },
 ) {
-  const { platform, by, customer, t, c } = request, range = rangeOf(request);
-  const history = await deviceHistory(platform, { ...by, tenant: customer.customerId }, {
-    device: deviceId,
-    meter,
-    days: range.days,
-  });
+  const { customer, t, c } = request, range = rangeOf(request);
   if (history.meters.length === 0 && history.supplies.length === 0) return null;
   const query = (name: string) =>
     String(new URLSearchParams({ ...(meter === undefined ? {} : { meter }), range: name }));

@@ -3,17 +3,17 @@ import { UsageError } from "../../../common/core/errors.ts";
 import { othersFrom } from "../../../common/reading/decode_reading.ts";
 import { severityOf } from "../../devices/alerts.ts";
 import { listRaisedAlerts, type RaisedAlert } from "../../alerts/list_alerts.ts";
-import { deviceHistory, supplyForecasts } from "../../devices/device_history_series.ts";
+import { type DeviceHistory, supplyForecasts } from "../../devices/device_history_series.ts";
 import { shownAlert, shownProblem, shownSupply, shownTray, words } from "../../devices/device_view.ts";
 import type { Forecast } from "../../devices/forecast.ts";
 import { type DeviceDetails, showDevice } from "../../devices/show_device.ts";
 import { supplyText } from "../../devices/supply_text.ts";
 import { chosenSite, customerPage, may, rootOf } from "../page/customer_page.tsx";
 import { AlertTable } from "./alert_columns.tsx";
-import { chartScripts, chartStyles, DeviceCharts, rangeOf } from "./device_charts.tsx";
+import { chartHistory, chartScripts, chartStyles, DeviceCharts } from "./device_charts.tsx";
 import { SuppliesPicture, SuppliesTable } from "./device_supplies.tsx";
 import { Doubt, WhyNumber } from "./device_why.tsx";
-import { DeviceSessions } from "./device_sessions.tsx";
+import { deviceSessions } from "./device_sessions.tsx";
 import { DeviceEvents } from "./device_events.tsx";
 import { modelOf, shownLevel, unitText } from "./shown.ts";
 import { Facts, Table } from "../page/layout.tsx";
@@ -44,6 +44,8 @@ async function devicePage(request: CustomerRequest): Promise<Response> {
     deviceId: row.device_id,
     explained: true,
   });
+  const meter = chosenMeter(request, details);
+  const history = await chartHistory(request, { deviceId: row.device_id, meter });
   return await customerPage(request, {
     title: modelOf(row) ?? row.address,
     tab: "devices",
@@ -54,7 +56,7 @@ async function devicePage(request: CustomerRequest): Promise<Response> {
         {view.note !== null && <p class={view.isSilent ? "bad" : "warn"}>{view.note}</p>}
         <Facts rows={factsOf(request, details)} />
         <DeviceActions request={request} id={row.device_id} />
-        {await DeviceSessions({ request, deviceId: row.device_id })}
+        {await deviceSessions({ request, deviceId: row.device_id })}
         <h2>{t("supplies")}</h2>
         <SuppliesPicture request={request} supplies={supplies} trays={view.trays?.values ?? []} />
         <SuppliesTable
@@ -63,7 +65,7 @@ async function devicePage(request: CustomerRequest): Promise<Response> {
           forecasts={await forecastsOf(request, row.device_id)}
           caption={withTime(request, "supplies", view.supplies?.at)}
         />
-        <Meters request={request} details={details} />
+        <Meters request={request} details={details} meter={meter} history={history} />
         <Trays request={request} details={details} />
         <Alerts request={request} details={details} raised={raised} />
         <WhyNumber request={request} meters={view.meters?.values ?? []} supplies={supplies} problems={problems} />
@@ -86,10 +88,20 @@ function withTime({ t, formats }: CustomerRequest, key: Key, at: number | undefi
   return at === undefined ? t(key) : `${t(key)}, ${t("readAt")}: ${formats.time(at)}`;
 }
 
-/** With the history of the one that was chosen, or of the total. */
-function Meters({ request, details: { view, meters } }: OfDevice) {
-  const { t, formats, c } = request, named = (wanted: string | undefined) => meters.find(({ name }) => name === wanted);
-  const chosen = named(c.req.query("meter")) ?? named("total");
+/* The one whose history is asked for, or the total. */
+function chosenMeter({ c }: CustomerRequest, { meters }: DeviceDetails): string | undefined {
+  const isRead = (wanted: string | undefined) => meters.some(({ name }) => name === wanted);
+  return [c.req.query("meter"), "total"].find(isRead);
+}
+
+/** With the history of `meter`. */
+function Meters(
+  { request, details: { view, meters }, meter, history }: OfDevice & {
+    meter: string | undefined;
+    history: DeviceHistory;
+  },
+) {
+  const { t, formats } = request;
   return (
     <>
       <h2>{t("meters")}</h2>
@@ -118,7 +130,7 @@ function Meters({ request, details: { view, meters } }: OfDevice) {
           { heading: t("why"), cell: ({ rule }) => rule === null ? "" : <a href="#why">{rule}</a> },
         ]}
       />
-      <DeviceCharts request={request} deviceId={view.row.device_id} meter={chosen?.name} />
+      <DeviceCharts request={request} deviceId={view.row.device_id} meter={meter} history={history} />
     </>
   );
 }
@@ -236,12 +248,11 @@ function factsOf({ t, formats }: CustomerRequest, { view, site }: DeviceDetails)
 }
 
 async function historyJson(request: CustomerRequest): Promise<Response> {
-  const { platform, by, customer, c } = request, details = await maybeDevice(request);
+  const { c } = request, details = await maybeDevice(request);
   if (details === undefined) return await c.notFound();
-  const history = await deviceHistory(platform, { ...by, tenant: customer.customerId }, {
-    device: details.view.row.device_id,
+  const history = await chartHistory(request, {
+    deviceId: details.view.row.device_id,
     meter: c.req.query("meter"),
-    days: rangeOf(request).days,
   });
   const supplies = history.supplies.map((series) => ({ ...series, label: supplyText(series.label, request.t) }));
   return c.json({ ...history, supplies });

@@ -30,7 +30,7 @@ export function SessionEnd(
   );
 }
 
-export async function DeviceSessions({ request, deviceId }: { request: CustomerRequest; deviceId: string }) {
+export async function deviceSessions({ request, deviceId }: { request: CustomerRequest; deviceId: string }) {
   if (!may(request, "openWebAccess")) return null;
   const { t, platform, by, customer } = request, root = `${rootOf(customer)}/sessions`;
   const rows = await liveSessionsOfDevice(platform, { ...by, tenant: customer.customerId }, { deviceId });

@@ -105,14 +105,14 @@ interface Typing {
 }
 
 /** Fields of a rule; `isNew`: also what it is for, which stays. */
-export async function RuleFields({ isNew, ...of }: Typing & { isNew: boolean }) {
+export async function ruleFields({ isNew, ...of }: Typing & { isNew: boolean }) {
   const { request: { t }, typed } = of;
   return (
     <>
       <Field name="name" label={t("name")} value={typed.name} autocomplete="off" />
       {isNew && <WhereFields {...of} />}
       <EventFields {...of} />
-      {await ReceiverFields(of)}
+      {await receiverFields(of)}
       <TimeFields {...of} />
     </>
   );
@@ -150,7 +150,7 @@ function EventFields({ request: { t }, typed: { settings: { events, severity, pe
   );
 }
 
-async function ReceiverFields({ request, typed }: Typing) {
+async function receiverFields({ request, typed }: Typing) {
   const { t, platform, by, viewer, language } = request, { settings } = typed, users = await tellable(request);
   const hooks = await listWebhooks(platform, by, { dealerId: viewer.dealerId, customerId: viewer.customerId });
   const languageName = new Intl.DisplayNames(language, { type: "language" });

@@ -18,7 +18,7 @@ import { listWebhooks } from "../../interfaces/webhooks.ts";
 import { readHasMail } from "../../users/user_mails.ts";
 import { Message, pageOf, Table } from "../page/layout.tsx";
 import type { PublicRequest, UserRequest } from "../page/route.ts";
-import { dayName, eventKeys, newRule, RuleFields, tellable, type TypedRule, typedRule } from "./rule_form.tsx";
+import { dayName, eventKeys, newRule, ruleFields, tellable, type TypedRule, typedRule } from "./rule_form.tsx";
 import { NotificationTabs } from "./notification_tabs.tsx";
 
 const path = "/notifications";
@@ -65,7 +65,7 @@ export async function rulesPage(request: UserRequest, { message, typed }: Said =
         />
         <h2>{t("ruleNew")}</h2>
         <form method="post" action={path}>
-          <RuleFields request={request} typed={typed ?? newRule(request)} isNew />
+          {await ruleFields({ request, typed: typed ?? newRule(request), isNew: true })}
           <button type="submit">{t("ruleSave")}</button>
         </form>
       </>
@@ -208,7 +208,7 @@ export async function rulePage(request: UserRequest, { message, typed, good }: S
         />
         <h2>{t("ruleChange")}</h2>
         <form method="post" action={own}>
-          <RuleFields request={request} typed={shown} isNew={false} />
+          {await ruleFields({ request, typed: shown, isNew: false })}
           <button type="submit">{t("ruleSave")}</button>
         </form>
       </>

@@ -4,7 +4,7 @@ import { listPasskeys } from "../../users/passkeys.ts";
 import { type Language, languages } from "../../users/users.ts";
 import { Message, pageOf, Table } from "../page/layout.tsx";
 import type { UserRequest } from "../page/route.ts";
-import { SecondFactors } from "./factors_page.tsx";
+import { secondFactors } from "./factors_page.tsx";
 import { Passkeys } from "./passkeys_page.tsx";
 
 export async function accountPage(request: UserRequest, message?: string): Promise<Response> {
@@ -33,7 +33,7 @@ export async function accountPage(request: UserRequest, message?: string): Promi
           <button type="submit">{t("save")}</button>
         </form>
         <Passkeys request={request} rows={passkeys} />
-        {await SecondFactors({ request })}
+        {await secondFactors({ request })}
         <h2>{t("tokens")}</h2>
         <p>
           <a href="/account/tokens">{t("tokens")}</a>

@@ -11,7 +11,7 @@ import { AppForm, recoveryCodesPage, signInPage } from "../sign_in/sign_in_pages
 import { accountPage } from "./account_page.tsx";
 
 /** What there is, and the ways to something new. */
-export async function SecondFactors({ request }: { request: UserRequest }) {
+export async function secondFactors({ request }: { request: UserRequest }) {
   const { t, c, platform, viewer } = request;
   const factors = await factorsOf(platform, { secret: sessionSecret(c) ?? "", step: "full" });
   const hasApp = factors?.hasApp ?? false, left = await countRecoveryCodes(platform, viewer.userId);

@@ -24,7 +24,7 @@ const ways: Partial<Record<KindName, Way>> = {
 };
 
 /** Ways to sign in without a password, for the sign-in page. */
-export async function ProviderOffer({ request, next }: { request: PublicRequest; next: string }) {
+export async function providerOffer({ request, next }: { request: PublicRequest; next: string }) {
   const { t, platform } = request;
   const { shown, hasDomains } = await shownProviders(platform);
   if (shown.length === 0 && !hasDomains) return null;

@@ -19,7 +19,7 @@ import { field, nextOf } from "../page/form.ts";
 import { Field, Message, pageOf } from "../page/layout.tsx";
 import { NewPasskeyForm, PasskeyForm, passkeyScripts } from "./passkey_form.tsx";
 import type { PublicRequest, Route, UserRequest } from "../page/route.ts";
-import { confirmAtProvider, ProviderOffer, providerSignInRoutes } from "./provider_pages.tsx";
+import { confirmAtProvider, providerOffer, providerSignInRoutes } from "./provider_pages.tsx";
 
 interface Said {
   message?: string;
@@ -31,7 +31,7 @@ export async function signInPage(
   { message, status, email = "" }: Said & { email?: string } = {},
 ) {
   const { t, c } = request, next = nextOf(c.req.query("next"));
-  const offer = await ProviderOffer({ request, next });
+  const offer = await providerOffer({ request, next });
   return await pageOf(request, {
     title: t("signIn"),
     narrow: true,
