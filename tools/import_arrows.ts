@@ -69,7 +69,7 @@ platform/edge/ssh: common/(core host protocol) platform/(keys agents access) pla
 platform/edge/http: common/(core host report) platform/(keys access) platform/edge/connections
 platform/portal/words: common/core platform/(users devices)
 platform/portal/page: common/(core report) platform/(access store audit customers agents users interfaces)
-  platform/portal/words
+  platform/edge/connections platform/portal/words
 platform/portal/sign_in: common/core platform/(sso users) platform/portal/page
 platform/portal/fleet: common/(core reading report) proto platform/(store agents devices alerts access users)
   platform/portal/(words page)

@@ -33,7 +33,7 @@ Deno.test("a page whose n-th question fails says that the database is busy, and 
   const { store } = scene.platform.platform, unhandled: unknown[] = [];
   using _rejections = onUnhandledRejection((reason) => unhandled.push(reason));
   const pages = routes.filter(({ method, isStream, access }) => method === "GET" && !isStream && access !== "public");
-  let busy = 0;
+  let busy = 0, cut = 0;
   for (const { path } of pages) {
     const address = paths[path]?.[0];
     if (address === undefined) continue;
@@ -42,12 +42,17 @@ Deno.test("a page whose n-th question fails says that the database is busy, and 
       const { status, body } = await user.get(address).catch(() => cutOff);
       hasFailed = seen.count >= number;
       assert.notEqual(status, 500, `${address}, question ${number}: ${body}`);
-      if (status === cutOff.status) assert(files.has(path), `${address}, question ${number}, was cut off`);
+      if (status === cutOff.status) {
+        assert(files.has(path), `${address}, question ${number}, was cut off`);
+        cut++;
+      }
       if (status === 503) busy++;
       // The runtime tells of it with the next turn of its event loop.
       await new Promise((resolve) => setTimeout(resolve, 0));
       assert.deepEqual(unhandled, [], `${address}, question ${number}`);
     }
   }
+  const ended = scene.platform.events.filter(({ event }) => event === "downloadEnded");
+  assert(cut > 0 && cut === ended.length, `${cut} files cut off, ${ended.length} logged`);
   assert(busy > pages.length, `${busy} refusals on ${pages.length} pages`);
 });

@@ -17,6 +17,7 @@ import { permissions } from "../../users/permissions.ts";
 import { historyRoutes } from "./history_routes.ts";
 import { listRoutes } from "./list_routes.ts";
 import { Problem, problemOf, type ProblemStatus, problemTitles, refuseNul } from "./problem.ts";
+import { streamedBody } from "../connections/streamed_body.ts";
 import type { RestRequest, RestRoute, Streamed } from "./route.ts";
 import { ruleRoutes } from "./rule_routes.ts";
 import * as schemas from "./schemas.ts";
@@ -165,10 +166,14 @@ async function answer(platform: Platform, route: RestRoute, c: Context): Promise
   if (route.isStream) {
     const { parts } = await route.handle(request) as Streamed;
     const text = tokenOf(c.req.header("authorization"), ["bearer"])!;
-    const isAlive = async () => (await maybeTokenCaller(platform, text)) !== undefined;
-    const cut = () => void (c.env as HttpBindings).outgoing.destroy();
-    const fail = (error: unknown) => platform.log("exportEnded", { path: c.req.path, message: messageOf(error) });
-    return c.body(streamOf(parts, { isAlive, cut, fail }), 200, { "content-type": "application/x-ndjson" });
+    const body = streamedBody(parts, {
+      cut: () => void (c.env as HttpBindings).outgoing.destroy(),
+      failed: (error) => platform.log("exportEnded", { path: c.req.path, message: messageOf(error) }),
+      async mayGoOn() {
+        if (await maybeTokenCaller(platform, text) === undefined) throw new Error("The token no longer works");
+      },
+    });
+    return c.body(body, 200, { "content-type": "application/x-ndjson" });
   }
   const keyText = route.isKeyed ? c.req.header("idempotency-key") : undefined;
   const render = (result: unknown) => ({
@@ -224,36 +229,6 @@ function sent(c: Context, { status, body }: { status: number; body: string }): R
     if (known?.includes(etag)) return c.body(null, 304);
   }
   return c.body(body, status as 200, { "content-type": "application/json" });
-}
-
-/** Ends in the middle, as a connection that was cut off, when the token does. */
-function streamOf(
-  parts: AsyncIterable<string>,
-  { isAlive, cut, fail }: { isAlive(): Promise<boolean>; cut(): void; fail(error: unknown): void },
-): ReadableStream<Uint8Array> {
-  const iterator = parts[Symbol.asyncIterator](), encoder = new TextEncoder();
-  let isFirst = true;
-  return new ReadableStream({
-    async pull(controller) {
-      try {
-        if (!isFirst && !await isAlive()) throw new Error("The token no longer works");
-        isFirst = false;
-        let { done, value } = await iterator.next();
-        // After a piece without bytes, the server's writer would wait for ever.
-        while (!done && value === "") ({ done, value } = await iterator.next());
-        if (done) controller.close();
-        else controller.enqueue(encoder.encode(value));
-      } catch (error) {
-        fail(error);
-        // An end would look as if this were all.
-        cut();
-        controller.close();
-      }
-    },
-    async cancel() {
-      await iterator.return?.();
-    },
-  });
 }
 
 function failure(platform: Platform, error: Error, c: Context): Response {

@@ -6,6 +6,7 @@ import { type FileForm, fileForms } from "../../billing/settings.ts";
 import type { StatementRow } from "../../billing/statement.ts";
 import { statementRows } from "../../billing/statements.ts";
 import { customerPage, rootOf } from "../page/customer_page.tsx";
+import { fileResponse } from "../page/file_response.ts";
 import { Facts } from "../page/layout.tsx";
 import { pageOfRows, Pager, shownPage } from "../page/pager.tsx";
 import type { CustomerRequest } from "../page/route.ts";
@@ -64,12 +65,5 @@ export async function statementFile(request: CustomerRequest): Promise<Response>
   const { platform, c } = request, form = c.req.param("form") ?? "";
   if (!(fileForms as readonly string[]).includes(form)) throw new UsageError(`Cannot make a file "${form}"`);
   const { number } = await visibleStatement(request);
-  const { name, mediaType, parts } = await exportStatement(platform, tenantOf(request), {
-    number,
-    form: form as FileForm,
-  });
-  return c.body(ReadableStream.from(parts), 200, {
-    "content-type": mediaType,
-    "content-disposition": `attachment; filename="${name}"`,
-  });
+  return fileResponse(request, await exportStatement(platform, tenantOf(request), { number, form: form as FileForm }));
 }

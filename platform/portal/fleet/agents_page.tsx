@@ -10,7 +10,7 @@ import {
   pageOfAgents,
 } from "../../agents/list_agents.ts";
 import type { ListedAgent } from "../../agents/agents.ts";
-import { csvResponse } from "../page/csv_response.ts";
+import { csvResponse } from "../page/file_response.ts";
 import { type ChosenSite, chosenSite, customerPage, rootOf, SiteSelect } from "../page/customer_page.tsx";
 import type { CustomerRequest } from "../page/route.ts";
 import { maybeSilenceText } from "../page/silence_text.ts";
@@ -124,7 +124,7 @@ export async function agents(request: CustomerRequest): Promise<Response> {
     form: (kept) => <Filters request={request} chosen={chosen} filters={filters}>{kept}</Filters>,
     views: "agents",
   });
-  if (c.req.query("format") === "csv") return csvResponse(c, "agents.csv", list.csv());
+  if (c.req.query("format") === "csv") return csvResponse(request, "agents.csv", list.csv());
   return await customerPage(request, {
     title: `${customer.name}: ${t("agents")}`,
     tab: "agents",

@@ -14,7 +14,7 @@ import {
   raisedSorts,
 } from "../../alerts/list_alerts.ts";
 import { exportAlerts, listAlerts, reportedSorts } from "../../devices/alerts.ts";
-import { csvResponse } from "../page/csv_response.ts";
+import { csvResponse } from "../page/file_response.ts";
 import { type ChosenSite, chosenSite, customerPage, may, rootOf, SiteSelect } from "../page/customer_page.tsx";
 import type { CustomerRequest } from "../page/route.ts";
 import { AcknowledgeForm } from "./acknowledge_page.tsx";
@@ -60,7 +60,7 @@ export async function alerts(request: CustomerRequest): Promise<Response> {
     : asked.group === undefined
     ? grouped(request, chosen, asked)
     : oneGroup(request, chosen, asked);
-  if (c.req.query("format") === "csv") return csvResponse(c, "alerts.csv", list.csv());
+  if (c.req.query("format") === "csv") return csvResponse(request, "alerts.csv", list.csv());
   return await customerPage(request, {
     title: `${customer.name}: ${t("alerts")}`,
     tab: "alerts",

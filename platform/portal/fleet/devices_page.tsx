@@ -2,7 +2,7 @@
 import type { Child } from "hono/jsx";
 import { type DeviceFilters, exportDevices, listDevices } from "../../devices/list_devices.ts";
 import { type ListOrder, sortKeys } from "../../devices/listed_devices.ts";
-import { csvResponse } from "../page/csv_response.ts";
+import { csvResponse } from "../page/file_response.ts";
 import { type ChosenSite, chosenSite, customerPage, rootOf, SiteSelect } from "../page/customer_page.tsx";
 import type { CustomerRequest } from "../page/route.ts";
 import { deviceColumns, usualDeviceColumns } from "./device_columns.tsx";
@@ -52,7 +52,7 @@ export async function devices(request: CustomerRequest) {
     ),
     views: "devices",
   });
-  if (c.req.query("format") === "csv") return csvResponse(c, "devices.csv", list.csv());
+  if (c.req.query("format") === "csv") return csvResponse(request, "devices.csv", list.csv());
   return customerPage(request, {
     title: `${customer.name}: ${t("devices")}`,
     tab: "devices",

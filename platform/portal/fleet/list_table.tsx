@@ -4,7 +4,7 @@ import type { CsvCell } from "../../../common/report/csv_text.ts";
 import type { PageOf, PageWish } from "../../store/page.ts";
 import type { ViewList } from "../../users/saved_views.ts";
 import { rootOf } from "../page/customer_page.tsx";
-import { csvOf } from "../page/csv_response.ts";
+import { csvOf } from "../page/file_response.ts";
 import { Table } from "../page/layout.tsx";
 import { Pager, shownPage } from "../page/pager.tsx";
 import type { CustomerRequest, UserRequest } from "../page/route.ts";

@@ -2,7 +2,7 @@
 import { emptyingSorts } from "../../devices/kept_forecasts.ts";
 import { type Emptying, exportEmptying, forecastsOfListed, listEmptying } from "../../devices/list_forecasts.ts";
 import { exportSupplies, type ListedSupply, pageOfLowSupplies, supplySorts } from "../../devices/list_supplies.ts";
-import { csvResponse } from "../page/csv_response.ts";
+import { csvResponse } from "../page/file_response.ts";
 import { type ChosenSite, chosenSite, customerPage, rootOf, SiteSelect } from "../page/customer_page.tsx";
 import type { CustomerRequest } from "../page/route.ts";
 import { listed, ListForm, lotsWith } from "./list_table.tsx";
@@ -21,7 +21,7 @@ export async function supplies(request: CustomerRequest) {
   if (first !== undefined) return c.redirect(first, 303);
   const chosen = await chosenSite(request), isByDays = c.req.query("view") === "days";
   const list = isByDays ? emptying(request, chosen) : low(request, chosen);
-  if (c.req.query("format") === "csv") return csvResponse(c, "supplies.csv", list.csv());
+  if (c.req.query("format") === "csv") return csvResponse(request, "supplies.csv", list.csv());
   return await customerPage(request, {
     title: `${customer.name}: ${t("lowSupplies")}`,
     tab: "supplies",

@@ -4,8 +4,8 @@ import { exportAudit } from "../../audit/read_audit.ts";
 import { newestAudit } from "../../interfaces/newest_first.ts";
 import { exportUserAudit, listUserAudit } from "../../users/users.ts";
 import type { PageOf, PageWish } from "../../store/page.ts";
-import { csvOf, csvResponse } from "../page/csv_response.ts";
 import { actionText } from "../page/action_text.tsx";
+import { csvOf, csvResponse } from "../page/file_response.ts";
 import { pageOf, Table } from "../page/layout.tsx";
 import { Pager, shownPage } from "../page/pager.tsx";
 import type { UserRequest } from "../page/route.ts";
@@ -59,7 +59,7 @@ export async function auditPage(request: UserRequest): Promise<Response> {
   const { t, formats, c } = request, choices = auditChoices(request, searchOf(request));
   const chosen = choices.find(({ id }) => id === c.req.query("of")) ?? choices[0];
   if (chosen === undefined) return await pageOf(request, { title: t("audit"), children: <p>{t("noCustomers")}</p> });
-  if (c.req.query("format") === "csv") return csvResponse(c, "audit.csv", csvOf(chosen.whole(), csvColumns));
+  if (c.req.query("format") === "csv") return csvResponse(request, "audit.csv", csvOf(chosen.whole(), csvColumns));
   const page = await shownPage(request, chosen.page), query = new URLSearchParams(c.req.query());
   query.set("of", chosen.id);
   query.set("format", "csv");

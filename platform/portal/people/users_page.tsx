@@ -7,7 +7,7 @@ import { listOwnRoles } from "../../users/own_roles.ts";
 import { exportUsers, pageOfUsers, type UserOrder, userSorts, userStates } from "../../users/list_users.ts";
 import type { ListedUser } from "../../users/users.ts";
 import { type ListColumn, listed, ListForm, lotsWith } from "../fleet/list_table.tsx";
-import { csvResponse } from "../page/csv_response.ts";
+import { csvResponse } from "../page/file_response.ts";
 import { field } from "../page/form.ts";
 import { Field, Message, pageOf } from "../page/layout.tsx";
 import type { UserRequest } from "../page/route.ts";
@@ -134,7 +134,7 @@ export async function usersPage(request: UserRequest, { message, link, typed }: 
   // The answer to a form of one user has an address of its own, at which there is no list.
   const list = c.req.path === "/users" ? await usersList(request) : undefined;
   if (list !== undefined && c.req.method === "GET" && c.req.query("format") === "csv") {
-    return csvResponse(c, "users.csv", list.csv());
+    return csvResponse(request, "users.csv", list.csv());
   }
   const ownRoles = await listOwnRoles(request.platform, request.by, { dealer: viewer.dealerId });
   return await pageOf(request, {

@@ -5,6 +5,7 @@ import { exportCustomer, exportPerson } from "../../trust/export_data.ts";
 import { pageOfUsers } from "../../users/list_users.ts";
 import type { ListedUser } from "../../users/users.ts";
 import { field } from "../page/form.ts";
+import { fileResponse } from "../page/file_response.ts";
 import { Message, pageOf, Table } from "../page/layout.tsx";
 import { Pager, shownPage } from "../page/pager.tsx";
 import type { CustomerRequest, UserRequest } from "../page/route.ts";
@@ -101,12 +102,8 @@ function Actions(
   );
 }
 
-function download({ c }: UserRequest, lines: AsyncIterable<string>, name: string): Response {
-  const stream = ReadableStream.from(lines).pipeThrough(new TextEncoderStream());
-  return c.body(stream, 200, {
-    "content-type": "application/x-ndjson",
-    "content-disposition": `attachment; filename="${name}.jsonl"`,
-  });
+function download(request: UserRequest, parts: AsyncIterable<string>, name: string): Response {
+  return fileResponse(request, { name: `${name}.jsonl`, mediaType: "application/x-ndjson", parts });
 }
 
 /** Throws UsageError for somebody who sees a part of the customer only. */

@@ -18,6 +18,7 @@ import { type DocumentKind, listDocuments, readDocument } from "../../trust/docu
 import { readRegion } from "../../trust/region.ts";
 import { isPermitted } from "../../users/permissions.ts";
 import { field } from "../page/form.ts";
+import { fileResponse } from "../page/file_response.ts";
 import { Field, Message, pageOf, Table } from "../page/layout.tsx";
 import type { UserRequest } from "../page/route.ts";
 import type { Key } from "../words/words.ts";
@@ -214,10 +215,7 @@ export async function evidencePdfFile(request: UserRequest): Promise<Response> {
   const kept = await evidenceOf(request);
   const { evidencePdf } = await import("../../trust/evidence_pdf.ts");
   const name = `${kept.signature.signature_id}.pdf`;
-  return download(request, ReadableStream.from(evidencePdf(kept, request.language)), {
-    name,
-    mediaType: "application/pdf",
-  });
+  return fileResponse(request, { name, mediaType: "application/pdf", parts: evidencePdf(kept, request.language) });
 }
 
 function evidenceOf(request: UserRequest): Promise<KeptEvidence> {
@@ -227,10 +225,10 @@ function evidenceOf(request: UserRequest): Promise<KeptEvidence> {
 
 function download(
   { c }: UserRequest,
-  content: string | ReadableStream<Uint8Array>,
+  content: string,
   { name, mediaType }: { name: string; mediaType: string },
 ): Response {
-  return c.body(content as string, 200, {
+  return c.body(content, 200, {
     "content-type": mediaType,
     "content-disposition": `attachment; filename="${name}"`,
   });
