@@ -30,7 +30,6 @@ export async function fillFleet(
       copies(tx.tenant(tenantId), { device, state, agentId, count: perCustomer - (customer === 0 ? 1 : 0) })
     );
   }
-  if (platform.store.engine === "postgres") await queries.run("ANALYZE");
   return { customerId: acme, deviceId: first! };
 }
 
