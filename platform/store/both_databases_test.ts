@@ -4,11 +4,11 @@ import assert from "node:assert/strict";
 const root = new URL("../../", import.meta.url);
 const opensStore = /\b(startTestPlatform|startBench|openTestStore|withPlatform|openPlatform|openSqliteStore)\b/;
 const knowsPostgres = /each_database|postgres_server/;
-/* SQLite's own; help; keys and PDFs, which are files on both; TLS itself; and what stands or stops before the store. */
+/* SQLite's own; help; commands of a page of docs; keys and PDFs, which are files on both; TLS itself; and what stands or stops before the store. */
 const others = [
   /^platform\/store\/sqlite\//,
   /^platform\/edge\/cli\/(help|portal_options|trust_commands)_test\.ts$/,
-  /^tests\/platform\/(agent_file|authority|evidence_pdf|haproxy|mqtt_flood|mqtt_mosquitto|sshd_gateway|tls_writes)_test\.ts$/,
+  /^tests\/platform\/(agent_file|authority|evidence_pdf|haproxy|mqtt_flood|mqtt_mosquitto|sshd_gateway|sso_docs|tls_writes)_test\.ts$/,
 ];
 
 function* testsIn(folder: string): Generator<string> {

@@ -107,7 +107,7 @@ const withoutProof = [
   /^\/customers\/:customer\/(tasks\/:task\/cancel|agents\/:agent\/(scan|ping|diagnostics)|devices\/:device\/(read|ping))$/,
   /^\/customers\/:customer\/agents\/:agent\/configuration(\/json|\/back)?$/,
   // The agent's administrator permits these, and a second person where that is required.
-  /^\/customers\/:customer\/(devices\/:device\/open|sessions\/:session\/(link|end))$/,
+  /^\/customers\/:customer\/(devices\/:device\/open|sessions\/:session\/(link|extend|end))$/,
   /^\/customers\/:customer\/approvals\/:approval\/(approve|refuse|withdraw)$/,
   /^\/customers\/:customer\/(billing|billing-settings|corrections(\/:correction\/undo)?)$/,
   /^\/notifications(\/:rule(\/(pause|resume|remove|test))?)?$/,
