@@ -13,6 +13,9 @@ import {
   type WebAccessParts,
 } from "./session.ts";
 
+/* Less is what the clocks differ by. */
+const leastMs = 1000;
+
 interface ExtendParts {
   parts: WebAccessParts;
   /** The session of this id, as long as there is one. */
@@ -70,7 +73,7 @@ async function extend(asked: ExtendWebAccess, of: ExtendParts): Promise<ExtendWe
       : [[askedMs + standing.leftMs, "its standing approval is over"] as [number, string]]),
   ];
   const [endsAtMs, lastsBecause] = ends.sort(([a], [b]) => a - b)[0]!, lastsMs = endsAtMs - nowMs;
-  if (endsAtMs <= session.endsAtMs) {
+  if (endsAtMs < session.endsAtMs + leastMs) {
     throw policyRefusal("the session already lasts as long as it may, with policy.webAccess and the hours");
   }
   const endsAt = new Date(clock.now().getTime() + lastsMs);

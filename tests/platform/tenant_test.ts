@@ -258,6 +258,7 @@ const probes: Record<string, (tenant: Tenant, id: string) => Promise<unknown>> =
   queueAllDevices: (tenant) => queueChanges.queueAllDevices(tenant),
   deviceRows: (tenant) => listedDevices.deviceRows(tenant),
   statedRows: (tenant) => listedDevices.statedRows(tenant, {}),
+  statedRowsNamed: (tenant, id) => listedDevices.statedRowsNamed(tenant, { hidden: [], of: new Map() }, [id]),
   orderedIds: (tenant, id) => listedDevices.orderedIds(tenant, { ids: [id] }, { by: "pages", isDescending: true }),
   pageOfIds: async (tenant, id) => (await pageOfDevices.pageOfIds(tenant, {}, { limit: 9, agents: countsOf(id) })).rows,
   pageBySite: async (tenant, id) =>

@@ -45,5 +45,6 @@ const nul = { address: /%00/, json: /(?<!\\)(?:\\\\)*\\u0000/ };
 
 /** Throws Problem for a character that no database keeps in a text. */
 export function refuseNul(form: keyof typeof nul, text: string): void {
-  if (nul[form].test(text)) throw new Problem(400, "A text has the character NUL, which is in no text here");
+  if (!nul[form].test(text)) return;
+  throw new Problem(form === "json" ? 422 : 400, "A text has the character NUL, which is in no text here");
 }
