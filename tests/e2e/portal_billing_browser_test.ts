@@ -76,5 +76,5 @@ peerTest("a statement is made in the portal, looked at, taken as a file and corr
   assert.match(await text(), /test prints/);
   await lookAt(page, { name: "corrections", url: page.url() });
   await Promise.all([page.waitForNavigation(), page.click("td form button")]);
-  assert.match(await text(), /user:eva@partner\.example/);
+  assert.match(await text(), /UTC, eva@partner\.example/);
 });
