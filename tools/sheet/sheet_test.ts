@@ -33,6 +33,24 @@ Deno.test("docs/security-sheet.md and its German one say what the sentences do, 
   }
 });
 
+Deno.test("sheetText() numbers each test once, and says in both languages what has not passed", () => {
+  const proofs = ["a *", "b", "c", "d"].map((test) => ({ file: "a_test.ts", test }));
+  const sentence = { en: "It is.", de: "Es ist.", breaks: [] };
+  const two = [{ ...sentence, id: "S1", proofs }, { ...sentence, id: "S2", proofs: [proofs[3]!, proofs[0]!] }];
+  const results = (one: { proofs: { test: string }[] }) =>
+    one.proofs.map(({ test }) => test === "d" ? "failed" as const : "passed" as const);
+  const english = sheetText(two, results, "en");
+  assert.match(
+    english,
+    /^## S1\n\n> It is.\n\n- Tests: T1–T4 \(T4 \*\*failed\*\*\)\n\n## S2\n\n> It is.\n\n- Tests: T1, T4 /m,
+  );
+  assert.match(english, /^\| T1: a … \(`a_test.ts`\) \| passed \|\n/m);
+  assert.match(english, /^\| T4: d \(`a_test.ts`\) \| \*\*failed\*\* \|\n$/m);
+  const german = sheetText(two, results, "de");
+  assert.match(german, /- Tests: T1–T4 \(T4 \*\*nicht bestanden\*\*\)\n/);
+  assert.match(german, /^T1 bis T4 .*\]\(security-sheet.md#tests\)\.\n$/m);
+});
+
 const report = `<testsuite name="./a_test.ts">
   <testcase name="a &lt;b&gt; &quot;c&quot; &#x27;d&#39;" classname="./a_test.ts" time="0"></testcase>
   <testcase name="breaks" classname="./a_test.ts"><failure message="x">Error: x&lt;/testcase&gt;</failure></testcase>

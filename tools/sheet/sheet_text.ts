@@ -1,6 +1,6 @@
-/** The sheet as a document, with the result of each test beside the sentence that it proves. Pure. */
+/** The sheet as a document: sentences with the numbers of the tests that prove them, and what became of each test. Pure. */
 import type { Outcome } from "./run_proofs.ts";
-import type { Sentence } from "./sentence.ts";
+import type { Proof, Sentence } from "./sentence.ts";
 
 type Language = "en" | "de";
 
@@ -8,21 +8,20 @@ const texts = {
   title: { en: "The security sheet", de: "Das Sicherheitsblatt" },
   intro: {
     en:
-      "Each sentence is proved by tests of the product, which `deno task sheet` runs; the release gate fails if one does " +
-      "not pass. `deno task sheet --breaks` breaks the product on purpose, and these tests notice. S: what an " +
-      "installation signs. P: what the agent promises to the network that it is in. Made by `deno task sheet`; the texts " +
-      "stand in `tools/sheet/sentences.ts`. [Deutsch](security-sheet.de.md)",
-    de:
-      "Jeder Satz ist durch Tests des Produkts belegt, die `deno task sheet` ausführt; ohne sie gibt es kein Release. " +
-      "`deno task sheet --breaks` macht das Produkt absichtlich kaputt, und diese Tests merken es. S: was eine Installation " +
-      "unterschreibt. P: was der Agent dem Netz verspricht, in dem er läuft. Erstellt von `deno task sheet`; die Texte " +
-      "stehen in `tools/sheet/sentences.ts`. [English](security-sheet.md)",
+      "S: what an installation signs. P: what the agent promises to the network that it is in. Tests of the product " +
+      "(T) prove the sentences: without them there is no release. A tried break makes the product wrong on purpose; " +
+      "the test named noticed it. Made by `deno task sheet` (with `--breaks`, all breaks are tried again) from the " +
+      "texts in `tools/sheet`. [Deutsch](security-sheet.de.md)",
+    de: "S: was eine Installation unterschreibt. P: was der Agent dem Netz verspricht, in dem er läuft. Tests des " +
+      "Produkts (T) belegen die Sätze: Ohne sie gibt es kein Release. Ein versuchter Fehler macht das Produkt absichtlich " +
+      "falsch; der genannte Test hat es bemerkt. Erstellt von `deno task sheet` (mit `--breaks` werden alle Fehler neu " +
+      "versucht) aus den Texten in `tools/sheet`. [English](security-sheet.md)",
   },
-  proof: { en: "Test", de: "Test" },
+  proof: { en: "Tests", de: "Tests" },
+  allPassed: { en: "all passed", de: "alle bestanden" },
   result: { en: "Result", de: "Ergebnis" },
   brings: { en: "Not software", de: "Nicht Software" },
   broken: { en: "Tried break", de: "Versuchter Fehler" },
-  caught: { en: "caught by", de: "bemerkt von" },
   passed: { en: "passed", de: "bestanden" },
   failed: { en: "**failed**", de: "**nicht bestanden**" },
   skipped: { en: "**skipped**", de: "**ausgelassen**" },
@@ -34,31 +33,63 @@ function cell(text: string): string {
   return text.replaceAll("|", "\\|").replaceAll("*", "…");
 }
 
-/** Markdown as `deno fmt` leaves it, but for line lengths. `results`: of the proofs of a sentence, in their order. */
+const keyOf = ({ file, test }: Proof) => `${file}: ${test}`;
+
+/** "T1–T3, T7" of ascending numbers. */
+function ranges(numbers: readonly number[]): string {
+  const found: [first: number, last: number][] = [];
+  for (const number of numbers) {
+    const range = found.at(-1);
+    if (range !== undefined && range[1] === number - 1) range[1] = number;
+    else found.push([number, number]);
+  }
+  return found.map(([first, last]) => {
+    if (first === last) return `T${first}`;
+    return `T${first}${last === first + 1 ? ", " : "–"}T${last}`;
+  }).join(", ");
+}
+
+/**
+ * Markdown as `deno fmt` leaves it, but for line lengths. `results`: of the proofs of a sentence, in their order. The
+ * tests are listed in the English sheet, which the German one links to.
+ */
 export function sheetText(
   sentences: readonly Sentence[],
   results: (sentence: Sentence) => Outcome[],
   language: Language,
 ): string {
   const lines = [`# ${texts.title[language]}`, "", texts.intro[language]];
+  const tests = new Map<string, { number: number; proof: Proof; outcome: Outcome }>();
   for (const sentence of sentences) {
     const { id, proofs, brings, breaks } = sentence, outcomes = results(sentence);
+    proofs.forEach((proof, index) => {
+      const key = keyOf(proof);
+      if (!tests.has(key)) tests.set(key, { number: tests.size + 1, proof, outcome: outcomes[index]! });
+    });
     lines.push("", `## ${id}`, "", `> ${sentence[language]}`, "");
     if (proofs.length > 0) {
-      lines.push(`| ${texts.proof[language]} | ${texts.result[language]} |`, "| --- | --- |");
-      proofs.forEach(({ file, test }, index) => {
-        lines.push(`| ${cell(test)} (\`${file}\`) | ${texts[outcomes[index]!][language]} |`);
-      });
-      lines.push("");
-    }
-    if (brings !== undefined) lines.push(`${texts.brings[language]}: ${brings[language]}`, "");
-    for (const broken of breaks) {
-      const { caughtBy } = broken;
+      const own = proofs.map((proof) => tests.get(keyOf(proof))!);
+      const others = own.filter(({ outcome }) => outcome !== "passed")
+        .map(({ number, outcome }) => `T${number} ${texts[outcome][language]}`);
       lines.push(
-        `- ${texts.broken[language]}: ${broken[language]} (${texts.caught[language]} “${cell(caughtBy.test)}”)`,
+        `- ${texts.proof[language]}: ${ranges(own.map(({ number }) => number).sort((a, b) => a - b))} ` +
+          `(${others.length === 0 ? texts.allPassed[language] : others.join(", ")})`,
       );
     }
-    if (breaks.length === 0) lines.pop();
+    if (brings !== undefined) lines.push(`- ${texts.brings[language]}: ${brings[language]}`);
+    for (const broken of breaks) {
+      const { number } = tests.get(keyOf(broken.caughtBy))!;
+      lines.push(`- ${texts.broken[language]} (T${number}): ${broken[language]}`);
+    }
   }
-  return `${lines.join("\n").trimEnd()}\n`;
+  lines.push("", `## ${texts.proof[language]}`, "");
+  if (language === "de") {
+    lines.push(`T1 bis T${tests.size} und ihre Ergebnisse stehen im [englischen Blatt](security-sheet.md#tests).`);
+  } else {
+    lines.push(`| ${texts.proof.en} | ${texts.result.en} |`, "| --- | --- |");
+    for (const { number, proof: { file, test }, outcome } of tests.values()) {
+      lines.push(`| T${number}: ${cell(test)} (\`${file}\`) | ${texts[outcome].en} |`);
+    }
+  }
+  return `${lines.join("\n")}\n`;
 }
