@@ -44,8 +44,8 @@ Deno.test("sheetText() numbers each test once, and says in both languages what h
     english,
     /^## S1\n\n> It is.\n\n- Tests: T1–T4 \(T4 \*\*failed\*\*\)\n\n## S2\n\n> It is.\n\n- Tests: T1, T4 /m,
   );
-  assert.match(english, /^\| T1: a … \(`a_test.ts`\) \| passed \|\n/m);
-  assert.match(english, /^\| T4: d \(`a_test.ts`\) \| \*\*failed\*\* \|\n$/m);
+  assert.match(english, /^- T1: a … \(`a_test.ts`\)\n/m);
+  assert.match(english, /^- T4: d \(`a_test.ts`\) \*\*failed\*\*\n$/m);
   const german = sheetText(two, results, "de");
   assert.match(german, /- Tests: T1–T4 \(T4 \*\*nicht bestanden\*\*\)\n/);
   assert.match(german, /^T1 bis T4 .*\]\(security-sheet.md#tests\)\.\n$/m);
