@@ -156,7 +156,7 @@ window. Ctrl-C ends all of it and removes the files.
 | Interfaces | make a token under "Your account"; \`/api/v1/openapi.json\` at the portal describes all routes |
 
 The tests that the documents name run one by one: \`deno test --no-prompt --allow-all tests/platform/tenant_test.ts\`. All of
-them: \`deno task test\` and \`deno task test:slow\`; CONTRIBUTING.md says which programs of Debian they need. The tests of
+them: \`deno task test\` and \`deno task test:slow\`; docs/dependencies.md has the programs of Debian that they need. The tests of
 packets and namespaces need root.
 
 Not in this pack, as it is not software: certificates, reports of auditors, contracts, places. \`docs/controls.md\` says who
