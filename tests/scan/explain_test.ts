@@ -243,28 +243,3 @@ Deno.test("explain says why no credential works", async () => {
   assert.equal(exitCode, 69);
   assert.match(err, /^error: Cannot read 127\.95\.3\.5 port \d+ as .*unknownUserName.*\nhint: .*--credentials\n$/);
 });
-
-Deno.test("docs/profiles.md: its profile reads the invented recording of its test as the test says", async () => {
-  const guide = Deno.readTextFileSync(new URL("../../docs/profiles.md", import.meta.url));
-  const [profileText = "", testText = ""] = [...guide.matchAll(/```ts\n(.*?)```/gs)].map(([, text]) => text!);
-  const module = profileText.replace(/^import type .*$/m, "").replace(": Profile", "");
-  const { quillon } = await import(`data:text/javascript,${encodeURIComponent(module)}`);
-  const { objects } = parseSnmprec(/const recording = `\n(.*?)`/s.exec(testText)?.[1] ?? "");
-  const { reading } = explainReading(simulateRead(objects, quillon), {
-    subject: "docs",
-    observedAt: new Date(0),
-    address: "192.0.2.1",
-    port: 161,
-    targetName: null,
-    snmp: { version: "2c", engineId: null },
-    problems: [],
-  });
-  const said = [...testText.matchAll(/^ {4}(?:"(.*)",|\["(.*)\],)$/gm)].map(([, text, row]) => text ?? `"${row}`);
-  assert.deepEqual(said, [
-    ...[reading.manufacturer, reading.model, reading.serial, reading.firmware],
-    ...reading.meters.map(({ name, value, unit }) => `"${name}", ${value}, "${unit}"`),
-    ...reading.supplies.map(({ kind, colorant, level }) =>
-      `"${kind}", "${colorant}", "${level.kind}", ${level.percent}`
-    ),
-  ]);
-});
