@@ -96,7 +96,7 @@ function conditionsOf(filters: RaisedFilters, now: number): { where: string; par
 const raisedKeys = {
   alert: "r.kind || ' ' || lower(r.description)",
   device: "lower(coalesce(d.manufacturer, '') || ' ' || coalesce(d.model, ''))",
-  address: "d.address",
+  address: "d.address_order",
   serial: "lower(d.serial)",
   site: "lower(l.name)",
   severity: rank,

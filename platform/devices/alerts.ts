@@ -122,7 +122,7 @@ export interface ListedAlert extends AlertRow {
 const reportedKeys = {
   device: "lower(coalesce(d.manufacturer, '') || ' ' || coalesce(d.model, ''))",
   site: "lower(l.name)",
-  address: "d.address",
+  address: "d.address_order",
   serial: "lower(d.serial)",
   severity: "CASE a.severity WHEN 'critical' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END",
   alert: "lower(a.description)",

@@ -144,7 +144,7 @@ export async function findDevices(tenant: Tenant, text: string): Promise<DeviceR
   const by = (condition: string) =>
     tenant.all<DeviceRow>(
       `SELECT ${rowColumns} FROM devices WHERE customer_id = :customer AND ${condition}
-       ORDER BY network, address, device_id`,
+       ORDER BY network, address_order, device_id`,
       { text },
     );
   const named = await by("device_id = :text");

@@ -87,7 +87,7 @@ function lookIn(
      JOIN agents a ON a.customer_id = d.customer_id AND a.agent_id = d.agent_id
      JOIN sites l ON l.customer_id = a.customer_id AND l.site_id = a.site_id
      ${site === undefined ? "" : "WHERE l.site_id = :site"}
-     ORDER BY d.customer_id, d.address, d.device_id LIMIT :limit`,
+     ORDER BY d.customer_id, d.address_order, d.device_id LIMIT :limit`,
     { ...parameters, ...(site === undefined ? {} : { site }), text, last, limit },
   );
 }

@@ -239,7 +239,7 @@ export function emptyingIn(
 const emptyingKeys = {
   device: "lower(coalesce(d.manufacturer, '') || ' ' || coalesce(d.model, ''))",
   site: "lower(l.name)",
-  address: "d.address",
+  address: "d.address_order",
   serial: "lower(d.serial)",
   supply: "lower(f.name)",
   daysLeft: "f.empties_at",

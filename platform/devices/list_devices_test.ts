@@ -19,7 +19,8 @@ const device = fc.record({
   agent: fc.nat(4),
   network: fc.constantFrom("office", "Depot"),
   model: fc.constantFrom("LX 100", "LX 200", null),
-  host: fc.nat(5),
+  // In another order as texts than as numbers.
+  host: fc.constantFrom(0, 1, 2, 9, 10, 100),
   isSilent: fc.boolean(),
   read: fc.constantFrom("low", "well", "without meters", "never"),
 });
@@ -99,7 +100,7 @@ function isFoundBy(search: string | undefined, made: Made): boolean {
 function keyOf(by: ListOrder["by"], { row, state }: { row: ListedRow; state: number | null }): string | number | null {
   if (by === "model") return `${row.manufacturer} ${row.model ?? ""}`.toLowerCase();
   if (by === "site") return row.site.toLowerCase();
-  if (by === "address") return row.address;
+  if (by === "address") return Number(row.address.split(".")[3]);
   return by === "low" ? state : row.last_seen_at;
 }
 
@@ -292,3 +293,30 @@ eachDatabase(
     );
   },
 );
+
+eachDatabase("lists count IPv4 addresses as numbers, before all else, and take any text for one", async () => {
+  await using store = await openTestStore();
+  const ordered = ["9.1.0.1", "10.1.0.1", "10.1.0.2", "10.1.0.10", "10.1.0.100", "10.1.2.3", "10.1.10.3", "100.1.0.1"];
+  const others = ["", "1.2.3", "1.2.3.4.5x", "2001:db8::1", "fe80::1%eth0", "printer.example.com"];
+  const odd = ["...", "1.2.3.4.5", "99999999999999999999.1.1.1"];
+  const platform = { store, clock: { now: () => at } } as unknown as Platform;
+  const tenant = await store.transaction(async (tx) => {
+    const { customer_id } = await addTestCustomer(tx, { name: "Acme", at }), own = tx.tenant(customer_id);
+    const { site_id: siteId } = await addSite(own, { name: "Berlin", at });
+    const agent_id = await addAgent(own, { siteId, installationId: "i", hostname: "", version: "", at });
+    await withKnown(own, {}, (known) => {
+      for (const address of [...others, ...odd, ...ordered.toReversed()]) {
+        const names = { serial: null, manufacturer: null, model: null, hostname: null, firmware: null, location: null };
+        known.addDevice({ facts: { agent_id, network: "office", address, state: "idle", ...names }, at });
+      }
+    });
+    return customer_id;
+  });
+  const by = { actor: { kind: "operator" as const, name: "eva" }, tenant };
+  for (const order of [undefined, { by: "address" as const, isDescending: false }]) {
+    const listed = (await listDevices(platform, by, { order })).devices.map(({ row }) => row.address);
+    assert.deepEqual(listed.filter((address) => ordered.includes(address)), ordered);
+    assert.deepEqual(listed.slice(-others.length), others);
+    assert.deepEqual(listed.toSorted(), [...ordered, ...others, ...odd].toSorted());
+  }
+});

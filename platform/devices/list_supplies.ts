@@ -162,10 +162,10 @@ async function placesInOrder(
       ? await keptForecasts(tenant, rows.map(({ row }) => row.device_id))
       : undefined;
     for (const listed of rows.flatMap((row) => listedOf(row, chosen.low === true))) {
-      const { row: { site, network, address, device_id }, supply: { index }, supply } = listed;
+      const { row: { site, network, address_order, device_id }, supply: { index }, supply } = listed;
       const forecast = kept?.get(device_id)?.get(index);
       const key = forecast !== undefined && forecast.none === undefined ? forecast.likely : sortKeys[order.by](listed);
-      const usual = [site.toLowerCase(), network, address, device_id, levelRank(supply), index];
+      const usual = [site.toLowerCase(), network, address_order, device_id, levelRank(supply), index];
       places.push({ deviceId: device_id, index, position: [key ?? null, ...usual] });
     }
   }

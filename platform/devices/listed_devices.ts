@@ -42,7 +42,7 @@ export const sortKeys = {
   model: "lower(coalesce(d.manufacturer, '') || ' ' || coalesce(d.model, ''))",
   site: "lower(l.name)",
   network: "lower(d.network)",
-  address: "d.address",
+  address: "d.address_order",
   serial: "lower(d.serial)",
   hostname: "lower(d.hostname)",
   location: "lower(d.location)",
@@ -56,6 +56,8 @@ export const sortKeys = {
 export type ListOrder = OrderOf<keyof typeof sortKeys>;
 
 export interface ListedRow extends DeviceRow {
+  /** What lists order by addresses with. */
+  address_order: string;
   /** The customer's site of its agent. */
   site_id: string;
   site: string;
@@ -88,7 +90,8 @@ export async function closedAgentIds(tenant: Tenant): Promise<string[]> {
 }
 
 const meterless = "SELECT device_id FROM device_state WHERE customer_id = :customer AND no_meters IS NOT NULL";
-export const siteName = "lower(l.name)", withinSite = ["d.network", "d.address", "d.device_id"].map((sql) => ({ sql }));
+export const siteName = "lower(l.name)",
+  withinSite = ["d.network", "d.address_order", "d.device_id"].map((sql) => ({ sql }));
 export const listKeys = [{ sql: siteName }, ...withinSite];
 
 /* Ids alone: the state of a device is wide. */
@@ -120,7 +123,7 @@ export const idOf = ({ device_id }: { device_id: string }) => device_id;
 
 type BothRow = ListedRow & Record<`state_${string}`, unknown>;
 
-const statedSql = `SELECT ${rowColumns.replace(/\w+/g, "d.$&")}, l.site_id, l.name AS site, s.total, ${
+const statedSql = `SELECT ${rowColumns.replace(/\w+/g, "d.$&")}, d.address_order, l.site_id, l.name AS site, s.total, ${
   stateColumns.map((name) => `s.${name} AS state_${name}`).join(", ")
 } FROM ${withSites} ${withState} WHERE d.customer_id = :customer`;
 

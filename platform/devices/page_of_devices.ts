@@ -120,12 +120,12 @@ async function unknownQuery(tenant: Tenant, filters: RowFilters, { by }: ListOrd
 export interface PlacedId {
   site: string;
   network: string;
-  address: string;
+  address_order: string;
   device_id: string;
 }
 
-export function placeOfId({ site, network, address, device_id }: PlacedId): Position {
-  return [site, network, address, device_id];
+export function placeOfId({ site, network, address_order, device_id }: PlacedId): Position {
+  return [site, network, address_order, device_id];
 }
 
 /**
@@ -204,7 +204,7 @@ function queryOfSites(filters: RowFilters, sites: readonly CountedSite[]): ListQ
   const isShort = agents.length <= mostAgents, named = isShort ? agents : sites.map(({ siteId }) => siteId);
   const names = named.map((id, i) => (parameters[`asked_${i}`] = id, `:asked_${i}`)).join(", ");
   const ofSites = `SELECT agent_id FROM agents WHERE customer_id = :customer AND site_id IN (${names})`;
-  const columns = "d.network, d.address, d.device_id", isOne = sites.length === 1;
+  const columns = "d.network, d.address_order, d.device_id", isOne = sites.length === 1;
   if (isOne) parameters.site = sites[0]!.site;
   return {
     columns: `${isOne ? "CAST(:site AS TEXT)" : siteName} AS site, ${columns}`,

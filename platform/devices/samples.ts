@@ -287,7 +287,7 @@ export async function periodRows(
      JOIN agents g ON g.customer_id = d.customer_id AND g.agent_id = d.agent_id
      JOIN sites l ON l.customer_id = g.customer_id AND l.site_id = g.site_id
      LEFT JOIN device_state s ON s.customer_id = d.customer_id AND s.device_id = d.device_id
-     WHERE d.customer_id = :customer${where} ORDER BY lower(l.name), d.network, d.address, p.device_id, p.name`,
+     WHERE d.customer_id = :customer${where} ORDER BY lower(l.name), d.network, d.address_order, p.device_id, p.name`,
     {
       ...parameters,
       ...parts?.parameters,

@@ -16,7 +16,7 @@ import { sessionEnds, signOuts, sso } from "./sso_tables.ts";
 import { addresses, mails, passkeys, spraying, users } from "./user_tables.ts";
 import { trust } from "./trust_tables.ts";
 import { agentIds, codeUses, work } from "./work_tables.ts";
-import { auditSubjects, listOrders, lowerNames, ownRoles, views } from "./view_tables.ts";
+import { auditSubjects, listOrders, lowerNames, ownRoles, sqliteAddressOrders, views } from "./view_tables.ts";
 
 /* Refusals and ledger heads of agents; devices that two agents see; indices of what each poll and upload asks. */
 const second = `
@@ -252,4 +252,5 @@ export const migrations: readonly Migration[] = [
   lateReadings,
   listOrders,
   accessExtensions,
+  sqliteAddressOrders,
 ];

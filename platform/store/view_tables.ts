@@ -71,3 +71,32 @@ CREATE INDEX agents_by_activation ON agents (customer_id, created_at, agent_id);
 export const listOrders = `${postgresListOrders}
 CREATE INDEX device_state_by_total ON device_state (customer_id, total, device_id);
 `;
+
+const octets = [1, 2, 3, 4];
+/* What is behind the dots before an octet. */
+const behindDots = (octet: number): string => {
+  if (octet === 1) return "address";
+  const rest = behindDots(octet - 1);
+  return `substr(${rest}, instr(${rest}, '.') + 1)`;
+};
+const addressOrder = (isIpv4: string, padded: string) => `CASE WHEN ${isIpv4} THEN ${padded} ELSE ':' || address END`;
+
+/** What lists order by addresses with: IPv4 by number, then all others by text. */
+const addressOrders = (column: string) => `
+ALTER TABLE devices ADD COLUMN address_order ${column};
+DROP INDEX devices_listed;
+CREATE INDEX devices_listed ON devices (customer_id, agent_id, network, address_order, device_id);
+`;
+/* As an index keeps the values, SQLite has them nowhere else. */
+export const sqliteAddressOrders = addressOrders(`TEXT GENERATED ALWAYS AS (${
+  addressOrder(
+    "address GLOB '*.*.*.*' AND address NOT GLOB '*[^0-9.]*'",
+    `printf('%03d.%03d.%03d.%03d', ${octets.map((octet) => `CAST(${behindDots(octet)} AS INTEGER)`).join(", ")})`,
+  )
+}) VIRTUAL`);
+export const postgresAddressOrders = addressOrders(`text COLLATE "C" GENERATED ALWAYS AS (${
+  addressOrder(
+    "address ~ '^[0-9.]*[.][0-9.]*[.][0-9.]*[.][0-9.]*$'",
+    octets.map((octet) => `lpad(split_part(address, '.', ${octet}), 3, '0')`).join(" || '.' || "),
+  )
+}) STORED`);

@@ -13,7 +13,14 @@ import { years } from "../device_tables.ts";
 import { migrations } from "../migrations.ts";
 import { partitionColumns } from "../partitions.ts";
 import { proofs } from "../proof_tables.ts";
-import { listOrders, lowerNames, postgresListOrders, postgresLowerNames } from "../view_tables.ts";
+import {
+  listOrders,
+  lowerNames,
+  postgresAddressOrders,
+  postgresListOrders,
+  postgresLowerNames,
+  sqliteAddressOrders,
+} from "../view_tables.ts";
 import type { DatabaseAddress } from "./database_url.ts";
 import { openError } from "./postgres_error.ts";
 import { createPool } from "./postgres_pool.ts";
@@ -173,6 +180,7 @@ function migrationOf(number: number): string {
   const step = migrations[number - 1];
   if (step === counts + countTriggers) return translated(counts) + postgresCountTriggers;
   if (step === lowerNames) return postgresLowerNames;
+  if (step === sqliteAddressOrders) return postgresAddressOrders;
   if (step === listOrders) return translated(postgresListOrders);
   if (step === proofs) return `${partitioned(translated(proofs))}\n${proofPartitions}`;
   const sqlite = typeof step === "string" ? step : undefined;
