@@ -85,7 +85,7 @@ interface OfDevice {
 }
 
 function withTime({ t, formats }: CustomerRequest, key: Key, at: number | undefined): string {
-  return at === undefined ? t(key) : `${t(key)}, ${t("readAt")}: ${formats.time(at)}`;
+  return at === undefined ? t(key) : t("readAtTime", { what: t(key), time: formats.time(at) });
 }
 
 /* The one whose history is asked for, or the total. */

@@ -22,6 +22,7 @@ export const fleetWords = {
   partNumber: ["Part number", "Teilenummer", "Codice articolo"],
   level: ["Level", "Stand", "Livello"],
   readAt: ["Read", "Gelesen", "Letto"],
+  readAtTime: ["{what}, read on {time}", "{what}, gelesen am {time}", "{what}, letti il {time}"],
   alerts: ["Alerts", "Meldungen", "Avvisi"],
   alert: ["Alert", "Meldung", "Avviso"],
   severity: ["Severity", "Schwere", "Gravità"],
