@@ -88,7 +88,7 @@ function onPlatform(machine: Machine, args: string[]): Promise<string> {
   return machine.ok([...user, "opendca-platform", ...args]);
 }
 
-/** A command of the agent with what docs/agent.md says for those that need the credentials of the service. */
+/** A command of the agent with what docs/install.md says for those that need the credentials of the service. */
 function onAgent(machine: Machine, args: string[], input = ""): Promise<Output> {
   const unit = [
     "--quiet",
