@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ConfigError, UnavailableError } from "../../common/core/errors.ts";
 import { Secret } from "../../common/core/secret.ts";
+import { anyCharacter } from "../../tests/fixtures/any_character.ts";
 import { formatJsonLine, formatTextLine, withPriority } from "./format_line.ts";
 import { logLevels } from "./log_level.ts";
 import type { LogFields, LogValue } from "./log_record.ts";
@@ -122,7 +123,7 @@ for (const [name, fields, want] of texts) {
 Deno.test("formatTextLine() is one line without a control character for any fields, but for colours", () => {
   fc.assert(
     fc.property(
-      fc.dictionary(fc.string({ unit: "binary" }), fc.jsonValue({ stringUnit: "binary" })),
+      fc.dictionary(fc.string({ unit: anyCharacter }), fc.jsonValue({ stringUnit: anyCharacter })),
       fc.boolean(),
       (fields, color) => {
         const line = formatTextLine({ time, level: "info", event: "batchSent", fields: fields as LogFields }, {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type SnmpValue, Tag } from "../snmp/value.ts";
+import { anyCharacter } from "../../tests/fixtures/any_character.ts";
 import { interpretReading, interpretReadings, type ReadingContext, readOther } from "./interpret_reading.ts";
 import { ObjectStore } from "./object_store.ts";
 import { oids } from "./printer_mib.ts";
@@ -80,7 +81,7 @@ const anyValue: fc.Arbitrary<SnmpValue> = fc.oneof(
   fc.nat(2 ** 32 - 1).map((value) => ({ tag: Tag.counter32, value })),
   fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }).map((value) => ({ tag: Tag.counter64, value })),
   fc.uint8Array({ maxLength: 60 }).map((value) => ({ tag: Tag.octetString, value })),
-  fc.string({ unit: "binary", maxLength: 30 }).map((text) => ({
+  fc.string({ unit: anyCharacter, maxLength: 30 }).map((text) => ({
     tag: Tag.octetString,
     value: new TextEncoder().encode(text),
   })),
