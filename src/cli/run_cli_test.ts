@@ -185,7 +185,7 @@ Deno.test("runCli() leaves no partial file behind when a scan fails", async () =
 });
 
 Deno.test("runCli() says that nothing can be sent when the network refuses every packet", async () => {
-  const host = testHost();
+  const host = testHost({ threads: true });
   // Nothing is routed to the documentation range from a thread that may send only to loopback.
   const createWorker = host.createWorker;
   host.createWorker = () => createWorker(["127.0.0.1:9", "0.0.0.0:0"]);

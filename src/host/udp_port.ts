@@ -39,15 +39,6 @@ export function openUdpPort(family: 4 | 6): DatagramPort {
   };
 }
 
-/** A further socket if the system provides one; without it a scan continues more slowly. */
-export function maybeUdpPort(family: 4 | 6): DatagramPort | undefined {
-  try {
-    return openUdpPort(family);
-  } catch {
-    return undefined;
-  }
-}
-
 /**
  * How many more files, sockets and pipes the process can open, counted up to `most`. It is found by opening them, as
  * reading the limit would need full permissions. If there are fewer than `most`, other threads have none for a moment.

@@ -31,7 +31,7 @@ peerTest(
     const served = [...printers, ...others];
     await using _ = await startSnmpsim(served, port);
     {
-      const host = testHost();
+      const host = testHost({ threads: true });
       // snmpsim is one slow process for all: the timeout is longer than the default as tests run beside each other.
       const args = [
         "scan",

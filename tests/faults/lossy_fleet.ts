@@ -93,7 +93,7 @@ limits: { timeout: 100ms, retries: 1, workers: 1, deviceDeadline: 5s }
   );
   try {
     using inventory = openInventory(`${folder}/inventory.db`);
-    const machine = { ...testHost(), resolve: fakeNames({}) };
+    const machine = { ...testHost({ threads: true }), resolve: fakeNames({}) };
     const intake = createReadingIntake({
       inventory,
       spool: { append: () => {} },

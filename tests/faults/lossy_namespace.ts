@@ -57,7 +57,7 @@ if (import.meta.main) {
   );
   const folder = await Deno.makeTempDir();
   try {
-    const host = testHost();
+    const host = testHost({ threads: true });
     const user =
       `{ user: monitor, auth: { protocol: sha256, key: ${authKey} }, priv: { protocol: aes128, key: ${privKey} } }`;
     const credential = version === "3" ? user : `{ community: public, versions: ["${version}"] }`;

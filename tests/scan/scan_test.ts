@@ -4,8 +4,11 @@ import { testHost } from "../fixtures/test_host.ts";
 import { freePort } from "../fixtures/free_port.ts";
 import { port, scan, standardPrinter } from "../fixtures/scan_fixture.ts";
 
+/** The scanner has a thread and a sandbox of its own. */
+const inThread = () => ({ host: testHost({ threads: true }) });
+
 Deno.test("scan reads a printer of an unknown maker from the standard MIB", async () => {
-  const { exitCode, document } = await scan([standardPrinter("127.91.0.5")], ["127.91.0.0/28"]);
+  const { exitCode, document } = await scan([standardPrinter("127.91.0.5")], ["127.91.0.0/28"], inThread());
   assert.equal(exitCode, 0);
   assert.deepEqual([document.stats.addresses, document.stats.answered, document.stats.printers], [14, 1, 1]);
   const [printer] = document.printers;
@@ -37,7 +40,7 @@ Deno.test("scan asks a typical printer at most 12 times and a silent address twi
 
 Deno.test("scan never sends to an excluded address", async () => {
   const devices = [standardPrinter("127.91.2.5"), standardPrinter("127.91.2.6")];
-  const { document, simulator } = await scan(devices, ["127.91.2.0/28", "--exclude", "127.91.2.6"]);
+  const { document, simulator } = await scan(devices, ["127.91.2.0/28", "--exclude", "127.91.2.6"], inThread());
   assert.deepEqual(document.printers.map(({ address }) => address), ["127.91.2.5"]);
   assert.equal(simulator.requests("127.91.2.6"), 0);
 });
@@ -53,7 +56,7 @@ Deno.test("scan opens no TCP connection to a printer", async () => {
       connection.close();
     }
   });
-  await scan([standardPrinter("127.91.3.5")], ["127.91.3.0/28"]);
+  await scan([standardPrinter("127.91.3.5")], ["127.91.3.0/28"], inThread());
   for (const listener of listeners) listener.close();
   await Promise.all(accepting);
   assert.deepEqual(connections, []);
@@ -102,7 +105,10 @@ Deno.test("scan reads a printer that speaks only SNMPv3 after wrong credentials 
     userYaml("monitor", "right-auth-key", "wrong-priv-key") +
     userYaml("monitor", "right-auth-key", "right-priv-key");
   const device = standardPrinter("127.91.6.5", { versions: ["3"], users });
-  const { document } = await withCredentials(yaml, (file) => scan([device], ["127.91.6.5", "--credentials", file]));
+  const { document } = await withCredentials(
+    yaml,
+    (file) => scan([device], ["127.91.6.5", "--credentials", file], inThread()),
+  );
   const [printer] = document.printers;
   assert.equal(printer?.snmp.version, "3");
   assert.match(printer.snmp.engineId ?? "", /^[0-9a-f]{10,64}$/);
@@ -182,6 +188,7 @@ Deno.test("scan keeps what it has read when it is interrupted, and says so", asy
     "--timeout",
     "5000",
   ], {
+    ...inThread(),
     during: async (simulator, host) => {
       while (simulator.requests("127.91.11.9") < 3) await new Promise((resolve) => setTimeout(resolve, 5));
       host.interrupt();

@@ -1,4 +1,4 @@
-/** What a status read asks of a printer, known or not, and what comes of it, with the real threads and sockets. */
+/** What a status read asks of a printer, known or not, and what comes of it, with real sockets. */
 import assert from "node:assert/strict";
 import type { Reading, ReadingScope } from "../../common/reading/reading.ts";
 import type { DeviceOptions } from "../../simulator/device.ts";
