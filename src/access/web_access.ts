@@ -16,7 +16,6 @@ import { forwardKeyOf } from "../../common/protocol/forward_hello.ts";
 import { maybeOpenedSecret } from "../../common/protocol/sealed_secret.ts";
 import { policyRefusal, TaskRefusal } from "../tasks/task_refusal.ts";
 import { type Carried, carrySession, type SessionCarrier } from "./carry_session.ts";
-import { extendSession } from "./extend_session.ts";
 import { connectGateway, type GatewayOptions } from "./gateway_connection.ts";
 import { greetedChannels } from "./greeted_channels.ts";
 import {
@@ -24,6 +23,7 @@ import {
   checkIdentity,
   covering,
   details,
+  extendSession,
   logged,
   noteRefusal,
   type Session,

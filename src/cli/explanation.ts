@@ -1,14 +1,15 @@
 /** How the values of a reading were chosen: for each value the objects, the rule that won and those that lost. */
 import { interpretReadings, type ReadingContext } from "../printers/interpret_reading.ts";
-import { maybeObjectName } from "../printers/object_names.ts";
 import { ObjectStore } from "../printers/object_store.ts";
-import type { Profile } from "../printers/profile.ts";
+import type { MeterRule, Profile, SupplyRule } from "../printers/profile.ts";
 import { rawOf } from "../printers/raw_value.ts";
 import { identifyColumns, type ReadPlan } from "../printers/read_plan.ts";
 import { contradictsLevel, contradictsMeter } from "../../common/reading/other_sources.ts";
 import type { Level, OtherSource, RawValue, Reading } from "../../common/reading/reading.ts";
-import { recognise, type Recognised } from "../printers/recognise.ts";
+import { deviceIdColumns, recognise, type Recognised } from "../printers/recognise.ts";
 import type { Candidate, TracedValue } from "../printers/trace.ts";
+import { isUnder } from "../snmp/oid.ts";
+import { oids } from "../printers/printer_mib.ts";
 
 export const explanationGroups = ["identity", "status", "meters", "supplies", "trays", "alerts"] as const;
 
@@ -227,4 +228,53 @@ function watchedStore(original: ObjectStore): { store: ObjectStore; used: Set<st
     return rows;
   };
   return { store, used };
+}
+
+/**
+ * Name of an object in the standard MIBs or a profile's rule, with its instance ("prtMarkerLifeCount.1.1"), if known.
+ */
+function maybeObjectName(oid: string, profile: Profile): string | undefined {
+  for (const [name, base] of Object.entries(oids)) {
+    if (name.endsWith("Entry")) continue;
+    // Objects of the system group are listed with their instance, but identification asks with GETNEXT without it.
+    const column = base.replace(/\.0$/, "");
+    if (isUnder(oid, column)) return `${name}${oid.slice(column.length)}`;
+  }
+  const rules = new Set<string>();
+  for (
+    const field of [
+      profile.model,
+      profile.modelFallback,
+      profile.serial,
+      profile.firmware,
+      profile.hostname,
+      profile.panel,
+    ]
+  ) {
+    for (const rule of field ?? []) if (rule.oid === oid) rules.add(rule.rule);
+  }
+  for (const rule of [...profile.meters ?? [], ...profile.supplies ?? []]) {
+    if (objectsOf(rule).some((base) => isUnder(oid, base))) rules.add(rule.rule);
+  }
+  if (rules.size > 0) return [...rules].join(", ");
+  return deviceIdColumns.some((base) => isUnder(oid, base)) ? "ieee1284 device id" : undefined;
+}
+
+function objectsOf(rule: MeterRule | SupplyRule): string[] {
+  switch (rule.kind) {
+    case "sum":
+      return rule.oids;
+    case "records":
+      return [rule.oid];
+    case "scalar":
+      return "capacityOid" in rule && rule.capacityOid !== undefined ? [rule.oid, rule.capacityOid] : [rule.oid];
+    case "labelled":
+      return [rule.labels, rule.values].flat();
+    case "typed":
+      return [rule.types, rule.values, ...rule.where === undefined ? [] : [rule.where.column]];
+    case "table":
+      return [rule.names, rule.levels];
+    case "detail":
+      return [rule.column];
+  }
 }

@@ -1,11 +1,22 @@
-/** One conversation with one device: v1 and v2c by community_session.ts, v3 by usm_session.ts. */
-import type { Clock } from "../../common/core/clock.ts";
-import type { Credential } from "./credential.ts";
-import { openCommunitySession } from "./community_session.ts";
+/**
+ * One conversation with one device: v3 by usm_session.ts; v1 and v2c here, with our own codec, which accepts what real
+ * devices send (unsigned values without their leading zero).
+ *
+ * Each datagram of v1 and v2c has its own request-id, also if it is a repetition: so the first answer to any copy counts,
+ * however late, and each answer has an exact round trip (Karn's rule never has to discard one).
+ */
+import { type Clock, systemClock } from "../../common/core/clock.ts";
+import type { CommunityCredential, Credential } from "./credential.ts";
 import type { DatagramHub } from "./datagram_hub.ts";
-import type { Patience } from "./session_tries.ts";
+import { type Patience, triesOf } from "./session_tries.ts";
 import type { openUsmSession } from "./usm_session.ts";
 import type { Varbind } from "./value.ts";
+import { BerSyntaxError } from "./ber.ts";
+import { decodeMessage, ErrorStatus, type Pdu, PduType, type SnmpMessage } from "./message.ts";
+import { requestEncoder, type RequestFields } from "./request_template.ts";
+import { startSending } from "./retransmit.ts";
+import { createRequests, oneForEach, type OpenRequest, type SessionRequests } from "./session_requests.ts";
+import { agentError } from "./snmp_error.ts";
 
 export type SnmpVersion = "1" | "2c" | "3";
 
@@ -65,4 +76,152 @@ export function openSession(
     throw new RangeError("Cannot open a session of SNMPv3 as it is not enabled in this thread");
   }
   return openUsm(hub, target, credential, options);
+}
+
+/** Request-ids are positive and have four octets, as strict agents require. */
+const firstId = 0x01000000, lastId = 0x7effffff;
+
+interface CommunitySession {
+  hub: DatagramHub;
+  target: { address: string; port: number };
+  options: SessionOptions;
+  clock: Clock;
+  encode: (fields: RequestFields) => Uint8Array;
+  requests: SessionRequests<Pdu>;
+  /** Datagrams without an answer, by request-id. */
+  sent: Map<number, { atMs: number; request: OpenRequest<Pdu> }>;
+  nextId: number;
+  /** Datagrams since the last answer: the waits double with them (RFC 6298 section 5.5). */
+  unanswered: number;
+  /** Stops retransmissions of the open request. */
+  stopSending: () => void;
+}
+
+/** Opens a session. What is sent and received goes through the hub. */
+function openCommunitySession(
+  hub: DatagramHub,
+  target: { address: string; port: number },
+  credential: CommunityCredential,
+  options: SessionOptions & { version?: "1" | "2c" },
+): SnmpSession {
+  const { version = "2c", clock = systemClock } = options;
+  const community = new TextEncoder().encode(credential.community.reveal());
+  const requests = createRequests<Pdu>(target.address, () => session.stopSending());
+  const session: CommunitySession = {
+    hub,
+    target,
+    options,
+    clock,
+    encode: requestEncoder(version === "1" ? 0 : 1, community),
+    requests,
+    sent: new Map(),
+    nextId: firstId + Math.floor(Math.random() * (lastId - firstId)),
+    unanswered: 0,
+    stopSending: () => {},
+  };
+  const stopListening = hub.listenTo(target.address, target.port, (bytes) => accept(session, bytes));
+  return {
+    version,
+    get: (oids, patience = "long") => askEach(session, PduType.get, oids, patience),
+    getNext: (oids, patience = "long") => askEach(session, PduType.getNext, oids, patience),
+    async getBulk(oids, nonRepeaters, maxRepetitions, patience = "long") {
+      const varbinds = await ask(session, { type: PduType.getBulk, nonRepeaters, maxRepetitions, oids }, patience);
+      return toLists(varbinds, oids.length, nonRepeaters, maxRepetitions);
+    },
+    engineId: () => null,
+    overheadOctets: overhead + community.length,
+    get malformed() {
+      return requests.counters.malformed;
+    },
+    get requests() {
+      return requests.counters.requests;
+    },
+    get answers() {
+      return requests.counters.answers;
+    },
+    close() {
+      stopListening();
+      session.sent.clear();
+      requests.close();
+    },
+  };
+}
+
+/** True if the datagram is an answer for this session, valid or not. */
+function accept(session: CommunitySession, bytes: Uint8Array): boolean {
+  const { requests, sent, options, clock } = session;
+  let message: SnmpMessage;
+  try {
+    message = decodeMessage(bytes);
+  } catch (error) {
+    if (!(error instanceof BerSyntaxError)) throw error;
+    requests.counters.malformed++;
+    return true;
+  }
+  if (message.version === 3 || message.pdu.type !== PduType.response) return false;
+  const asked = sent.get(message.pdu.requestId);
+  if (asked === undefined) return false;
+  sent.delete(message.pdu.requestId);
+  requests.counters.answers++;
+  session.unanswered = 0;
+  // The answer to an abandoned request also shows the device's round trip.
+  options.onAnswer?.(clock.monotonicMs() - asked.atMs);
+  requests.succeed(asked.request, message.pdu);
+  return true;
+}
+
+async function ask(
+  session: CommunitySession,
+  question: Omit<RequestFields, "requestId">,
+  patience: Patience,
+): Promise<Varbind[]> {
+  const { hub, target, options, clock, requests, sent } = session;
+  const request = requests.begin();
+  session.stopSending = startSending({
+    send: (sentBefore) => {
+      if (sentBefore > 0) options.onRetransmit?.();
+      const requestId = session.nextId;
+      session.nextId = requestId === lastId ? firstId : requestId + 1;
+      sent.set(requestId, { atMs: clock.monotonicMs(), request });
+      session.unanswered++;
+      return hub.send(session.encode({ ...question, requestId }), target.address, target.port);
+    },
+    tries: triesOf(patience, { retries: options.retries, hasAnswered: requests.counters.answers > 0 }),
+    waitMs: () => options.timeoutMs(session.unanswered - 1),
+    pace: options.pace,
+    onSilence: requests.onSilence,
+    onRefused: requests.onRefused,
+    clock,
+  });
+  const answer = await request.answer;
+  if (answer.errorStatus === ErrorStatus.noError) return answer.varbinds;
+  throw agentError(answer.errorStatus, answer.errorIndex, target.address);
+}
+
+async function askEach(
+  session: CommunitySession,
+  type: number,
+  oids: readonly string[],
+  patience: Patience,
+): Promise<Varbind[]> {
+  const varbinds = await ask(session, { type, nonRepeaters: 0, maxRepetitions: 0, oids }, patience);
+  return oneForEach(oids, varbinds, session.target.address);
+}
+
+/**
+ * Maximum octets of sequence, version, tag and length of the community, PDU, request-id, error-status and -index, list.
+ */
+const overhead = 4 + 3 + 2 + 4 + 6 + 3 + 4 + 4;
+
+/** Sorts the varbinds of a GetBulk answer by the OID they answer (RFC 3416 section 4.2.3); a cut answer is normal. */
+function toLists(varbinds: Varbind[], oids: number, nonRepeaters: number, maxRepetitions: number): Varbind[][] {
+  const lists: Varbind[][] = [];
+  for (let i = 0; i < oids; i++) lists.push([]);
+  const most = nonRepeaters + (oids - nonRepeaters) * maxRepetitions;
+  let at = 0;
+  for (let i = 0; i < varbinds.length && i < most; i++) {
+    lists[at++]!.push(varbinds[i]!);
+    if (at === oids) at = nonRepeaters;
+  }
+  return lists;
 }

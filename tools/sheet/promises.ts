@@ -137,7 +137,7 @@ export const promises: Sentence[] = [
       {
         en: "Port 9100 needs no approval.",
         de: "Port 9100 braucht keine Zustimmung.",
-        file: "src/access/check_order.ts",
+        file: "src/access/session.ts",
         from: "needsApproval: policy.webAccess.approval || isRaw,",
         to: "needsApproval: policy.webAccess.approval,",
         caughtBy: webAccessPorts[1]!,

@@ -353,7 +353,7 @@ export const statement: Sentence[] = [
       {
         en: "Web access goes to any port.",
         de: "Der Web-Zugriff geht an jeden Port.",
-        file: "src/access/check_order.ts",
+        file: "src/access/session.ts",
         from: "if (!policy.ports.webAccess.includes(port)) throw",
         to: "if (false) throw",
         caughtBy: webAccessPorts[0]!,
