@@ -1,6 +1,6 @@
 /**
  * Moves the readings of an older release's store to the tables of this release, by processing them again in order. Each
- * lot is one transaction: if interrupted, it continues where it stopped.
+ * lot is one transaction: if interrupted, it continues where it stopped. An installation moves to PostgreSQL after that.
  */
 import { ReadingScope, Record as UploadedRecord } from "../../proto/gen/opendca/v1/batch.ts";
 import { readingsBefore } from "../store/device_tables.ts";
@@ -10,6 +10,9 @@ import { keepReading } from "./keep_reading.ts";
 import { KnownDevices } from "./known_devices.ts";
 import type { NewRecord } from "./readings.ts";
 import type { TimeBasis } from "./record_time.ts";
+import { copyStore } from "../store/copy_store.ts";
+import type { DatabaseAddress } from "../store/postgres/database_url.ts";
+import { openSqliteStore } from "../store/sqlite/sqlite_store.ts";
 
 interface ReadingRow {
   reading_id: number;
@@ -70,4 +73,16 @@ async function moveReading(tx: Transaction, row: ReadingRow): Promise<void> {
     });
   }
   await devices.flush();
+}
+
+/** Moves the SQLite file to the empty database `target`, connected as its owner; see copyStore(). */
+export async function copyInstallation(
+  { path, target, role }: { path: string; target: DatabaseAddress; role: string },
+): ReturnType<typeof copyStore> {
+  // Brings an older file up to date.
+  {
+    await using store = openSqliteStore(path);
+    await moveReadings(store, () => {});
+  }
+  return await copyStore({ path, target, role });
 }

@@ -10,8 +10,7 @@ import { customerNames } from "../customers/customers.ts";
 import { isPermitted, type Permission, permittedSites } from "../users/permissions.ts";
 import { keepForm, type KeptForm } from "../users/kept_forms.ts";
 import { maybeStaleSession, maybeViewer, noteUnseen, type Viewer } from "../users/sessions.ts";
-import { assets } from "./assets.ts";
-import { billingRoutes } from "./billing/billing_routes.ts";
+import { billingRoutes } from "./billing/billing_page.tsx";
 import { sessionSecret } from "./page/cookies.ts";
 import { feedRoutes } from "./feeds/feeds_page.tsx";
 import { deviceRoutes } from "./fleet/device_page.tsx";
@@ -21,12 +20,43 @@ import { type LiveStreams, onceChanged } from "./page/live_streams.ts";
 import { Message, pageOf } from "./page/layout.tsx";
 import { peopleRoutes } from "./people/people_routes.ts";
 import type { PortalPlatform, PublicRequest, Route, UserRequest, VisibleCustomer } from "./page/route.ts";
-import { notificationRoutes } from "./notifications/notification_routes.ts";
+import { notificationRoutes } from "./notifications/rules_pages.tsx";
 import { passkeyRoutes } from "./sign_in/passkey_pages.tsx";
 import { signInRoutes } from "./sign_in/sign_in_pages.tsx";
-import { trustRoutes } from "./trust/trust_routes.ts";
+import { trustRoutes } from "./trust/trust_pages.tsx";
 import { workRoutes } from "./tasks/work_routes.ts";
 import { formatsOf, languageOf, translator } from "./words/words.ts";
+import htmx from "htmx.org/dist/htmx.min.js" with { type: "text" };
+import uplotCss from "uplot/dist/uPlot.min.css" with { type: "text" };
+import uplot from "uplot/dist/uPlot.iife.min.js" with { type: "text" };
+import passkey from "./scripts/passkey.js" with { type: "text" };
+import live from "./scripts/live.js" with { type: "text" };
+import copy from "./scripts/copy.js" with { type: "text" };
+import leadOn from "./scripts/lead_on.js" with { type: "text" };
+import countdown from "./scripts/countdown.js" with { type: "text" };
+import charts from "./scripts/charts.js" with { type: "text" };
+import css from "./portal.css" with { type: "text" };
+
+const icon =
+  `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="3" fill="#0b57a4"/>` +
+  `<path d="M4 6V3h8v3m-8 4H2.5V6h11v4H12M4 9h8v4H4z" fill="none" stroke="#fff" stroke-width="1.2"/></svg>`;
+
+const style = "text/css; charset=utf-8", script = "text/javascript; charset=utf-8";
+
+/** By path. A page names the scripts that it needs (`PageParts.scripts`) and works without them. */
+const assets: { path: string; type: string; body: string }[] = [
+  { path: "/portal.css", type: style, body: css },
+  { path: "/icon.svg", type: "image/svg+xml", body: icon },
+  { path: "/htmx.js", type: script, body: htmx },
+  { path: "/live.js", type: script, body: live },
+  { path: "/passkey.js", type: script, body: passkey },
+  { path: "/copy.js", type: script, body: copy },
+  { path: "/lead_on.js", type: script, body: leadOn },
+  { path: "/countdown.js", type: script, body: countdown },
+  { path: "/charts.js", type: script, body: charts },
+  { path: "/uplot.js", type: script, body: uplot },
+  { path: "/uplot.css", type: style, body: uplotCss },
+];
 
 export const routes: readonly Route[] = [
   ...signInRoutes,

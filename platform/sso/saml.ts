@@ -7,7 +7,7 @@
  */
 import { Buffer } from "node:buffer";
 import { SAML, ValidateInResponseTo } from "@node-saml/node-saml";
-import { parseDomFromString, xpath } from "@node-saml/node-saml/lib/xml.js";
+import { buildXmlBuilderObject, parseDomFromString, xpath } from "@node-saml/node-saml/lib/xml.js";
 import { messageOf } from "../../common/core/errors.ts";
 import { newSecret } from "../users/second_factor.ts";
 import type { Identity } from "./identity.ts";
@@ -15,7 +15,18 @@ import { ProviderRefusal } from "./provider_refusal.ts";
 import type { Provider, SsoPlatform } from "./providers.ts";
 import { decryptedXml, hasEncrypted } from "./saml_encryption.ts";
 import type { SamlKey } from "./saml_keys.ts";
-import { children, decodedXml, type Element, only, refused, refuseOddXml, skewMs, timeOf } from "./saml_xml.ts";
+import {
+  children,
+  decodedXml,
+  type Element,
+  encryptionAlgorithms,
+  keyTransport,
+  only,
+  refused,
+  refuseOddXml,
+  skewMs,
+  timeOf,
+} from "./saml_xml.ts";
 
 /** Of the portal, for this provider. */
 export interface SamlAddresses {
@@ -244,4 +255,47 @@ function emailOf(text: string | undefined): string | undefined {
   return text !== undefined && /^[^\s@<>"\p{Cc}\p{Cf}]{1,64}@[^\s@<>"]+\.[^\s@<>"]+$/u.test(text) && text.length <= 254
     ? text
     : undefined;
+}
+
+/* What a provider reads of the portal: who it is, where messages go, and its keys. */
+const bindings = "urn:oasis:names:tc:SAML:2.0:bindings:";
+
+/** `keys`: the newest first. It is encrypted for the newest; requests may be signed by each. */
+export function samlMetadata(
+  { settings }: Provider,
+  { entityId, consumer, signOut }: SamlAddresses,
+  keys: readonly SamlKey[],
+): string {
+  const keyInfo = ({ certificatePem }: SamlKey) => ({
+    "ds:KeyInfo": {
+      "ds:X509Data": { "ds:X509Certificate": { "#text": certificatePem.replace(/-----[A-Z ]+-----|\s/g, "") } },
+    },
+  });
+  const signingKeys = keys.map((key) => ({ "@use": "signing", ...keyInfo(key) }));
+  const encryptionKeys = keys.slice(0, 1).map((key) => ({
+    "@use": "encryption",
+    ...keyInfo(key),
+    EncryptionMethod: [...encryptionAlgorithms, keyTransport].map((name) => ({ "@Algorithm": name })),
+  }));
+  const logout = ["HTTP-Redirect", "HTTP-POST"].map((name) => ({ "@Binding": bindings + name, "@Location": signOut }));
+  return buildXmlBuilderObject({
+    EntityDescriptor: {
+      "@xmlns": "urn:oasis:names:tc:SAML:2.0:metadata",
+      "@xmlns:ds": "http://www.w3.org/2000/09/xmldsig#",
+      "@entityID": entityId,
+      SPSSODescriptor: {
+        "@protocolSupportEnumeration": "urn:oasis:names:tc:SAML:2.0:protocol",
+        "@AuthnRequestsSigned": "false",
+        "@WantAssertionsSigned": "true",
+        KeyDescriptor: [...signingKeys, ...encryptionKeys],
+        ...(settings["sign-out-address"] === undefined ? {} : { SingleLogoutService: logout }),
+        AssertionConsumerService: {
+          "@index": "1",
+          "@isDefault": "true",
+          "@Binding": `${bindings}HTTP-POST`,
+          "@Location": consumer,
+        },
+      },
+    },
+  }, true);
 }

@@ -1,7 +1,11 @@
 import { Buffer } from "node:buffer";
 import { maxTaskBytes, maxTasks } from "../../common/protocol/limits.ts";
-import type { SignedTask, TaskResult as TaskResultMessage } from "../../proto/gen/opendca/v1/task.ts";
-import { TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
+import {
+  type SignedTask,
+  TaskResult,
+  type TaskResult as TaskResultMessage,
+  TaskState,
+} from "../../proto/gen/opendca/v1/task.ts";
 import { noteShown } from "../store/channels.ts";
 import { type Page, pageParameters, pageSql } from "../store/page.ts";
 import type { Tenant, Transaction } from "../store/store.ts";
@@ -212,4 +216,21 @@ function isForward(from: string, to: string): boolean {
   if (from === "running" && to === "running") return true;
   const at = order.indexOf(from);
   return at >= 0 && (order.indexOf(to) > at || !order.includes(to));
+}
+
+/** Agents of all customers with changes since a time, for listeners that may have missed notifications. */
+interface AgentNews {
+  tasks: string[];
+  configs: string[];
+  revoked: string[];
+}
+
+export async function agentNews(tx: Transaction, since: Date): Promise<AgentNews> {
+  const ids = async (sql: string) =>
+    (await tx.all<{ agent_id: string }>(sql, { since: since.getTime() })).map(({ agent_id }) => agent_id);
+  return {
+    tasks: await ids("SELECT DISTINCT agent_id FROM tasks WHERE state = 'waiting' AND created_at >= :since"),
+    configs: await ids("SELECT agent_id FROM agent_configs WHERE changed_at >= :since"),
+    revoked: await ids("SELECT agent_id FROM agents WHERE revoked_at >= :since"),
+  };
 }

@@ -6,7 +6,7 @@ import { verifyManifest } from "../../common/release/release_manifest.ts";
 import { UpdateEncoding } from "../../proto/gen/opendca/v1/update.ts";
 import { chunkBytes } from "../../platform/releases/chunk_bytes.ts";
 import { pauseRelease, resumeRelease, rollOut, withdrawRelease } from "../../platform/releases/manage_releases.ts";
-import { setPin } from "../../platform/releases/update_pins.ts";
+import { setPin } from "../../platform/releases/customer_updates.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
 import {
   activatedAgent,

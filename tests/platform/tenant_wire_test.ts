@@ -6,7 +6,7 @@ import * as legacyTls from "../../platform/access/legacy_tls_permission.ts";
 import * as sessions from "../../platform/access/sessions.ts";
 import * as webSessions from "../../platform/access/web_sessions.ts";
 import * as listedDevices from "../../platform/devices/listed_devices.ts";
-import * as updatePins from "../../platform/releases/update_pins.ts";
+import * as updatePins from "../../platform/releases/customer_updates.ts";
 import * as tasks from "../../platform/tasks/tasks.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
 import { activatedAgent, call, connect, pollOf, startTestPlatform } from "../fixtures/platform_fixture.ts";

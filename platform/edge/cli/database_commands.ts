@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { ConfigError, UsageError } from "../../../common/core/errors.ts";
 import { checkPostgres, checkSqlite } from "../../audit/check_store.ts";
-import { copyInstallation } from "../../devices/copy_installation.ts";
+import { copyInstallation } from "../../devices/move_readings.ts";
 import { openDataDirectory } from "../../keys/data_directory.ts";
 import type { DatabaseAddress } from "../../store/postgres/database_url.ts";
 import { migrateDatabase } from "../../store/postgres/postgres_schema.ts";

@@ -1,10 +1,10 @@
-/** Options of `serve` for the portal and its mails. */
+/** Options of `serve` for the portal, its mails, and what other programs are told or ask. */
 import type { Command } from "commander";
 import { UsageError } from "../../../common/core/errors.ts";
 import type { MailOptions } from "../../mail/start_mailer.ts";
 import type { FrontOptions, PortalServeOptions } from "../../portal/start_portal.ts";
 import { checkedEmail } from "../../users/manage_users.ts";
-import type { PlatformHost } from "./host.ts";
+import type { InterfaceServeOptions, PlatformHost } from "./host.ts";
 import { maybeCertificate, parseListen, readAuthorities } from "./serve_command.ts";
 
 export interface PortalFlags {
@@ -105,5 +105,36 @@ function maybeMail(host: PlatformHost, { mailServer, mailFrom }: PortalFlags): M
     isImplicit: url.protocol === "smtps:",
     ...(user === "" ? {} : { user, password: host.env("OPENDCA_MAIL_PASSWORD") ?? "" }),
     from: checkedEmail(mailFrom),
+  };
+}
+
+export interface InterfaceFlags {
+  webhookAllow?: string[];
+  metricsListen?: string;
+}
+
+export function addInterfaceOptions(serve: Command): Command {
+  return serve
+    .option(
+      "--webhook-allow <host...>",
+      "names or addresses that webhooks and feeds may call though they are not on the Internet (default: none)",
+    )
+    .option(
+      "--metrics-listen <host:port>",
+      "where Prometheus reads /metrics by HTTP; reachable from it only, as 127.0.0.1:9464 (default: nowhere)",
+    );
+}
+
+export function interfacesOf({ webhookAllow = [], metricsListen }: InterfaceFlags): InterfaceServeOptions {
+  const wrong = webhookAllow.find((host) => !/^[\w.:-]{1,253}$/.test(host));
+  if (wrong !== undefined) {
+    throw new UsageError(
+      `Cannot use --webhook-allow as a host: current value is "${wrong}"`,
+      "such as hooks.internal.example",
+    );
+  }
+  return {
+    webhooks: { allowed: webhookAllow.map((host) => host.toLowerCase()) },
+    metrics: metricsListen === undefined ? undefined : parseListen("--metrics-listen", metricsListen, "127.0.0.1:9464"),
   };
 }

@@ -15,8 +15,14 @@ import type { Platform } from "../../agents/platform.ts";
 import type { SshServeOptions } from "../ssh/ssh_gateway.ts";
 import type { SshdServeOptions } from "../ssh/sshd_gateway.ts";
 import type { PlatformHost } from "./host.ts";
-import { addInterfaceOptions, type InterfaceFlags, interfacesOf } from "./interface_options.ts";
-import { addPortalOptions, maybePortal, type PortalFlags } from "./portal_options.ts";
+import {
+  addInterfaceOptions,
+  addPortalOptions,
+  type InterfaceFlags,
+  interfacesOf,
+  maybePortal,
+  type PortalFlags,
+} from "./portal_options.ts";
 import { addRetentionOptions, type RetentionFlags, retentionOf } from "./retention_options.ts";
 import { checkedRegion, stateRegion } from "../../trust/region.ts";
 import { refuseAltered } from "./verify_command.ts";

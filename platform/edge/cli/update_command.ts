@@ -3,7 +3,7 @@ import { UsageError } from "../../../common/core/errors.ts";
 import type { Platform } from "../../agents/platform.ts";
 import type { By, TenantBy } from "../../audit/use_case.ts";
 import { findCustomer } from "../../customers/customers.ts";
-import { setPin, type ShownPin, showPin, type WhosePin } from "../../releases/update_pins.ts";
+import { setPin, type ShownPin, showPin, type WhosePin } from "../../releases/customer_updates.ts";
 import { held } from "../../releases/release_for.ts";
 import { type CommandContext, customerOption } from "./command_context.ts";
 

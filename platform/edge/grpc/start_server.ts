@@ -4,20 +4,37 @@
  * the agent authority whose fingerprint is in the store.
  */
 import { Buffer } from "node:buffer";
-import { logVerbosity, Server, ServerCredentials, setLogVerbosity } from "@grpc/grpc-js";
-import { AgentServiceService } from "../../../proto/gen/opendca/v1/agent_service.ts";
+import {
+  type handleUnaryCall,
+  logVerbosity,
+  type sendUnaryData,
+  Server,
+  ServerCredentials,
+  type ServerUnaryCall,
+  setLogVerbosity,
+} from "@grpc/grpc-js";
+import { type AgentServiceServer, AgentServiceService } from "../../../proto/gen/opendca/v1/agent_service.ts";
 import { maxMessageBytes } from "../../../common/protocol/limits.ts";
 import type { IpRange } from "../../../common/core/ip_range.ts";
 import { acceptConnections, descriptorLimit } from "../connections/accept_connections.ts";
 import { pemOf } from "../../keys/authority.ts";
 import type { CertificateFiles } from "../../keys/server_certificate.ts";
-import { admission } from "./admission.ts";
-import { callTimeout } from "./admission.ts";
+import { admission, callTimeout, maybeAdmitted } from "./admission.ts";
 import { ConnectionGate, type GateLimits, gateLimitsFor } from "../connections/connection_gate.ts";
-import { agentService } from "./agent_service.ts";
-import type { UpdateLimits } from "./stream_update.ts";
+import { type StreamUpdate, type UpdateCall, type UpdateLimits, updateStreams } from "./stream_update.ts";
 import type { Retention } from "../../devices/retention.ts";
 import type { Platform } from "../../agents/platform.ts";
+import { limitMessage } from "../../devices/message_limits.ts";
+import { activationRate, activationWaitMs } from "../../agents/activation_calls.ts";
+import { activate } from "../../agents/activate.ts";
+import { CallError } from "../../agents/call_error.ts";
+import { callStatusOf } from "./call_status.ts";
+import { type Caller, callerOf } from "../../agents/caller.ts";
+import { poll } from "../../tasks/poll.ts";
+import { rateLimit } from "../connections/rate_limit.ts";
+import { renew, renewalRate } from "../../agents/renew.ts";
+import { offerNow } from "../../releases/serve_update.ts";
+import { upload } from "../../devices/upload.ts";
 
 export interface ListenOptions {
   host: string;
@@ -130,4 +147,95 @@ function credentialsOf(platform: Platform, options: ListenOptions): ServerCreden
   const wanted = { requestCert: true, rejectUnauthorized: false, handshakeTimeout };
   credentials._getConstructorOptions = () => ({ ...handshake, ...wanted });
   return credentials;
+}
+
+/** Handlers for `server.addService(AgentServiceService, …)`. */
+function agentService(
+  platform: Platform,
+  gate: ConnectionGate,
+  updateLimits: Partial<UpdateLimits> = {},
+): AgentServiceServer {
+  const { monotonicMs } = platform.clock;
+  // Asked first, so that a flood costs nothing but memory of this process.
+  const activations = rateLimit({ ...activationRate, monotonicMs });
+  // An agent polls every few minutes; after an outage it uploads as fast as it gets responses.
+  const polls = rateLimit({ burst: 20, perMinute: 20, monotonicMs });
+  // Of people, who run `opendca update --check`.
+  const checks = rateLimit({ burst: 10, perMinute: 10, monotonicMs });
+  const renewals = rateLimit({ ...renewalRate, monotonicMs });
+  const streamUpdate = updateStreams(platform, updateLimits);
+
+  function identified<Request, Response>(
+    handle: (caller: Caller, request: Request) => Promise<Response>,
+  ): handleUnaryCall<Request, Response> {
+    return unary(platform, async (call) => await handle(await callerIn(platform, call), call.request));
+  }
+
+  return {
+    activate: unary(platform, async (call) => {
+      const source = gate.sourceOf(call.getPeer());
+      allow(activations.waitMs(source));
+      allow(await activationWaitMs(platform, source));
+      allow(await platform.guesses.waitMs(source));
+      return await activate(platform, { request: call.request, source });
+    }),
+    renew: identified((caller, request) => {
+      allow(renewals.waitMs(caller.agentId));
+      return renew(platform, caller, request);
+    }),
+    poll: identified((caller, request) => {
+      allow(polls.waitMs(caller.agentId));
+      return poll(platform, caller, request);
+    }),
+    upload: identified((caller, request) => upload(platform, caller, request)),
+    checkUpdate: identified((caller, request) => {
+      allow(checks.waitMs(caller.agentId));
+      return offerNow(platform, caller, request);
+    }),
+    fetchUpdate: (call) => void sendUpdate(platform, streamUpdate, call),
+  };
+}
+
+async function callerIn(
+  platform: Platform,
+  call: Pick<UpdateCall, "metadata" | "getAuthContext">,
+): Promise<Caller> {
+  return maybeAdmitted(platform, call.metadata) ??
+    await callerOf(platform, call.getAuthContext().sslPeerCertificate?.raw);
+}
+
+async function sendUpdate(platform: Platform, streamUpdate: StreamUpdate, call: UpdateCall): Promise<void> {
+  try {
+    await streamUpdate(await callerIn(platform, call), call);
+  } catch (error) {
+    call.emit("error", callStatusOf(platform, error));
+  }
+}
+
+function unary<Request, Response>(
+  platform: Platform,
+  handle: (call: ServerUnaryCall<Request, Response>) => Promise<Response>,
+): handleUnaryCall<Request, Response> {
+  return (call, callback) =>
+    void answer(platform, () => {
+      const mistake = limitMessage("call", call.request as object);
+      if (mistake !== undefined) throw new CallError("invalid-request", `Cannot accept the request as ${mistake}`);
+      return handle(call);
+    }, callback);
+}
+
+async function answer<Response>(
+  platform: Platform,
+  handle: () => Promise<Response>,
+  callback: sendUnaryData<Response>,
+): Promise<void> {
+  try {
+    callback(null, await handle());
+  } catch (error) {
+    callback(callStatusOf(platform, error));
+  }
+}
+
+function allow(waitMs: number): void {
+  if (waitMs > 0) throw new CallError("too-many-requests", "Cannot answer so many calls", waitMs);
 }

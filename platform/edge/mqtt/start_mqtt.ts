@@ -5,8 +5,7 @@
 import { messageOf } from "../../../common/core/errors.ts";
 import { revokedChannel, wakeChannel } from "../../store/channels.ts";
 import type { Platform } from "../../agents/platform.ts";
-import { agentNews } from "../../tasks/agent_news.ts";
-import { newTaskChannel } from "../../tasks/tasks.ts";
+import { agentNews, newTaskChannel } from "../../tasks/tasks.ts";
 import type { Authority } from "../../keys/authority.ts";
 import type { GateLimits } from "../connections/connection_gate.ts";
 import type { AgentListenerOptions, ListenAt } from "./agent_listener.ts";

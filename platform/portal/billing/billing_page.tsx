@@ -7,9 +7,13 @@ import { chosenSite, customerPage, may, rootOf, SiteSelect } from "../page/custo
 import { field } from "../page/form.ts";
 import { Table } from "../page/layout.tsx";
 import { pageOfRows, Pager, shownPage } from "../page/pager.tsx";
-import type { CustomerRequest } from "../page/route.ts";
+import type { CustomerRequest, Route } from "../page/route.ts";
 import { StatementRows, Totals } from "./statement_rows.tsx";
 import { tenantOf, visibleStatements } from "./visible_statements.ts";
+import type { Permission } from "../../users/permissions.ts";
+import { correctionsPage, makeCorrection, undo } from "./corrections_page.tsx";
+import { changeSettings, settingsPage } from "./settings_page.tsx";
+import { statementFile, statementPage } from "./statement_page.tsx";
 
 export async function billingPage(request: CustomerRequest): Promise<Response> {
   const { t, platform, customer, c } = request;
@@ -120,3 +124,22 @@ export async function makeOne(request: CustomerRequest): Promise<Response> {
   });
   return c.redirect(`${rootOf(customer)}/billing/${number}`, 303);
 }
+
+const route = (
+  method: Route["method"],
+  path: string,
+  permission: Permission,
+  handle: (request: CustomerRequest) => Response | Promise<Response>,
+): Route => ({ method, path: `/customers/:customer/${path}`, access: "customer", permission, handle });
+
+export const billingRoutes: readonly Route[] = [
+  route("GET", "billing", "readMeters", billingPage),
+  route("POST", "billing", "manageBilling", makeOne),
+  route("GET", "billing/:number", "readMeters", statementPage),
+  route("GET", "billing/:number/:form", "readMeters", statementFile),
+  route("GET", "billing-settings", "manageBilling", (request) => settingsPage(request)),
+  route("POST", "billing-settings", "manageBilling", changeSettings),
+  route("GET", "corrections", "readMeters", correctionsPage),
+  route("POST", "corrections", "manageBilling", makeCorrection),
+  route("POST", "corrections/:correction/undo", "manageBilling", undo),
+];

@@ -17,9 +17,10 @@ import { maybeStopLink, stopMails } from "../../notifications/stop_links.ts";
 import { listWebhooks } from "../../interfaces/webhooks.ts";
 import { readHasMail } from "../../users/user_mails.ts";
 import { Message, pageOf, Table } from "../page/layout.tsx";
-import type { PublicRequest, UserRequest } from "../page/route.ts";
+import type { PublicRequest, Route, UserRequest } from "../page/route.ts";
 import { dayName, eventKeys, newRule, ruleFields, tellable, type TypedRule, typedRule } from "./rule_form.tsx";
 import { NotificationTabs } from "./notification_tabs.tsx";
+import { makeWebhook, webhookChanges, webhookPage, webhooksPage } from "./webhooks_pages.tsx";
 
 const path = "/notifications";
 
@@ -305,3 +306,33 @@ export async function stop(request: PublicRequest): Promise<Response> {
   await stopMails(request.platform, link);
   return await stopPage(request);
 }
+
+const common = { access: "dealer", permission: "manageNotifications" } as const;
+const stopPath = "/notification-stop/:recipient/:proof";
+
+/* A webhook tells another program all that happens, and its secret is shown: both need a further proof. */
+export const notificationRoutes: Route[] = [
+  { method: "GET", path: "/notifications", ...common, handle: (request: UserRequest) => rulesPage(request) },
+  { method: "POST", path: "/notifications", ...common, handle: makeRule },
+  { method: "GET", path: "/notifications/:rule", ...common, handle: (request: UserRequest) => rulePage(request) },
+  { method: "POST", path: "/notifications/:rule", ...common, handle: editRule },
+  ...(["pause", "resume", "remove", "test"] as const).map((change): Route => ({
+    method: "POST",
+    path: `/notifications/:rule/${change}`,
+    ...common,
+    handle: ruleChanges[change],
+  })),
+  { method: "GET", path: stopPath, access: "public", handle: stopPage },
+  // Mail programs send it without a page (RFC 8058); it has no effect but that of its own link.
+  { method: "POST", path: stopPath, access: "public", fromElsewhere: { maxBytes: 1024 }, handle: stop },
+  { method: "GET", path: "/webhooks", ...common, handle: (request: UserRequest) => webhooksPage(request) },
+  { method: "POST", path: "/webhooks", ...common, confirmed: true, handle: makeWebhook },
+  { method: "GET", path: "/webhooks/:webhook", ...common, handle: (request: UserRequest) => webhookPage(request) },
+  ...(["pause", "resume", "test", "rotate", "resend", "remove"] as const).map((change): Route => ({
+    method: "POST",
+    path: `/webhooks/:webhook/${change}`,
+    ...common,
+    ...(change === "rotate" ? { confirmed: true as const } : {}),
+    handle: webhookChanges[change],
+  })),
+];

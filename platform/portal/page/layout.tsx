@@ -10,7 +10,7 @@ interface PageParts {
   children: Child;
   status?: 200 | 401 | 403 | 404 | 413 | 422 | 429 | 500 | 503;
   narrow?: boolean;
-  /** Paths of scripts and of style sheets beside the portal's own: see assets.ts. */
+  /** Paths of scripts and of style sheets beside the portal's own: see portal_app.tsx. */
   scripts?: readonly string[];
   styles?: readonly string[];
   /** Without scripts, the page is loaded again after this time, as something goes on. */

@@ -90,7 +90,7 @@ async function metadata(request: PublicRequest): Promise<Response> {
   const { c, platform } = request;
   const provider = await maybeActiveProvider(platform, c.req.param("provider") ?? "");
   if (provider?.kind !== "saml") return await c.notFound();
-  const { samlMetadata } = await import("../../sso/saml_metadata.ts");
+  const { samlMetadata } = await import("../../sso/saml.ts");
   const keys = await ensuredSamlKeys(platform, provider.providerId);
   return c.body(samlMetadata(provider, addressesOf(request, provider), keys), 200, {
     "content-type": "application/samlmetadata+xml; charset=utf-8",

@@ -7,12 +7,12 @@ import {
   type CustomerRelease,
   type CustomerUpdates,
   customerUpdates,
+  setPin,
   type UpdatingAgentRow,
   updatingAgents,
 } from "../../releases/customer_updates.ts";
 import { rollOut, stages } from "../../releases/manage_releases.ts";
 import { held } from "../../releases/release_for.ts";
-import { setPin } from "../../releases/update_pins.ts";
 import { customerPage, may, rootOf } from "../page/customer_page.tsx";
 import { field } from "../page/form.ts";
 import { Table } from "../page/layout.tsx";
