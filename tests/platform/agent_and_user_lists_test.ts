@@ -29,7 +29,7 @@ async function withAgents({ acme, berlin, bonn, platform: { queries, clock } }: 
         site: i % 3 === 0 ? bonn : berlin,
         state: i % 7 === 0 ? "revoked" : "active",
         created: now - (i % 5) * minute,
-        host: i % 4 === 0 ? "" : `Host-${i % 9}`,
+        host: i % 4 === 0 ? "" : i === 7 ? "=1+1 100%_\\" : `Host-${i % 9}`,
         version: `0.${i % 3}.0`,
         seen: i % 11 === 0 ? null : now - (i % 13) * 8 * minute,
         poll: i % 2 === 0 ? 300 : i % 5 === 0 ? 0 : null,
@@ -55,6 +55,8 @@ async function onThePage(scene: PortalScene, every: readonly ListedAgent[]): Pro
   );
   assert.equal(csv[0], "\ufeffagent_id,hostname,version,offered_version,silence");
   assert.equal(csv.length - 1, every.filter(({ state }) => state === "revoked").length);
+  const odd = (await user.get(`${root}?format=csv&q=%25_&column=version`)).body.trimEnd().split("\r\n");
+  assert.match(odd.slice(1).join("\n"), /^agt-000000000007,'=1\+1 100%_\\,/);
   const saved = await user.post("/views", {
     list: "agents",
     name: "Late",
@@ -103,7 +105,7 @@ eachDatabase(
       { silent: true },
       { search: "HOST-3 bonn" },
       { search: "0.1 berlin" },
-      { search: "%" },
+      ...["%", "_", "\\", "0%", "%_\\", "_%"].map((search) => ({ search })),
       { silent: true, siteId: berlin, search: "host" },
       { ids: [every[0]!.agent_id, every[99]!.agent_id, "agt-none"] },
     ];
@@ -169,7 +171,7 @@ eachDatabase(
           dealer: dealerId,
           customer: i % 4 === 0 ? acme : null,
           email: `User-${i}@partner.example`,
-          name: `Name ${i % 7}`,
+          name: i === 11 ? `=HYPERLINK("x") 5%_\\` : `Name ${i % 7}`,
           state: (["invited", "active", "deactivated"] as const)[i % 3]!,
           reason: i % 3 === 2 ? "inactivity" : null,
           signed: i % 5 === 0 ? null : i % 9,
@@ -187,7 +189,8 @@ eachDatabase(
       "viewer",
     ]);
     assert.deepEqual(every.filter(({ hasSecondFactor }) => hasSecondFactor).map(({ email }) => email), [eva]);
-    for (const filter of [{}, { customerId: acme }, { state: "deactivated" as const }, { search: "NAME 3 user-1" }]) {
+    const searches = ["NAME 3 user-1", "%", "_", "\\", "5%", "%_\\", "_%"].map((search) => ({ search }));
+    for (const filter of [{}, { customerId: acme }, { state: "deactivated" as const }, ...searches]) {
       const { customerId, state, search } = filter as { customerId?: string; state?: string; search?: string };
       const wanted = every.filter((row) =>
         (customerId === undefined || row.customerId === customerId) && (state === undefined || row.state === state) &&
@@ -213,6 +216,11 @@ eachDatabase(
     const csv = (await user.get("/users?format=csv&state=deactivated")).body.trimEnd().split("\r\n");
     assert.equal(csv.length - 1, every.filter(({ state }) => state === "deactivated").length);
     assert.match(csv[0]!, /^\ufeffemail,name,state,reason,roles,provider,second_factor,signed_in_at$/);
+    const odd = (await user.get("/users?format=csv&q=%25_")).body.trimEnd().split("\r\n");
+    assert.deepEqual(odd.slice(1).map((line) => line.split(",").slice(0, 2)), [[
+      "User-11@partner.example",
+      `"'=HYPERLINK(""x"") 5%_\\"`,
+    ]]);
     assert.match((await user.get("/data")).body, /1 to 100 of 221/);
     // Of a customer: those who belong to it, and no others.
     const own = await scene.signedIn("own@acme.example", {

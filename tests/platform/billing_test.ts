@@ -18,6 +18,7 @@ import { mergeDevice } from "../../platform/devices/merge_device.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
 import { peerTest } from "../fixtures/peers.ts";
 import { type BillingScene, billingScene } from "./billing_scene.ts";
+import { proofScene } from "./proof_scene.ts";
 
 const march = daysOfMonth("2026-03"), april = daysOfMonth("2026-04");
 const day = 86_400_000;
@@ -261,6 +262,28 @@ eachDatabase("months that are billed one after the other add up to what was prin
   const all = [...await rowsOf(scene, 1), ...await rowsOf(scene, 2), ...await rowsOf(scene, 3)];
   const whole = await previewStatement(platform, by, { fromDay: "2026-01-01", toDay: "2026-03-31" });
   assert.equal(billed(all), whole.rows[0]!.counted + whole.rows[0]!.estimated);
+});
+
+eachDatabase("what an agent uploads after a statement is made is billed with the next one", async () => {
+  await using scene = await proofScene(Date.parse("2025-01-10T08:00:00Z"));
+  const send = async (received: string, readings: [at: string, total: number][]) => {
+    scene.at(Date.parse(`${received}T08:00:00Z`));
+    const printer = { serial: "ABC12345", address: "10.1.0.7" };
+    await scene.send(
+      0,
+      readings.map(([at, total]) => ({ ...printer, observedAt: Date.parse(`${at}T12:00:00Z`), meters: { total } })),
+    );
+  };
+  const bill = async (month: string, number: number) => {
+    await makeStatement(scene.platform, scene.by, daysOfMonth(month));
+    return (await Array.fromAsync(statementRows(scene.platform, scene.by, number)))
+      .map(({ billed, adjusted }) => ({ billed, adjusted }));
+  };
+  await send("2025-02-05", [["2025-01-10", 1000], ["2025-01-30", 1100]]);
+  assert.deepEqual(await bill("2025-01", 1), [{ billed: 100, adjusted: 0 }]);
+  await send("2025-02-06", [["2025-01-31", 1150]]);
+  await send("2025-03-05", [["2025-02-27", 1300]]);
+  assert.deepEqual(await bill("2025-02", 2), [{ billed: 200, adjusted: 50 }]);
 });
 
 eachDatabase("the hash is that of the rows, and each file has all of them", async () => {

@@ -5,10 +5,14 @@ import { exportAlertGroups } from "../../platform/alerts/list_alerts.ts";
 import type { Platform } from "../../platform/agents/platform.ts";
 import { agentCounts, orderedIds, type RowFilters } from "../../platform/devices/listed_devices.ts";
 import { pageOfIds } from "../../platform/devices/page_of_devices.ts";
+import { groupsOf } from "../../platform/devices/device_groups.ts";
+import { statedRowsOf } from "../../platform/devices/list_devices.ts";
+import { parseDatabaseUrl } from "../../platform/store/postgres/database_url.ts";
+import { openPostgresStore } from "../../platform/store/postgres/postgres_store.ts";
 import { openSqliteStore } from "../../platform/store/sqlite/sqlite_store.ts";
 import type { Parameters, Store, Tenant } from "../../platform/store/store.ts";
 import { allPages } from "../fixtures/all_pages.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { eachDatabase, inPostgres, maybeTestDatabase } from "../fixtures/each_database.ts";
 import { withKnown } from "../fixtures/known_devices.ts";
 import { type DeviceScene, deviceScene } from "./device_changes_fixture.ts";
 
@@ -126,6 +130,57 @@ Deno.test("a page of devices by pages is read along an index, wherever it is, an
     }
   }, { readOnly: true });
   await scene.store[Symbol.asyncDispose]();
+});
+
+inPostgres("a page of 50 devices reads the states of these alone, of 5,000", async () => {
+  await using database = (await maybeTestDatabase())!;
+  await using store = await openPostgresStore(parseDatabaseUrl(database.url));
+  await using scene = await deviceScene("Acme", store);
+  await withDevices(scene, [{ total: 7, low: 0 }]);
+  const copied = (table: string, columns: string) =>
+    database.sql(
+      `INSERT INTO ${table} (${columns}) SELECT ${
+        columns.replace("device_id", "device_id || n").replace("low", "n % 100")
+      }
+       FROM ${table}, generate_series(1, 4999) n`,
+    );
+  await copied("devices", "customer_id, device_id, agent_id, network, address, state, first_seen_at, last_seen_at");
+  await copied(
+    "device_state",
+    "customer_id, device_id, agent_id, observed_at, received_at, time_basis, scope, record, full_at, total, low",
+  );
+  await database.sql("ANALYZE");
+  const readRows = async () => {
+    const [row] = await database.sql(
+      "SELECT seq_tup_read + idx_tup_fetch AS n FROM pg_stat_user_tables WHERE relname = 'device_state'",
+    );
+    return Number(row!.n);
+  };
+  const byLow = { by: "low", isDescending: true } as const,
+    bySerial = { by: "serial", isDescending: false } as const;
+  const wishes = [
+    {},
+    { place: "end" },
+    { order: byLow },
+    { order: byLow, place: { after: [0, 50, "x"] } },
+    { order: byLow, place: { before: [0, 50, "x"] } },
+    { order: bySerial },
+  ] as const;
+  for (const wish of wishes) {
+    const before = await readRows();
+    await store.transaction(async (tx) => {
+      const tenant = tx.tenant(scene.by.tenant), groups = await groupsOf(tenant);
+      const agents = await agentCounts(tenant, { groups }, { silentSince: new Date(0) });
+      const { rows } = await pageOfIds(tenant, { groups }, { ...wish, limit: 50, agents });
+      const stated = await statedRowsOf(tenant, groups, rows);
+      assert.deepEqual(stated.map(({ row, state }) => [row.device_id, state?.scope]), rows.map((id) => [id, "full"]));
+      assert.equal(rows.length, 50);
+      // What it has read is told at the end of the transaction, and not after some seconds.
+      await tx.get("SELECT pg_stat_force_next_flush()");
+    }, { readOnly: true });
+    const read = await readRows() - before;
+    assert(read >= 50 && read <= 250, `${JSON.stringify(wish)}: ${read} rows`);
+  }
 });
 
 Deno.test("a lot of alert groups for a file looks at its own alerts alone", async () => {

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { routes } from "../../platform/portal/portal_app.tsx";
 import { setMail } from "../../platform/users/user_mails.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
-import { portalScene } from "./portal_scene.ts";
+import { eachDatabase, isPostgres } from "../fixtures/each_database.ts";
+import { exchange, portalScene } from "./portal_scene.ts";
 import { password } from "./users_fixture.ts";
 
 const eva = "eva@partner.example";
@@ -95,6 +95,47 @@ eachDatabase("what is no form, and a text that cannot be stored, is refused as t
   }
   assert.deepEqual(scene.platform.events.filter(({ event }) => event === "portalFailed"), []);
 });
+
+eachDatabase(
+  "a form in parts is taken as the same form is otherwise; one that is broken or too long is not",
+  async () => {
+    await using scene = await portalScene();
+    await scene.signedIn(eva);
+    const { connections, origin } = scene, boundary = "----part";
+    const part = (name: string, value: string, more = "") =>
+      `--${boundary}\r\nContent-Disposition: form-data; name="${name}"${more}\r\n\r\n${value}\r\n`;
+    const end = `--${boundary}--\r\n`;
+    const send = (body: string) =>
+      exchange(connections, {
+        method: "POST",
+        path: "/sign-in",
+        body,
+        headers: { origin, "content-type": `multipart/form-data; boundary=${boundary}` },
+      });
+    const taken = await send(part("email", eva) + part("password", password) + end);
+    assert.deepEqual([taken.status, taken.location], [303, "/second-factor?next=%2F"]);
+    const long = part("email", "x".repeat(64 * 1024));
+    const wrong: [what: string, body: string, status: number][] = [
+      ["without its end", part("email", eva) + part("password", password), 401],
+      ["cut off in a part", part("email", eva) + part("password", password).slice(0, -30), 401],
+      ["a file in place of the password", part("email", eva) + part("password", password, '; filename="p"') + end, 401],
+      ["a name twice", part("email", eva) + part("email", eva) + part("password", password) + end, 401],
+      [
+        "a NUL in a value",
+        part("email", `${eva}\0`) + part("password", `\0${password}`) + end,
+        isPostgres() ? 422 : 401,
+      ],
+      ["a NUL in a name", part("email\0", eva) + part("password", password) + end, 422],
+      ["no parts", end, 401],
+      ["parts of another boundary", "--x\r\n\r\n--x--\r\n", 422],
+      ["too long", long + end, 413],
+    ];
+    const statuses: [what: string, status: number][] = [];
+    for (const [what, body] of wrong) statuses.push([what, (await send(body)).status]);
+    assert.deepEqual(statuses, wrong.map(([what, , status]) => [what, status]));
+    assert.deepEqual(scene.platform.events.filter(({ event }) => event === "portalFailed"), []);
+  },
+);
 
 /* What goes wrong by these can be undone, ends something, or is part of a proof itself. */
 const withoutProof = [

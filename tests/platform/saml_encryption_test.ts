@@ -59,6 +59,28 @@ for (
   });
 }
 
+Deno.test("every key is tried, whichever opens it: how long it takes tells nothing of the key", async () => {
+  const noted = () => {
+    const used: string[] = [];
+    const keys = [own, before].map((key) => ({
+      ...key,
+      get privateKeyPem() {
+        used.push(key.keyId);
+        return key.privateKeyPem;
+      },
+    }));
+    return { used, keys };
+  };
+  for (const { certificatePem } of [own, before]) {
+    const { used, keys } = noted();
+    await check({ encrypt: encrypt({}, certificatePem) }, { keys });
+    assert.deepEqual(used, ["key-0", "key-1"]);
+  }
+  const { used, keys } = noted();
+  await assert.rejects(check({ encrypt: encrypt({}, other.keyOfTest.certificatePem) }, { keys }), isRefused);
+  assert.deepEqual(used, ["key-0", "key-1"]);
+});
+
 const signature = /<(?:\w+:)?Signature[\s\S]*<\/(?:\w+:)?Signature>/;
 const evil = (wanted: Partial<Wanted> = {}) =>
   peer.assertion({ ...right, isUnsigned: true, nameId: "boss-1", groups: ["admins"], ...wanted });

@@ -166,6 +166,30 @@ Deno.test("a signature of the answer makes up for none of the assertion", async 
   for (const wanted of others) await assert.rejects(check(peer.response({ ...right, ...wanted })), isRefused);
 });
 
+Deno.test("a valid signature over what others may read otherwise is refused", async () => {
+  const enveloped = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
+  const exclusive = "http://www.w3.org/2001/10/xml-exc-c14n#",
+    inclusive = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315";
+  const signedBy = (xmlSignatureTransforms: string[]) => (text: string) =>
+    signXml(
+      text,
+      "//*[local-name()='Assertion']",
+      { reference: "//*[local-name()='Assertion']/*[local-name()='Issuer']", action: "after" },
+      {
+        privateKey: peer.keyOfTest.privateKeyPem,
+        signatureAlgorithm: "sha256",
+        digestAlgorithm: "sha256",
+        xmlSignatureTransforms,
+      },
+    );
+  const answer = (transforms: string[]) =>
+    check(peer.response({ ...right, isUnsigned: true, wrap: signedBy(transforms) }));
+  assert.equal((await answer([enveloped, exclusive])).identity.subject, "mia-1");
+  for (const canonical of [`${exclusive}WithComments`, inclusive, `${inclusive}#WithComments`]) {
+    await assert.rejects(answer([enveloped, canonical]), isRefused, canonical);
+  }
+});
+
 Deno.test("what takes long to look at is refused at once", async () => {
   const base64 = (text: string) => Buffer.from(text).toString("base64");
   const began = performance.now();

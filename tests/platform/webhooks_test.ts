@@ -251,15 +251,33 @@ eachDatabase("after a rotation both secrets sign for a day; a removed webhook is
   await using _ = test;
   const made = await createWebhook(platform, operator, { url: hook.url, events: everything, description: "" });
   const { webhookId } = made, rotated = await rotateWebhookSecret(platform, operator, { webhookId });
+  // Noted as sent as well: it would be sent again once the clock goes on.
+  const told = async (count: number) => {
+    await whole(hook, count);
+    await until("it is noted", async () => (await listWebhooks(platform, operator))[0]!.waiting === 0);
+  };
   await testWebhook(platform, operator, { webhookId });
-  await whole(hook, 1);
+  await told(1);
   const [{ body, headers }] = hook.got as [Receiver["got"][0]];
   for (const secret of [made.secret, rotated.secret]) new Webhook(secret).verify(body, headers);
   test.clock.advance(25 * 3_600_000);
   await testWebhook(platform, operator, { webhookId });
-  await whole(hook, 2);
+  await told(2);
   const later = hook.got[1]!;
   assert.equal(later.headers["webhook-signature"]!.split(" ").length, 1);
+  const signs = (secret: string, { headers, body }: Receiver["got"][0]) =>
+    headers["webhook-signature"]!.split(" ").includes(
+      new Webhook(secret).sign(headers["webhook-id"]!, new Date(Number(headers["webhook-timestamp"]) * 1000), body),
+    );
+  assert.deepEqual([made, rotated].map(({ secret }) => signs(secret, later)), [false, true]);
+  // Another rotation within the day: what was old then signs no more.
+  const again = [
+    await rotateWebhookSecret(platform, operator, { webhookId }),
+    await rotateWebhookSecret(platform, operator, { webhookId }),
+  ];
+  await testWebhook(platform, operator, { webhookId });
+  await told(3);
+  assert.deepEqual([rotated, ...again].map(({ secret }) => signs(secret, hook.got[2]!)), [false, true, true]);
   const stored = JSON.stringify(await test.queries.all("SELECT * FROM audit_log"));
   assert(!stored.includes(made.secret) && !stored.includes("/hook"));
   await removeWebhook(platform, operator, { webhookId });
@@ -316,6 +334,7 @@ eachDatabase("a paused webhook is told nothing, then what has waited; after thre
   await pauseWebhook(platform, operator, { webhookId, isPaused: false });
   await whole(hook, 2);
   assert.deepEqual(typesOf(hook), ["alert.ended", "alert.raised"]);
+  await until("both are noted as sent", async () => await waiting() === 0);
   await pauseWebhook(platform, operator, { webhookId, isPaused: true });
   await testWebhook(platform, operator, { webhookId });
   await forget(platform.store, test.clock.now().getTime() + 73 * 3_600_000);

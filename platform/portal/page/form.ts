@@ -1,7 +1,7 @@
 import type { Context } from "hono";
 import { UsageError } from "../../../common/core/errors.ts";
 
-/** Throws UsageError for what is no form, such as parts without an end. */
+/** Throws UsageError for what is no form, such as parts of another boundary. */
 async function formOf(c: Context) {
   try {
     return await c.req.parseBody({ all: true });
