@@ -15,14 +15,13 @@ import {
   afterConfirmation,
   clientOf,
   confirmPage,
-  enteredSession,
-  maybeStep,
   recoveryCodesPage,
   refusalOf,
   secondFactorPage,
   setUpPage,
   signInPage,
 } from "./sign_in_pages.tsx";
+import { enteredSession, maybeStep } from "./sign_in_step.ts";
 
 /** For the script; without an answer of a session, it loads the page again. */
 function json({ c }: PublicRequest, options: object | undefined): Response {

@@ -10,9 +10,10 @@ import { ProviderRefusal, type RefusalReason } from "../../sso/provider_refusal.
 import { maybeActiveProvider, type Provider } from "../../sso/providers.ts";
 import { signInByProvider } from "../../sso/sign_in_by_provider.ts";
 import { newSecret } from "../../users/second_factor.ts";
-import { browserSecret, flowSecret, setBrowser, setFlow, setSession } from "../page/cookies.ts";
+import { browserSecret, flowSecret, setFlow } from "../page/cookies.ts";
 import { Message, pageOf } from "../page/layout.tsx";
 import type { PublicRequest } from "../page/route.ts";
+import { maybeStep } from "./sign_in_step.ts";
 
 /** What a way to a provider begins. */
 export interface Attempt {
@@ -121,20 +122,11 @@ export function afterSignIn(
   signedIn: Linked,
   next: string,
 ): Response | Promise<Response> {
-  const { c } = request;
+  const step = maybeStep(request, signedIn, next);
+  if (step !== undefined) return step;
   switch (signedIn.kind) {
-    case "full":
-      setSession(c, signedIn.secret);
-      setBrowser(c, signedIn.browserSecret);
-      return c.redirect(next, 303);
-    case "secondFactor":
-      setSession(c, signedIn.secret);
-      return c.redirect(`/second-factor?next=${encodeURIComponent(next)}`, 303);
-    case "enrolment":
-      setSession(c, signedIn.secret);
-      return c.redirect("/set-up", 303);
     case "confirmed":
-      return c.redirect(next, 303);
+      return request.c.redirect(next, 303);
     case "noRole":
     case "deactivated":
     case "closed":

@@ -2,24 +2,27 @@
 import { raw } from "hono/html";
 import { renderSVG } from "uqr";
 import { UnavailableError, UsageError } from "../../../common/core/errors.ts";
-import { linkHolder, type SignedIn, usePasswordLink } from "../../users/sign_in.ts";
 import {
   confirmEnrolment,
   confirmSession,
   type Enrolment,
   enrolmentOf,
+  linkHolder,
+  type SignedIn,
   signInByPassword,
   signInBySecondFactor,
+  usePasswordLink,
 } from "../../users/sign_in.ts";
 import { firstUserEmail, requestPassword } from "../../users/manage_users.ts";
 import { takeForm } from "../../users/kept_forms.ts";
 import { factorsOf } from "../../users/passkeys.ts";
-import { browserSecret, sessionSecret, setBrowser, setSession } from "../page/cookies.ts";
+import { browserSecret, sessionSecret } from "../page/cookies.ts";
 import { field, nextOf } from "../page/form.ts";
 import { Field, Message, pageOf } from "../page/layout.tsx";
 import { NewPasskeyForm, PasskeyForm, passkeyScripts } from "./passkey_form.tsx";
 import type { PublicRequest, Route, UserRequest } from "../page/route.ts";
 import { confirmAtProvider, providerOffer, providerSignInRoutes } from "./provider_pages.tsx";
+import { enteredSession, maybeStep } from "./sign_in_step.ts";
 
 interface Said {
   message?: string;
@@ -229,24 +232,6 @@ export async function confirmPage(request: UserRequest, { message, status }: Sai
   });
 }
 
-/** Where the step leads, with the cookies of it; undefined if there was none. */
-export function maybeStep(request: PublicRequest, signedIn: SignedIn, next: string): Response | undefined {
-  const { c } = request;
-  switch (signedIn.kind) {
-    case "full":
-      enteredSession(request, signedIn);
-      return c.redirect(next, 303);
-    case "secondFactor":
-      setSession(c, signedIn.secret);
-      return c.redirect(`/second-factor?next=${encodeURIComponent(next)}`, 303);
-    case "enrolment":
-      setSession(c, signedIn.secret);
-      return c.redirect("/set-up", 303);
-    default:
-      return undefined;
-  }
-}
-
 /** Why there was no step. */
 export function refusalOf({ t }: PublicRequest, signedIn: SignedIn, refused: string): Said {
   if (signedIn.kind !== "wait") return { message: refused, status: 401 };
@@ -287,12 +272,6 @@ async function setUp(request: PublicRequest) {
   if (done.kind !== "full") return signInPage(request, { message: t("over"), status: 401 });
   enteredSession(request, done);
   return recoveryCodesPage(request, done.recoveryCodes);
-}
-
-/** The cookies of a sign-in that came to its end. */
-export function enteredSession({ c }: PublicRequest, done: { secret: string; browserSecret: string }): void {
-  setSession(c, done.secret);
-  setBrowser(c, done.browserSecret);
 }
 
 /** Shown once. */
