@@ -12,12 +12,12 @@ import { providerAddresses } from "../../sso/provider_addresses.ts";
 import { type ListedProvider, listProviders, type Within } from "../../sso/providers.ts";
 import { samlCertificate, type SamlKey, samlKeys } from "../../sso/saml_keys.ts";
 import type { Setting } from "../../sso/setting.ts";
-import { type Grant, isRole, mayGive, roles } from "../../users/permissions.ts";
+import { type Grant, isRole, mayGive } from "../../users/permissions.ts";
 import { field } from "../page/form.ts";
 import { Copyable, Facts, Field, Message, pageOf, Table } from "../page/layout.tsx";
 import type { Route, UserRequest } from "../page/route.ts";
 import type { Key } from "../words/words.ts";
-import { roleText } from "./role_text.ts";
+import { GrantFields, roleText } from "./role_text.tsx";
 
 const root = "/identity-providers";
 
@@ -256,7 +256,7 @@ function PortalKey(
 }
 
 function GroupRoles({ request, provider }: { request: UserRequest; provider: ListedProvider }) {
-  const { t, customers, viewer } = request, path = `${root}/${provider.providerId}`;
+  const { t, customers } = request, path = `${root}/${provider.providerId}`;
   const names = new Map(customers.map(({ customerId, name }) => [customerId, name]));
   const groups = [...Map.groupBy(provider.roles, ({ group }) => group)];
   const text = ({ customerId, ...grant }: Grant) => {
@@ -289,21 +289,7 @@ function GroupRoles({ request, provider }: { request: UserRequest; provider: Lis
       />
       <form class="filters" method="post" action={`${path}/roles`}>
         <Field name="group" label={t("idpGroup")} autocomplete="off" />
-        <div class="field">
-          <label for="role">{t("role")}</label>
-          <select id="role" name="role">
-            {Object.keys(roles).map((role) => (
-              <option value={role} selected={role === "viewer"}>{roleText(t, { role })}</option>
-            ))}
-          </select>
-        </div>
-        <div class="field">
-          <label for="customer">{t("customer")}</label>
-          <select id="customer" name="customer">
-            {viewer.customerId === undefined && <option value="">{t("wholeDealer")}</option>}
-            {customers.map(({ customerId, name }) => <option value={customerId}>{name}</option>)}
-          </select>
-        </div>
+        <GrantFields request={request} />
         <button type="submit">{t("idpGiveRole")}</button>
       </form>
     </>

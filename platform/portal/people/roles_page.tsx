@@ -6,7 +6,7 @@ import { field, fieldList } from "../page/form.ts";
 import { Field, Message, pageOf, Table } from "../page/layout.tsx";
 import type { UserRequest } from "../page/route.ts";
 import { permissionWords } from "../words/role_words.ts";
-import { roleText } from "./role_text.ts";
+import { roleText } from "./role_text.tsx";
 
 const allPermissions = Object.keys(permissions) as Permission[];
 

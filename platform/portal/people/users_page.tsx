@@ -2,7 +2,7 @@
 import { UsageError } from "../../../common/core/errors.ts";
 import { listProviders } from "../../sso/providers.ts";
 import { inviteUser, type UserLink } from "../../users/manage_users.ts";
-import { type Grant, isRole, mayGive, roles } from "../../users/permissions.ts";
+import { type Grant, isRole, mayGive } from "../../users/permissions.ts";
 import { listOwnRoles } from "../../users/own_roles.ts";
 import { exportUsers, pageOfUsers, type UserOrder, userSorts, userStates } from "../../users/list_users.ts";
 import type { ListedUser } from "../../users/users.ts";
@@ -12,7 +12,7 @@ import { field } from "../page/form.ts";
 import { Field, Message, pageOf } from "../page/layout.tsx";
 import type { UserRequest } from "../page/route.ts";
 import type { Key } from "../words/words.ts";
-import { roleText } from "./role_text.ts";
+import { GrantFields, roleText } from "./role_text.tsx";
 
 const states: Record<ListedUser["state"], Key> = {
   invited: "stateInvited",
@@ -130,7 +130,7 @@ async function usersList(request: UserRequest) {
 }
 
 export async function usersPage(request: UserRequest, { message, link, typed }: UsersSaid = {}): Promise<Response> {
-  const { t, viewer, customers, c } = request;
+  const { t, viewer, c } = request;
   // The answer to a form of one user has an address of its own, at which there is no list.
   const list = c.req.path === "/users" ? await usersList(request) : undefined;
   if (list !== undefined && c.req.method === "GET" && c.req.query("format") === "csv") {
@@ -162,23 +162,11 @@ export async function usersPage(request: UserRequest, { message, link, typed }: 
         <form method="post" action="/users">
           <Field name="email" type="email" label={t("email")} value={typed?.email ?? ""} autocomplete="off" />
           <Field name="name" label={t("name")} value={typed?.name ?? ""} autocomplete="off" />
-          <div class="field">
-            <label for="role">{t("role")}</label>
-            <select id="role" name="role">
-              {Object.keys(roles).map((role) => (
-                <option value={role} selected={role === "viewer"}>{roleText(t, { role })}</option>
-              ))}
-              {ownRoles.map(({ roleId, name }) => <option value={roleId}>{name}</option>)}
-            </select>
-            {viewer.customerId === undefined && <a href="/roles">{t("ownRoles")}</a>}
-          </div>
-          <div class="field">
-            <label for="customer">{t("customer")}</label>
-            <select id="customer" name="customer">
-              {viewer.customerId === undefined && <option value="">{t("wholeDealer")}</option>}
-              {customers.map(({ customerId, name }) => <option value={customerId}>{name}</option>)}
-            </select>
-          </div>
+          <GrantFields
+            request={request}
+            others={ownRoles.map(({ roleId, name }) => <option value={roleId}>{name}</option>)}
+            note={viewer.customerId === undefined && <a href="/roles">{t("ownRoles")}</a>}
+          />
           <button type="submit">{t("invite")}</button>
         </form>
       </>
