@@ -101,3 +101,8 @@ export function mayGive(own: readonly Grant[], given: readonly Grant[]): boolean
       (["manageUsers", ...wanted] as const).every((permission) => isPermitted(own, permission, grant));
   });
 }
+
+/** Whether a site is one of those of `permittedSites()`. */
+export function seesSite(sites: "all" | readonly string[], siteId: string): boolean {
+  return sites === "all" || sites.includes(siteId);
+}

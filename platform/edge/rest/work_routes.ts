@@ -16,6 +16,7 @@ import { cancelTask, type CreatedTask, createTask, type TaskPayload } from "../.
 import { maybeTaskResult, taskOutcome } from "../../tasks/task_outcome.ts";
 import type { TaskRow } from "../../tasks/tasks.ts";
 import { tokenSites } from "../../users/api_tokens.ts";
+import { seesSite } from "../../users/permissions.ts";
 import { rowNamed } from "./list_routes.ts";
 import { cursorOf, placeOf, positionOf } from "./paging.ts";
 import { Problem } from "./problem.ts";
@@ -153,7 +154,7 @@ const customerRoutes: RestRoute[] = [
     status: 200,
     answer: schemas.pageOf(schemas.site, "Site"),
     async handle({ platform, by, sites }) {
-      const rows = (await listSites(platform, by)).filter(({ site_id }) => sites === "all" || sites.includes(site_id));
+      const rows = (await listSites(platform, by)).filter(({ site_id }) => seesSite(sites, site_id));
       return { items: rows.map(shownSite), next: null };
     },
   },
@@ -393,7 +394,7 @@ const codeRoutes: RestRoute[] = [
     answer: schemas.madeCode,
     async handle({ platform, by, sites, body }) {
       const site = (await listSites(platform, by)).find(({ site_id }) => site_id === body.siteId);
-      if (site === undefined || (sites !== "all" && !sites.includes(body.siteId))) {
+      if (site === undefined || !seesSite(sites, body.siteId)) {
         throw new Problem(404, `Cannot find the site "${body.siteId}"`);
       }
       return await createCode(platform, by, {

@@ -1,7 +1,7 @@
 /** What the pages of one customer have in common: their menu, and the choice of a site. */
 import type { Child } from "hono/jsx";
 import { listSites } from "../../customers/customers.ts";
-import { type Permission, permittedSites } from "../../users/permissions.ts";
+import { type Permission, permittedSites, seesSite } from "../../users/permissions.ts";
 import { pageOf } from "./layout.tsx";
 import type { CustomerRequest, VisibleCustomer } from "./route.ts";
 import { waitingForViewer } from "./waiting_approvals.ts";
@@ -76,7 +76,7 @@ export interface ChosenSite {
 /** The site that the address asks for; one of those that the viewer may see, whatever it asks for. */
 export async function chosenSite({ platform, by, customer, c }: CustomerRequest): Promise<ChosenSite> {
   const all = await listSites(platform, { ...by, tenant: customer.customerId });
-  const sites = customer.sites === "all" ? all : all.filter(({ site_id }) => customer.sites.includes(site_id));
+  const sites = all.filter(({ site_id }) => seesSite(customer.sites, site_id));
   const wanted = sites.find(({ site_id }) => site_id === c.req.query("site"));
   const first = customer.sites === "all" ? undefined : sites[0]?.site_id ?? customer.sites[0] ?? "none";
   return { sites, site: wanted?.site_id ?? first };

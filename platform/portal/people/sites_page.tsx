@@ -11,6 +11,7 @@ import {
   renameSite,
   type SiteRow,
 } from "../../customers/customers.ts";
+import { seesSite } from "../../users/permissions.ts";
 import { customerPage, rootOf } from "../page/customer_page.tsx";
 import { field } from "../page/form.ts";
 import { Field, Message, pageOf, Table } from "../page/layout.tsx";
@@ -180,8 +181,8 @@ function Changes(
 }
 
 async function visibleSites({ platform, by, customer }: CustomerRequest): Promise<SiteRow[]> {
-  const rows = await listSites(platform, { ...by, tenant: customer.customerId }), { sites } = customer;
-  return sites === "all" ? rows : rows.filter(({ site_id }) => sites.includes(site_id));
+  const rows = await listSites(platform, { ...by, tenant: customer.customerId });
+  return rows.filter(({ site_id }) => seesSite(customer.sites, site_id));
 }
 
 type Change = (request: CustomerRequest) => Promise<unknown>;

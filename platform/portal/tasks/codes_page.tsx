@@ -2,6 +2,7 @@
 import { ConfigError, UsageError } from "../../../common/core/errors.ts";
 import { agentFile, authorityFingerprint } from "../../agents/agent_file.ts";
 import { createCode, listCodes, mostCodeUses, usesLeft, withdrawCode } from "../../agents/activation_codes.ts";
+import { seesSite } from "../../users/permissions.ts";
 import { chosenSite, customerPage, SiteSelect } from "../page/customer_page.tsx";
 import { field } from "../page/form.ts";
 import { Copyable, Facts, Message, Table } from "../page/layout.tsx";
@@ -18,8 +19,9 @@ export async function codesPage(
   made?: { code: string; expiresAt: Date; uses: number },
 ): Promise<Response> {
   const { t, formats, platform, customer } = request, chosen = await chosenSite(request);
-  const all = await listCodes(platform, tenantOf(request));
-  const rows = customer.sites === "all" ? all : all.filter(({ site_id }) => customer.sites.includes(site_id));
+  const rows = (await listCodes(platform, tenantOf(request))).filter(({ site_id }) =>
+    seesSite(customer.sites, site_id)
+  );
   const root = `/customers/${customer.customerId}/codes`;
   return await customerPage(request, {
     title: `${customer.name}: ${t("codes")}`,
@@ -156,7 +158,7 @@ export async function withdraw(request: CustomerRequest): Promise<Response> {
   const { platform, c, customer } = request, codeId = c.req.param("code") ?? "";
   const rows = await listCodes(platform, tenantOf(request));
   const row = rows.find(({ code_id }) => code_id === codeId);
-  if (row === undefined || (customer.sites !== "all" && !customer.sites.includes(row.site_id))) {
+  if (row === undefined || !seesSite(customer.sites, row.site_id)) {
     throw new UsageError("Cannot find this code");
   }
   await withdrawCode(platform, tenantOf(request), { codeId });

@@ -13,6 +13,7 @@ import {
 } from "../../releases/customer_updates.ts";
 import { rollOut, stages } from "../../releases/manage_releases.ts";
 import { held } from "../../releases/release_for.ts";
+import { seesSite } from "../../users/permissions.ts";
 import { customerPage, may, rootOf } from "../page/customer_page.tsx";
 import { field } from "../page/form.ts";
 import { Table } from "../page/layout.tsx";
@@ -32,12 +33,11 @@ interface OfUpdates {
 export async function updatesPage(request: CustomerRequest): Promise<Response> {
   const { t, platform, customer } = request;
   const all = await customerUpdates(platform, tenantOf(request));
-  const sees = (siteId: string) => customer.sites === "all" || customer.sites.includes(siteId);
   const page = await shownPage(
     request,
     (wish) => updatingAgents(platform, tenantOf(request), { ...wish, sites: customer.sites }),
   );
-  const updates = { ...all, sites: all.sites.filter(({ siteId }) => sees(siteId)) };
+  const updates = { ...all, sites: all.sites.filter(({ siteId }) => seesSite(customer.sites, siteId)) };
   const of = { request, updates, agents: page.rows };
   return await customerPage(request, {
     title: `${customer.name}: ${t("updates")}`,
@@ -209,7 +209,7 @@ function shown(text: string): string {
 async function subjectOf(request: CustomerRequest): Promise<{ site?: string; agentId?: string }> {
   const { c, customer } = request, whose = await field(c, "whose"), [kind, id = ""] = whose.split(":");
   if (whose === "" && customer.sites === "all") return {};
-  if (kind === "site" && (customer.sites === "all" || customer.sites.includes(id))) return { site: id };
+  if (kind === "site" && seesSite(customer.sites, id)) return { site: id };
   if (kind === "agent" && await maybeVisibleAgent(request, id) !== undefined) {
     return { agentId: id };
   }
