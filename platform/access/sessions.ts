@@ -1,7 +1,8 @@
 /** Rows of sessions of Device Web Access. */
+import { newConditions } from "../store/conditions.ts";
 import { noteShown } from "../store/channels.ts";
 import { type Page, pageParameters, pageSql } from "../store/page.ts";
-import type { Parameters, Tenant, Transaction } from "../store/store.ts";
+import type { Tenant, Transaction } from "../store/store.ts";
 
 const schemes = ["http", "https", "raw"] as const;
 export type Scheme = (typeof schemes)[number];
@@ -99,11 +100,7 @@ export function sessionRows(
   tenant: Tenant,
   { agentId, live, state, since, ...page }: RowFilters & Page = {},
 ): Promise<ListedSession[]> {
-  const conditions: string[] = [], parameters: Parameters = pageParameters(page);
-  const add = (condition: string, values: Parameters) => {
-    conditions.push(` AND ${condition}`);
-    Object.assign(parameters, values);
-  };
+  const { where, parameters, add } = newConditions(["s.customer_id = :customer"]);
   if (agentId !== undefined) add("s.agent_id = :agent_id", { agent_id: agentId });
   if (live !== undefined) {
     const parameters = { device_id: live.deviceId, live_at: live.at.getTime() };
@@ -112,9 +109,8 @@ export function sessionRows(
   if (state !== undefined) add(`${shownState} = :state`, { state: state.is, at: state.at.getTime() });
   if (since !== undefined) add("s.created_at >= :since", { since: since.getTime() });
   return tenant.all(
-    `${listed} WHERE s.customer_id = :customer${conditions.join("")}
-     ORDER BY s.created_at DESC, s.session_id ${pageSql}`,
-    parameters,
+    `${listed} WHERE ${where.join(" AND ")} ORDER BY s.created_at DESC, s.session_id ${pageSql}`,
+    { ...parameters, ...pageParameters(page) },
   );
 }
 

@@ -9,7 +9,8 @@ import {
   type PageWish,
   queriedInLots,
 } from "../store/page.ts";
-import type { Parameters, Tenant } from "../store/store.ts";
+import { isLike, likeOf, newConditions, wordsOf } from "../store/conditions.ts";
+import type { Tenant } from "../store/store.ts";
 import { isLate, isSureSql, mayBeLateSql } from "./agent_health.ts";
 import { type AgentRow, type ListedAgent, listedAgents } from "./agents.ts";
 import type { Platform } from "./platform.ts";
@@ -47,8 +48,6 @@ export type AgentsWish = AgentFilters & {
   order?: AgentOrder | undefined;
 };
 
-/* More would take long, and find nothing that these do not. */
-const mostWords = 6;
 const searched = "lower(a.hostname || ' ' || a.agent_id || ' ' || a.version || ' ' || s.name)";
 
 /** A JSON list, as there may be as many as there are agents. */
@@ -60,11 +59,7 @@ function inList(tenant: Tenant, name: string): string {
 
 async function queryOf(tenant: Tenant, { order, ...filters }: AgentsWish, now: number): Promise<NamedQuery> {
   const { siteId, sites = "all", state, silent, search, ids, installationId } = filters;
-  const where = ["a.customer_id = :customer"], parameters: Parameters = {};
-  const add = (text: string, values: Parameters = {}) => {
-    where.push(text);
-    Object.assign(parameters, values);
-  };
+  const { where, parameters, add } = newConditions(["a.customer_id = :customer"]);
   const among = (column: string, name: string, values: readonly string[]) =>
     add(`${column} IN ${inList(tenant, name)}`, { [name]: JSON.stringify(values) });
   if (siteId !== undefined) add("a.site_id = :site_id", { site_id: siteId });
@@ -72,8 +67,8 @@ async function queryOf(tenant: Tenant, { order, ...filters }: AgentsWish, now: n
   if (installationId !== undefined) add("a.installation_id = :installation", { installation: installationId });
   if (state !== undefined) add("a.state = :state", { state });
   if (ids !== undefined) among("a.agent_id", "named", ids);
-  for (const [i, word] of (search ?? "").split(/\s+/).filter((word) => word !== "").slice(0, mostWords).entries()) {
-    add(`${searched} LIKE lower(:word_${i}) ESCAPE '\\'`, { [`word_${i}`]: `%${word.replace(/[\\%_]/g, "\\$&")}%` });
+  for (const [i, word] of wordsOf(search).entries()) {
+    add(isLike(searched, `word_${i}`), { [`word_${i}`]: likeOf(word) });
   }
   if (silent === true) among("a.agent_id", "late", await lateAgents(tenant, now));
   return {

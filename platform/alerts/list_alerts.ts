@@ -1,4 +1,5 @@
 /** Lists of raised alerts: one by one, and grouped. */
+import { newConditions } from "../store/conditions.ts";
 import type { Platform } from "../agents/platform.ts";
 import { readTenant, type TenantBy } from "../audit/use_case.ts";
 import {
@@ -72,12 +73,9 @@ const isAcknowledged =
 
 function conditionsOf(filters: RaisedFilters, now: number): { where: string; parameters: Parameters } {
   const { state, kind, severity, siteId, sites = "all", deviceId, group, explained } = filters;
-  const where = [state === "ended" ? "r.ended_at IS NOT NULL" : "r.ended_at IS NULL"];
-  const parameters: Parameters = {};
-  const add = (text: string, values: Parameters) => {
-    where.push(text);
-    Object.assign(parameters, values);
-  };
+  const { where, parameters, add } = newConditions([
+    state === "ended" ? "r.ended_at IS NOT NULL" : "r.ended_at IS NULL",
+  ]);
   if (state === "open") add(`NOT (${isAcknowledged})`, { now });
   if (state === "acknowledged") add(isAcknowledged, { now });
   if (kind !== undefined) add("r.kind = :kind", { kind });

@@ -4,6 +4,7 @@
  * prints the last one for that.
  */
 import { createHash } from "node:crypto";
+import { isLike, likeOf } from "../store/conditions.ts";
 import { type NamedQuery, type Page, pageParameters, pageSql } from "../store/page.ts";
 import { type Parameters, takeLock, type Transaction } from "../store/store.ts";
 
@@ -104,14 +105,14 @@ export interface AuditSearch {
 
 /** A condition; its parameters are those of `searchParameters`. */
 const searchSql = `(CAST(:text AS TEXT) IS NULL
-    OR lower(actor || ' ' || action || ' ' || subject || ' ' || detail) LIKE lower(:text) ESCAPE '\\')
+    OR ${isLike("lower(actor || ' ' || action || ' ' || subject || ' ' || detail)", "text")})
   AND at >= :since AND at < :until`;
 
 function searchParameters(
   { text, since, until }: AuditSearch,
 ): { text: string | null; since: number; until: number } {
   return {
-    text: text === undefined ? null : `%${text.replace(/[\\%_]/g, "\\$&")}%`,
+    text: text === undefined ? null : likeOf(text),
     since: since?.getTime() ?? 0,
     until: until?.getTime() ?? Number.MAX_SAFE_INTEGER,
   };

@@ -1,4 +1,5 @@
 /** Lists of devices: filters and columns. */
+import { wordsOf } from "../store/conditions.ts";
 import type { Platform } from "../agents/platform.ts";
 import { readTenant, type TenantBy } from "../audit/use_case.ts";
 import { siteOf, siteRows } from "../customers/customers.ts";
@@ -145,7 +146,7 @@ export async function rowFilters(
   const siteId = site === undefined ? undefined : (await siteOf(tenant, site)).site_id;
   const hasClosed = (await siteRows(tenant)).some(({ closed_at }) => closed_at !== null);
   const openOnly = siteId === undefined && withClosed !== true && hasClosed;
-  const groups = await groupsOf(tenant), search = wordsOf(text);
+  const groups = await groupsOf(tenant), words = wordsOf(text), search = words.length === 0 ? undefined : words;
   return {
     groups,
     merged: await maybeMerged(tenant, { groups, filters: { siteId, network, model, search, low, openOnly } }),
@@ -159,14 +160,6 @@ export async function rowFilters(
     silentSince: isSilent ? new Date(now - (silent === true ? silentAfterMs : silent)) : undefined,
     orAway: silent === true,
   };
-}
-
-/* More would take long, and find nothing that these do not. */
-const mostWords = 6;
-
-function wordsOf(text: string | undefined): string[] | undefined {
-  const words = (text ?? "").split(/\s+/).filter((word) => word !== "").slice(0, mostWords);
-  return words.length === 0 ? undefined : words;
 }
 
 /* Looking for text takes longer than all the rest of a list, and a list asks several times who is in it. */

@@ -1,4 +1,5 @@
 /** Rows of lists of devices: filters and counts. */
+import { isLike, likeOf, newConditions } from "../store/conditions.ts";
 import { keysSql, type ListQuery, orderKeys, type OrderOf, pageOf } from "../store/page.ts";
 import type { Parameters, Tenant } from "../store/store.ts";
 import type { Groups } from "./device_groups.ts";
@@ -203,27 +204,18 @@ const searched = `lower(${
 
 /* By the device's own facts, or the name of its site. */
 function isFoundBy(word: string): string {
-  const isLike = `LIKE lower(:${word}) ESCAPE '\\'`;
-  return `(${searched} ${isLike} OR d.agent_id IN (SELECT a.agent_id FROM agents a
+  return `(${isLike(searched, word)} OR d.agent_id IN (SELECT a.agent_id FROM agents a
      JOIN sites l ON l.customer_id = a.customer_id AND l.site_id = a.site_id
-     WHERE a.customer_id = :customer AND lower(l.name) ${isLike}))`;
+     WHERE a.customer_id = :customer AND ${isLike("lower(l.name)", word)}))`;
 }
 
-const isOfModel = "lower(coalesce(d.manufacturer, '') || ' ' || coalesce(d.model, '')) LIKE lower(:model) ESCAPE '\\'";
-
-function likeOf(model: string): string {
-  return `%${model.replace(/[\\%_]/g, "\\$&")}%`;
-}
+const isOfModel = isLike("lower(coalesce(d.manufacturer, '') || ' ' || coalesce(d.model, ''))", "model");
 
 /** Conditions on `d`, a row of `devices`, each preceded by AND. */
 export function conditionsOf(
   { siteId, network, model, search, ids, low, silentSince, orAway, groups, merged, openOnly }: RowFilters,
 ): { where: string; parameters: Parameters } {
-  const conditions: string[] = [], parameters: Parameters = {};
-  const add = (condition: string, values: Parameters = {}) => {
-    conditions.push(condition);
-    Object.assign(parameters, values);
-  };
+  const { where: conditions, parameters, add } = newConditions();
   if (siteId !== undefined) {
     add("d.agent_id IN (SELECT agent_id FROM agents WHERE customer_id = :customer AND site_id = :site_id)", {
       site_id: siteId,

@@ -10,7 +10,8 @@ import {
   type PageWish,
   queriedInLots,
 } from "../store/page.ts";
-import type { Parameters, Transaction } from "../store/store.ts";
+import { isLike, likeOf, newConditions, wordsOf } from "../store/conditions.ts";
+import type { Transaction } from "../store/store.ts";
 import { type ListedUser, listedUsers, type UserRow } from "./users.ts";
 
 export const userStates = ["invited", "active", "deactivated"] as const satisfies readonly UserRow["state"][];
@@ -44,22 +45,14 @@ export type UsersWish = UserFilters & {
 
 type Base = Pick<Platform, "store" | "clock">;
 
-/* More would take long, and find nothing that these do not. */
-const mostWords = 6;
-
 function queryOf({ dealerId, customerId, state, search, userId, order }: UsersWish): NamedQuery {
-  const where = ["u.dealer_id = :dealer"], parameters: Parameters = { dealer: dealerId };
-  const add = (text: string, values: Parameters) => {
-    where.push(text);
-    Object.assign(parameters, values);
-  };
+  const { where, parameters, add } = newConditions();
+  add("u.dealer_id = :dealer", { dealer: dealerId });
   if (customerId !== undefined) add("u.of_customer = :of_customer", { of_customer: customerId });
   if (state !== undefined) add("u.state = :state", { state });
   if (userId !== undefined) add("u.user_id = :user", { user: userId });
-  for (const [i, word] of (search ?? "").split(/\s+/).filter((word) => word !== "").slice(0, mostWords).entries()) {
-    add(`lower(u.email || ' ' || u.name) LIKE lower(:word_${i}) ESCAPE '\\'`, {
-      [`word_${i}`]: `%${word.replace(/[\\%_]/g, "\\$&")}%`,
-    });
+  for (const [i, word] of wordsOf(search).entries()) {
+    add(isLike("lower(u.email || ' ' || u.name)", `word_${i}`), { [`word_${i}`]: likeOf(word) });
   }
   return {
     columns: "u.*",
