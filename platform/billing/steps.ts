@@ -3,7 +3,7 @@
  * is older than `memoryMs` before it: so a period may be divided anywhere, and its parts add up to the whole. Pure.
  */
 
-import { counterModuli } from "../../common/reading/counter_moduli.ts";
+import { wrapsBetween } from "../../common/reading/counter_moduli.ts";
 
 /** One reading of a counter. */
 export interface Point {
@@ -47,8 +47,6 @@ const dayMs = 86_400_000;
 export const memoryMs = 7 * dayMs;
 /* Above what the fastest presses print, so that no true count is left out. */
 const mostPerMinute = 1000, anyPages = 1000;
-/* How near to the end and to 0 the two values of a wrap are, as a part of the modulus. */
-const wrapMargin = 0.01;
 
 interface Fall {
   peak: number;
@@ -162,10 +160,8 @@ function fallen({ before, point, falls, jumps }: Judged): Step {
       mark: { kind: "spike", beforeAt: before.at, at, before: before.value, after: value, base: over.base, counted },
     };
   }
-  const modulus = counterModuli.find((most) =>
-    before.value < most && before.value >= most * (1 - wrapMargin) && value <= most * wrapMargin &&
-    most - before.value + value <= mostIn(at - before.at)
-  );
+  const modulus = wrapsBetween(before.value, value)
+    .find((most) => most - before.value + value <= mostIn(at - before.at));
   if (modulus !== undefined) {
     const counted = modulus - before.value + value;
     return {

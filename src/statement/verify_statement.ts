@@ -2,7 +2,7 @@
 import { Buffer } from "node:buffer";
 import { isSignedBy, keyIdOf } from "../../common/protocol/signature.ts";
 import { canonicalJson, createStatementHash, signedHash } from "../../common/protocol/statement_lines.ts";
-import { counterModuli } from "../../common/reading/counter_moduli.ts";
+import { wrapsBetween } from "../../common/reading/counter_moduli.ts";
 import { maybeDeviceSerial } from "../../common/reading/device_evidence.ts";
 import {
   type Evidence,
@@ -215,8 +215,6 @@ function orderFault({ first, last, marks }: Row, { statement: { period } }: Stat
 }
 
 const steps = ["wrap", "reset", "dip", "jump", "spike", "board", "unit"];
-/* Where counters begin again at 0, and how near to it, as the platform counts (platform/billing/steps.ts). */
-const wrapMargin = 0.01;
 
 /** Whether what it counts follows from its readings, and from those around the steps that count otherwise. */
 function countedVerdict(row: Row, first: Reading, last: Reading, readings: Evidence["readings"]): Verdict {
@@ -250,9 +248,7 @@ function countedVerdict(row: Row, first: Reading, last: Reading, readings: Evide
 /** What a step may count at most; less than 0 for one that is none of its kind. */
 function mostOf({ kind, modulus = NaN, base = NaN, peak = NaN }: StepMark, before: number, after: number): number {
   if (kind === "wrap") {
-    const isWrap = counterModuli.includes(modulus) && before < modulus && before >= modulus * (1 - wrapMargin) &&
-      after <= modulus * wrapMargin;
-    return isWrap ? modulus - before + after : -1;
+    return wrapsBetween(before, after).includes(modulus) ? modulus - before + after : -1;
   }
   if (kind === "dip") return before < peak && peak <= after ? after - peak : -1;
   if (kind === "spike") return after < before && base >= 0 && base <= after ? after - base : -1;
