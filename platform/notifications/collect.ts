@@ -22,7 +22,8 @@ export interface ActiveRule extends Pick<RuleRow, "rule_id" | "of_site" | "since
   settings: RuleSettings;
 }
 
-interface NewItem {
+/** What is told of an alert, as it waits. */
+export interface NewItem {
   at: number;
   event: "raised" | "ended";
   kind: string;

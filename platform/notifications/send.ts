@@ -11,6 +11,7 @@ import { portalOrigin } from "../users/manage_users.ts";
 import { type Grant, isPermitted } from "../users/permissions.ts";
 import { hasMail } from "../users/user_mails.ts";
 import { grantsOf, isOfOpen, maybeUser } from "../users/users.ts";
+import type { NewItem } from "./collect.ts";
 import { type Line, mailOf, plainText } from "./notification_mail.ts";
 import { planOf, type WaitingItem } from "./plan.ts";
 import { recipientsOf, type RuleRow } from "./rules.ts";
@@ -28,19 +29,9 @@ export interface NotificationPlatform {
 const mostItems = 2000;
 const hourMs = 3_600_000;
 
-interface ItemRow {
+interface ItemRow extends NewItem {
   item_id: string;
   customer_id: string;
-  event: "raised" | "ended";
-  at: number;
-  kind: string;
-  severity: string;
-  alert_id: string;
-  subject: string;
-  device_id: string;
-  agent_id: string;
-  description: string;
-  detail: string;
   due_at: number;
   customer: string;
   closed_at: number | null;

@@ -6,43 +6,19 @@
 import type { Clock } from "../../common/core/clock.ts";
 import { UnavailableError } from "../../common/core/errors.ts";
 import type { IpRange } from "../../common/core/ip_range.ts";
-import type { WireCredentialPlan } from "../snmp/credential.ts";
-import type { ReadingScope } from "../../common/reading/reading.ts";
-import type { RememberedAccess } from "./access.ts";
 import { type CollectedFindings, createFindings, type FindingListeners, type ScanFindings } from "./scan_findings.ts";
-import type { FromScanner, ScannerConfig, ScannerCounters, SendWindow, ToScanner } from "./worker_messages.ts";
-import type { ColumnGroup } from "../snmp/read_objects.ts";
-import { type AddressSpace, netPermissions, targetAt } from "../targets/address_space.ts";
+import type { FromScanner, ScannerConfig, ScannerCounters, ToScanner } from "./worker_messages.ts";
+import { netPermissions, targetAt } from "../targets/address_space.ts";
 import { countNear } from "../targets/near_targets.ts";
 import { permute } from "../targets/permute.ts";
 import { createShardQueue, mergeSlices, type QueuedShard, type ScanPosition, type ShardQueue } from "./shard_queue.ts";
 
-export interface ScanRequest {
-  space: AddressSpace;
-  credentials: WireCredentialPlan;
-  /** What is remembered about devices from earlier scans. */
-  remembered?: RememberedAccess | undefined;
-  /** Packets per second of the whole scan; 0 is unlimited. */
-  ratePerSecond: number;
-  /** The part of the rate for requests to devices that are being read, and their burst; default: the whole rate. */
-  reads?: { perSecond: number; burst: number } | undefined;
-  timeoutMs: number;
-  retries: number;
+/** Of the whole scan: the rate, and devices that are read at the same time by each of its workers. */
+export interface ScanRequest extends Omit<ScannerConfig, "neighbourLimit"> {
   /** Number of workers at the start. */
   workers: number;
   /** Maximum number: more are started while a scan without a rate has shards that no worker has taken. */
   mostWorkers?: number;
-  deviceDeadlineMs: number;
-  /** Devices that one worker reads at the same time. */
-  maxReading: number;
-  scope: ReadingScope;
-  /** Whether to return what later status reads can use. */
-  learns?: boolean;
-  seed: number;
-  /** Returns the raw answers of the devices, and walks these groups in addition; null in a normal scan. */
-  capture: ColumnGroup[] | null;
-  /** When datagrams may be sent; default: always. */
-  window?: SendWindow | undefined;
   /** Where an earlier scan of the same space with the same seed stopped. */
   position?: ScanPosition | undefined;
   /** If true, nothing is sent after an interruption; otherwise reads in progress may complete. */
