@@ -1,5 +1,6 @@
 /** Forms, cookies, headers and redirects of the portal, over HTTPS. */
 import assert from "node:assert/strict";
+import { request } from "node:https";
 import { routes } from "../../platform/portal/portal_app.tsx";
 import { setMail } from "../../platform/users/user_mails.ts";
 import { eachDatabase, isPostgres } from "../fixtures/each_database.ts";
@@ -181,6 +182,19 @@ Deno.test("a form of ten megabytes, one of unknown length, and fields that come 
   await using scene = await portalScene();
   const large = await scene.visitor().post("/sign-in", { email: "x".repeat(200_000) });
   assert.equal(large.status, 413);
+  const { connections, origin } = scene;
+  const ofUnknownLength = await new Promise<number | undefined>((resolve, reject) => {
+    const headers = {
+      origin,
+      "content-type": "application/x-www-form-urlencoded",
+      "transfer-encoding": "chunked",
+    };
+    request({ ...connections.options, agent: connections, method: "POST", path: "/sign-in", headers }, (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    }).on("error", reject).end("email=x");
+  });
+  assert.equal(ofUnknownLength, 413);
   const twice = await scene.visitor().post("/sign-in?x=1", {}, { "content-length": "0" });
   assert.equal(twice.status, 401);
 });
