@@ -93,9 +93,7 @@ function zoned(language: Language, timeZone: string): Record<"time" | "day", Int
 }
 
 /** Times and numbers as a language writes them; times in UTC, which is said. */
-export function formatsOf(
-  language: Language,
-): {
+export interface Formats {
   time(ms: number): string;
   /** The time of a day alone. */
   clock(ms: number): string;
@@ -105,7 +103,20 @@ export function formatsOf(
   dayIn(ms: number, zone: string): string;
   number(value: number): string;
   span(ms: number): string;
-} {
+}
+
+/** Made once, as it takes longer than most pages. */
+const kept = new Map<Language, Formats>();
+
+export function formatsOf(language: Language): Formats {
+  const known = kept.get(language);
+  if (known !== undefined) return known;
+  const made = makeFormats(language);
+  kept.set(language, made);
+  return made;
+}
+
+function makeFormats(language: Language): Formats {
   const time = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short", timeZone: "UTC" });
   const clock = new Intl.DateTimeFormat(language, { timeStyle: "short", timeZone: "UTC" });
   const day = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeZone: "UTC" });
