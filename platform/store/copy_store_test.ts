@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
+import { copyMigratedStore } from "../../tests/fixtures/each_database.ts";
 import { peerTest, postgresServer } from "../../tests/fixtures/peers.ts";
 import { applicationRole, sharedPostgres, type TestDatabase } from "../../tests/fixtures/postgres_server.ts";
 import { ConfigError } from "../../common/core/errors.ts";
 import { derivedTables } from "./count_tables.ts";
 import { copyStore, rowsAtOnce } from "./copy_store.ts";
 import { parseDatabaseUrl } from "./postgres/database_url.ts";
-import { openSqliteStore } from "./sqlite/sqlite_store.ts";
 
 const odd = [
   "",
@@ -24,7 +24,7 @@ const odd = [
 
 /* Values that a careless copy would change, in every table; `rows` in each. */
 async function fill(path: string, rows: number): Promise<void> {
-  await openSqliteStore(path)[Symbol.asyncDispose]();
+  await copyMigratedStore(path);
   using database = new DatabaseSync(path, { enableForeignKeyConstraints: false });
   database.exec("BEGIN");
   for (const { name } of tablesOf(database)) {
@@ -133,7 +133,7 @@ copyTest("copyStore() copies every row of every table, and the next rows go on b
 
 copyTest("copyStore() copies files of releases chunk by chunk, byte for byte", async (parts) => {
   const { path, target } = parts;
-  await openSqliteStore(path)[Symbol.asyncDispose]();
+  await copyMigratedStore(path);
   const chunk = (n: number) => new Uint8Array(262_144).fill(n);
   {
     using database = new DatabaseSync(path);

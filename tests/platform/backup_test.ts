@@ -52,10 +52,10 @@ Deno.test("backup copies keys and store of one moment, while the server writes",
 
 Deno.test("backup says what is wrong, and writes over nothing", () =>
   withPlatform(async (run, { folder }) => {
-    const nothing = await run("backup", `${folder}/backup`);
+    const nothing = await run("backup", `${folder}/backup`, "--data", `${folder}/new`);
     assert.deepEqual([nothing.code, nothing.stderr], [
       64,
-      `error: Cannot back up "${folder}" as there is no platform in it\nhint: name its data directory with --data\n`,
+      `error: Cannot back up "${folder}/new" as there is no platform in it\nhint: name its data directory with --data\n`,
     ]);
     await run("customer", "create", "Acme");
     const full = await run("backup", folder);

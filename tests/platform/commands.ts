@@ -4,7 +4,9 @@ import { parseDatabaseUrl } from "../../platform/store/postgres/database_url.ts"
 import { openPostgresStore } from "../../platform/store/postgres/postgres_store.ts";
 import { openSqliteStore } from "../../platform/store/sqlite/sqlite_store.ts";
 import type { Store } from "../../platform/store/store.ts";
-import { maybeTestDatabase } from "../fixtures/each_database.ts";
+import { openDataDirectory } from "../../platform/keys/data_directory.ts";
+import { keptKeys } from "../../platform/keys/kept_keys.ts";
+import { copyMigratedStore, maybeTestDatabase } from "../fixtures/each_database.ts";
 import type { PlatformHost } from "../../platform/edge/cli/host.ts";
 import { runPlatform } from "../../platform/edge/cli/run_platform.ts";
 
@@ -26,9 +28,22 @@ export interface Installation {
   sql(text: string): Promise<Record<string, unknown>[]>;
 }
 
+let madeKeys: Promise<Map<string, string>> | undefined;
+
+/* Of all installations here: making them takes longer than most commands. */
+async function makeKeys(): Promise<Map<string, string>> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await keptKeys(openDataDirectory(folder), { isUsed: false, now });
+    return new Map([...Deno.readDirSync(folder)].map(({ name }) => [name, Deno.readTextFileSync(`${folder}/${name}`)]));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
 /**
- * Runs commands one after the other on one installation, in the database of the test under way; it is 8 o'clock all the
- * time.
+ * Runs commands one after the other on one installation that has keys and an empty store, in the database of the test
+ * under way; it is 8 o'clock all the time.
  */
 export async function withPlatform(
   body: (run: RunCommand, installation: Installation) => Promise<void>,
@@ -39,6 +54,10 @@ export async function withPlatform(
   await using database = await maybeTestDatabase();
   const folder = await Deno.makeTempDir();
   const path = `${folder}/platform.db`;
+  for (const [name, text] of await (madeKeys ??= makeKeys())) {
+    Deno.writeTextFileSync(`${folder}/${name}`, text, { mode: 0o600 });
+  }
+  if (database === undefined) await copyMigratedStore(path);
   const place: Record<string, string> = database === undefined ? {} : { OPENDCA_DATABASE: database.url };
   const installation: Installation = {
     folder,

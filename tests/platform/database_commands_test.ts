@@ -1,4 +1,7 @@
-/** `opendca-platform` on PostgreSQL, and from SQLite to it, as a program with the permissions of its task. */
+/**
+ * `opendca-platform` on PostgreSQL, and from SQLite to it. What needs a permission of its own runs as a program with those
+ * of its task: the rest runs here, without a second to start.
+ */
 import assert from "node:assert/strict";
 import type { Finding } from "../../platform/store/postgres/check_database.ts";
 import { deviceRows } from "../../platform/devices/listed_devices.ts";
@@ -6,6 +9,7 @@ import { AlertSeverity, type Reading } from "../../proto/gen/opendca/v1/reading.
 import { peerTest, postgresServer } from "../fixtures/peers.ts";
 import { activatedAgent, call, connect, pollOf, startTestPlatform } from "../fixtures/platform_fixture.ts";
 import { batchOf, readingOf, recordOf } from "../fixtures/platform_uploads.ts";
+import { endedHere } from "../fixtures/platform_here.ts";
 import { sharedPostgres, type TestDatabase } from "../fixtures/postgres_server.ts";
 import { type ProcessOutput, runProgram, startProgram } from "../fixtures/start_program.ts";
 import { withPlatform } from "./commands.ts";
@@ -15,6 +19,8 @@ interface Installation {
   database: TestDatabase;
   /** Fails unless it ends with 0. */
   run(url: string | undefined, ...args: string[]): Promise<string>;
+  /** The same as a program. */
+  program(url: string | undefined, ...args: string[]): Promise<string>;
   fails(url: string | undefined, ...args: string[]): Promise<ProcessOutput>;
 }
 
@@ -22,18 +28,20 @@ function databaseTest(name: string, body: (installation: Installation) => Promis
   peerTest(name, [postgresServer], async () => {
     await using database = await (await sharedPostgres()).database("empty");
     const folder = await Deno.makeTempDir();
-    const run = (url: string | undefined, args: string[]) =>
-      runProgram("platform/main.ts", ["--data", folder, ...args], url === undefined ? {} : { OPENDCA_DATABASE: url });
+    const env = (url: string | undefined): Record<string, string> => url === undefined ? {} : { OPENDCA_DATABASE: url };
+    const here = (url: string | undefined, args: string[]) => endedHere(["--data", folder, ...args], env(url));
+    const outOf = async (ran: Promise<ProcessOutput>) => {
+      const { code, out, err } = await ran;
+      assert.equal(code, 0, err);
+      return out;
+    };
     try {
       await body({
         folder,
         database,
-        async run(url, ...args) {
-          const { code, out, err } = await run(url, args);
-          assert.equal(code, 0, err);
-          return out;
-        },
-        fails: (url, ...args) => run(url, args),
+        run: (url, ...args) => outOf(here(url, args)),
+        program: (url, ...args) => outOf(runProgram("platform/main.ts", ["--data", folder, ...args], env(url))),
+        fails: (url, ...args) => here(url, args),
       });
     } finally {
       await Deno.remove(folder, { recursive: true });
@@ -44,7 +52,7 @@ function databaseTest(name: string, body: (installation: Installation) => Promis
 databaseTest(
   "opendca-platform migrates, checks and serves PostgreSQL with the permissions of its task",
   async (parts) => {
-    const { database: { url, ownerUrl, sql }, run, fails, folder } = parts;
+    const { database: { url, ownerUrl, sql }, run, program, fails, folder } = parts;
     const early = await fails(url, "customer", "list");
     assert.deepEqual([
       early.code,
@@ -56,11 +64,11 @@ databaseTest(
       true,
     ], early.err);
     assert.match(
-      await run(undefined, "--database", ownerUrl, "database", "migrate"),
+      await program(undefined, "--database", ownerUrl, "database", "migrate"),
       /^migrated from version 0 to \d+; opendca has its rights\n$/,
     );
     assert.match(await run(ownerUrl, "database", "migrate"), /^version \d+ already; opendca has its rights\n$/);
-    await run(url, "customer", "create", "Acme");
+    await program(url, "customer", "create", "Acme");
     await run(url, "site", "create", "Berlin", "--customer", "ACME");
     assert.match(await run(url, "code", "create"), /^[\dA-Z]{4}-[\dA-Z]{4}-[\dA-Z]{4}\n$/);
     const twice = await fails(url, "customer", "create", "acme");
@@ -82,7 +90,15 @@ databaseTest(
     assert.equal(server.err(), "");
 
     // The shared server of the tests does not sync.
-    const check = await fails(url, "database", "check", "--json");
+    const check = await runProgram("platform/main.ts", [
+      "--data",
+      folder,
+      "--database",
+      url,
+      "database",
+      "check",
+      "--json",
+    ]);
     assert.equal(check.code, 78);
     const findings: Finding[] = JSON.parse(check.out);
     assert.deepEqual(findings.map(({ what, fault }) => [what, fault === undefined]), [
@@ -106,7 +122,7 @@ databaseTest(
 databaseTest(
   "opendca-platform database copy moves an installation, and no command goes on with the file",
   async (parts) => {
-    const { database: { url, ownerUrl }, run, fails } = parts;
+    const { database: { url, ownerUrl }, run, program, fails } = parts;
     const none = await fails(ownerUrl, "database", "copy");
     assert.deepEqual([none.code, /Cannot find a store/.test(none.err)], [78, true], none.err);
     await run(undefined, "customer", "create", "Acme");
@@ -123,7 +139,7 @@ databaseTest(
     const unnamed = await fails(undefined, "database", "copy");
     assert.deepEqual([unnamed.code, /without a database/.test(unnamed.err)], [64, true], unnamed.err);
 
-    assert.match(await run(ownerUrl, "database", "copy"), /^audit_log +3$/m);
+    assert.match(await program(ownerUrl, "database", "copy"), /^audit_log +3$/m);
     assert.deepEqual(await listed(url), before);
     for (const command of [["customer", "list"], ["serve"], ["database", "check"]]) {
       const old = await fails(undefined, ...command);

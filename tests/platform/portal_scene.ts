@@ -5,10 +5,13 @@ import { createCustomer, createSite } from "../../platform/customers/customers.t
 import { createDealer } from "../../platform/customers/dealers.ts";
 import { type Invitation, inviteUser } from "../../platform/users/manage_users.ts";
 import { openSecret, totpCode } from "../../platform/users/second_factor.ts";
+import { startLiveStreams } from "../../platform/portal/page/live_streams.ts";
+import { portalApp } from "../../platform/portal/portal_app.tsx";
 import {
   activatedAgent,
   call,
   connect,
+  quickHasher,
   startTestPlatform,
   type TestPlatform,
   type TestPlatformOptions,
@@ -39,6 +42,11 @@ export interface PortalScene extends AsyncDisposable {
   /** Of all browsers, which keep their connections as real ones do. */
   connections: Agent;
   visitor(): Visitor;
+  /**
+   * The same person, whose requests go straight to the application that the server passes them to: where thousands of
+   * answers are looked at, HTTPS would take most of the time.
+   */
+  here(visitor: Visitor): Visitor;
   /** Signed in by password and app. */
   signedIn(email: string, invitation?: Partial<Invitation>): Promise<Visitor>;
   /** The code that the user's app shows; the clock goes on by a step first, so that no code comes twice. */
@@ -53,11 +61,13 @@ export interface PortalScene extends AsyncDisposable {
   devices(customerId: string, siteId: string, readings: Reading[]): Promise<string[]>;
 }
 
-function openVisitor(connections: Agent, origin: string): Visitor {
-  const cookies = new Map<string, string>();
+/** One request, and its answer. */
+export type Exchange = (request: Request) => Promise<Answered>;
+
+function openVisitor(exchange: Exchange, origin: string, cookies = new Map<string, string>()): Visitor {
   async function send(method: string, path: string, body: string | undefined, headers: Record<string, string>) {
     const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join("; ");
-    const answer = await exchange(connections, {
+    const answer = await exchange({
       method,
       path,
       body,
@@ -96,7 +106,10 @@ export async function portalScene(options: TestPlatformOptions = {}): Promise<Po
     (await createSite(platform, { ...operator, tenant }, { name })).site_id;
   const berlin = await site(acme, "Berlin"), bonn = await site(acme, "Bonn");
 
-  const visitor = () => openVisitor(connections, origin);
+  const visitor = () => openVisitor((request) => exchange(connections, request), origin);
+  const stack = new DisposableStack();
+  let app: App | undefined;
+  const fetchHere: Exchange = (request) => exchangeHere(app ??= appHere(platform, origin, stack), origin, request);
 
   async function code(email: string): Promise<string> {
     clock.advance(30_000);
@@ -112,6 +125,7 @@ export async function portalScene(options: TestPlatformOptions = {}): Promise<Po
     origin,
     connections,
     visitor,
+    here: ({ cookies }) => openVisitor(fetchHere, origin, cookies),
     code,
     acme,
     berlin,
@@ -147,6 +161,7 @@ export async function portalScene(options: TestPlatformOptions = {}): Promise<Po
     },
     async [Symbol.asyncDispose]() {
       connections.destroy();
+      stack.dispose();
       await test[Symbol.asyncDispose]();
     },
   };
@@ -157,6 +172,39 @@ interface Request {
   path: string;
   headers: Record<string, string>;
   body: string | undefined;
+}
+
+function appHere(platform: TestPlatform["platform"], origin: string, stack: DisposableStack): App {
+  return portalApp({ ...platform, passwords: quickHasher }, {
+    origin,
+    live: stack.use(startLiveStreams(platform.store)),
+    sourceOf: () => "127.0.0.1",
+    holdOpen() {},
+    remoteUsersOf: () => undefined,
+  });
+}
+
+interface App {
+  fetch(request: globalThis.Request): globalThis.Response | Promise<globalThis.Response>;
+}
+
+/** One request to an application of this process, and its answer. */
+export async function exchangeHere(
+  app: App,
+  origin: string,
+  { method, path, headers, body }: Request,
+): Promise<Answered> {
+  const length = body === undefined ? {} : { "content-length": String(Buffer.byteLength(body)) };
+  const wish = { method, headers: { ...length, ...headers }, ...(body === undefined ? {} : { body }) };
+  const answer = await app.fetch(new globalThis.Request(`${origin}${path}`, wish));
+  const isStream = answer.headers.get("content-type") === "text/event-stream";
+  if (isStream) await answer.body?.cancel();
+  return {
+    status: answer.status,
+    headers: { ...Object.fromEntries(answer.headers), "set-cookie": answer.headers.getSetCookie() },
+    body: isStream ? "" : await answer.text(),
+    location: answer.headers.get("location") ?? "",
+  };
 }
 
 /** One request and its answer, on a connection that was there before if there is one. */

@@ -1,4 +1,4 @@
-/** The portal over HTTPS: who sees what, and texts that printers set. */
+/** The portal: who sees what, and texts that printers set. */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { AlertSeverity, LevelKind, type Reading } from "../../proto/gen/opendca/v1/reading.ts";
@@ -137,7 +137,7 @@ for (const [width, { name, grant }] of widths.entries()) {
     await inviteUser(platform, operator, { ...grantOfUsed, email: "used@partner.example" });
     for (const each of await rolesOf(scene, width)) {
       const grants = [{ ...each, ...grant(scene) }], role = each.ownRole?.name.replace(" ", ".") ?? each.role;
-      const user = await scene.signedIn(`${role}@partner.example`, { grants });
+      const user = scene.here(await scene.signedIn(`${role}@partner.example`, { grants }));
       for (const route of routes) {
         if (route.access === "public" || route.path === "/account/sessions/end-others") continue;
         const try_ = (customer: string, id: string) =>

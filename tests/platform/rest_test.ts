@@ -150,7 +150,7 @@ for (const { name, places, isWhole, isDealer } of widths) {
     );
     const foreign = await filled(scene, scene.foreign, "sit-elsewhere");
     for (const permission of Object.keys(permissions) as Permission[]) {
-      const program = await scene.program({ permissions: [permission], places: places(scene) });
+      const program = await scene.programHere({ permissions: [permission], places: places(scene) });
       for (const route of restRoutes) {
         // Each ends what the next one needs.
         if (route.path.endsWith("/revoke") || route.method === "delete") continue;
