@@ -6,7 +6,7 @@ import { openSqliteStore } from "../../platform/store/sqlite/sqlite_store.ts";
 import type { Store } from "../../platform/store/store.ts";
 import { openDataDirectory } from "../../platform/keys/data_directory.ts";
 import { keptKeys } from "../../platform/keys/kept_keys.ts";
-import { copyMigratedStore, maybeTestDatabase } from "../fixtures/each_database.ts";
+import { copyMigratedStore, makeMemoryFolder, maybeTestDatabase } from "../fixtures/each_database.ts";
 import type { PlatformHost } from "../../platform/edge/cli/host.ts";
 import { runPlatform } from "../../platform/edge/cli/run_platform.ts";
 
@@ -52,7 +52,7 @@ export async function withPlatform(
   tableWidth = Infinity,
 ): Promise<void> {
   await using database = await maybeTestDatabase();
-  const folder = await Deno.makeTempDir();
+  const folder = makeMemoryFolder();
   const path = `${folder}/platform.db`;
   for (const [name, text] of await (madeKeys ??= makeKeys())) {
     Deno.writeTextFileSync(`${folder}/${name}`, text, { mode: 0o600 });

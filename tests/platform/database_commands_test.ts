@@ -68,7 +68,7 @@ databaseTest(
       /^migrated from version 0 to \d+; opendca has its rights\n$/,
     );
     assert.match(await run(ownerUrl, "database", "migrate"), /^version \d+ already; opendca has its rights\n$/);
-    await program(url, "customer", "create", "Acme");
+    await run(url, "customer", "create", "Acme");
     await run(url, "site", "create", "Berlin", "--customer", "ACME");
     assert.match(await run(url, "code", "create"), /^[\dA-Z]{4}-[\dA-Z]{4}-[\dA-Z]{4}\n$/);
     const twice = await fails(url, "customer", "create", "acme");

@@ -4,6 +4,7 @@ import { Buffer } from "node:buffer";
 import { inflateRawSync } from "node:zlib";
 import { addProvider, setGroupRoles } from "../../platform/sso/manage_providers.ts";
 import type { Provider } from "../../platform/sso/providers.ts";
+import { quickRsaKeys } from "../fixtures/rsa_keys.ts";
 import type { SamlPeer, Wanted } from "../fixtures/saml_peer.ts";
 import { type Answered, type PortalScene, portalScene, type Visitor } from "./portal_scene.ts";
 import { operator } from "./users_fixture.ts";
@@ -44,9 +45,11 @@ export interface SamlScene extends AsyncDisposable {
   signIn(browser: Visitor, wanted?: Partial<Wanted>, path?: string): Promise<Answered>;
 }
 
-/** A portal, and a provider of SAML whose people may sign in. */
+/** A portal, and a provider of SAML whose people may sign in. The portal's keys towards it are ready-made. */
 export async function samlScene(peer: SamlPeer, settings: Record<string, string> = {}): Promise<SamlScene> {
-  const scene = await portalScene(), { platform } = scene.platform;
+  await using built = new AsyncDisposableStack();
+  built.use(quickRsaKeys());
+  const scene = built.use(await portalScene()), { platform } = scene.platform;
   const { providerId } = await addProvider(platform, operator, {
     kind: "saml",
     name: "Example",
@@ -84,6 +87,7 @@ export async function samlScene(peer: SamlPeer, settings: Record<string, string>
     const xml = inflateRawSync(Buffer.from(address.searchParams.get("SAMLRequest")!, "base64")).toString();
     return { id: / ID="([^"]+)"/.exec(xml)![1]!, address, xml };
   };
+  const all = built.move();
   return {
     scene,
     providerId,
@@ -92,6 +96,6 @@ export async function samlScene(peer: SamlPeer, settings: Record<string, string>
     post,
     answer,
     signIn: async (browser, wanted, from) => await post(browser, answer((await begin(browser, from)).id, wanted)),
-    [Symbol.asyncDispose]: () => scene[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
 }
