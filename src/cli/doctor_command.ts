@@ -4,7 +4,7 @@ import { activationStore } from "../activation/store_options.ts";
 import { readStatus } from "../service/read_status.ts";
 import { configPath } from "../config/config_path.ts";
 import { UsageError } from "../../common/core/errors.ts";
-import { doctorExitCode } from "../doctor/doctor_step.ts";
+import { doctorExitCode, stepNames } from "../doctor/doctor_step.ts";
 import type { PrinterOptions } from "../doctor/check_printer.ts";
 import { renderDoctorJson, renderFaults, renderStep } from "../doctor/render_doctor.ts";
 import { safeText } from "../../common/core/safe_text.ts";
@@ -29,7 +29,7 @@ interface DoctorCommandOptions {
 const stepTimeoutMs = 10_000;
 
 const examples = `
-Steps: configuration, clock, dns, tcp, proxy, tls, http2, grpc, credentials, disk, permissions, agent, snmp.
+Steps: ${stepNames.join(", ")}.
 
 Examples:
   opendca doctor

@@ -1,7 +1,7 @@
 /** Result of `opendca doctor` for one link of the chain, and the exit code. */
 
 /** In the order in which they are shown. */
-const stepNames = [
+export const stepNames = [
   "configuration",
   "clock",
   "dns",

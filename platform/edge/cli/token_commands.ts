@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { UsageError } from "../../../common/core/errors.ts";
 import type { Page } from "../../store/page.ts";
 import { createToken, listTokens, revokeToken } from "../../users/api_tokens.ts";
@@ -16,11 +16,9 @@ export function addTokenCommands(program: Command, context: CommandContext): voi
     .requiredOption("--user <user>", "whose it is: it may never do more than this user")
     .requiredOption("--permission <permission...>", permissionHelp)
     .option("--at <place...>", "CUSTOMER or CUSTOMER/SITE, where it may do that (default: wherever its user belongs)")
-    .option(
-      "--valid <time>",
-      "how long it is valid, at most 366d",
-      timeOption("--valid", { min: "1m", max: "366d", bareUnit: "d" }),
-      90 * 86_400_000,
+    .addOption(
+      new Option("--valid <time>", "how long it is valid, at most 366d")
+        .argParser(timeOption("--valid", { min: "1m", max: "366d", bareUnit: "d" })).default(90 * 86_400_000, "90d"),
     )
     .action((
       name: string,
