@@ -208,6 +208,28 @@ const forged: { name: string; readings?: Signed[]; rows: Values[]; why: RegExp }
     why: /a step of wrap counts/,
   },
   {
+    name: "a wrap at a number that no counter ends at",
+    readings: [a, { day: 5, total: 4090 }, c, d],
+    rows: [
+      rowOf(a, d, {
+        counted: 3190,
+        marks: [step("wrap", { day: 5, total: 4090 }, c, { modulus: 4100, counted: 50 })],
+      }),
+    ],
+    why: /a step of wrap counts/,
+  },
+  {
+    name: "a wrap of what is beyond its number already",
+    readings: [a, { day: 5, total: 1_000_002 }, c, d],
+    rows: [
+      rowOf(a, d, {
+        counted: 999_090,
+        marks: [step("wrap", { day: 5, total: 1_000_002 }, c, { modulus: 1e6, counted: 38 })],
+      }),
+    ],
+    why: /a step of wrap counts/,
+  },
+  {
     name: "a fall back from a high value with a base below 0",
     rows: [rowOf(a, d, { counted: 150 + 5040, marks: [step("spike", b, c, { base: -5000, counted: 5040 })] })],
     why: /a step of spike counts/,

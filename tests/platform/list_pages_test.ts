@@ -1,7 +1,7 @@
 /** Lists of supplies and alerts: order by each column, columns, CSV, pages and saved views, as of devices. */
 import assert from "node:assert/strict";
 import { LevelKind, type Reading } from "../../proto/gen/opendca/v1/reading.ts";
-import { raisedSorts } from "../../platform/alerts/list_alerts.ts";
+import { alertGroups, raisedSorts } from "../../platform/alerts/list_alerts.ts";
 import { watchAlerts } from "../../platform/alerts/alert_watch.ts";
 import { reportedSorts } from "../../platform/devices/alerts.ts";
 import { emptyingSorts } from "../../platform/devices/kept_forecasts.ts";
@@ -9,6 +9,7 @@ import { supplySorts } from "../../platform/devices/list_supplies.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
 import { readingOf } from "../fixtures/platform_uploads.ts";
 import { type PortalScene, portalScene } from "./portal_scene.ts";
+import { operator } from "./users_fixture.ts";
 
 function supply(percent: number | undefined, index = "1.1") {
   const level = percent === undefined
@@ -126,3 +127,65 @@ eachDatabase("views of supplies and alerts are saved, shown first, and lead to n
   const bad = await user.post("/views", { list: "users", name: "x", query: "", next: "/" });
   assert.equal(bad.status, 422);
 });
+
+eachDatabase(
+  "a group of alerts tells the worst, the first and the last, and is acknowledged at sites that are seen",
+  async () => {
+    await using scene = await portalScene();
+    const { acme, berlin, bonn, platform: { platform, queries, clock } } = scene, tenant = queries.tenant(acme);
+    const [inBerlin = "", inBonn = ""] = await Promise.all([berlin, bonn].map(async (site, i) => {
+      await scene.devices(acme, site, [readingOf({ serial: `SER${i}`, address: `10.0.0.${i}` })]);
+      const of = { site };
+      return (await tenant.get<{ agent_id: string }>(
+        "SELECT agent_id FROM agents WHERE customer_id = :customer AND site_id = :site",
+        of,
+      ))!.agent_id;
+    }));
+    const now = clock.now().getTime(), none = { ended: null, cause: null, by: null, until: null };
+    const add = (
+      id: string,
+      agent: string,
+      raised: number,
+      severity: string,
+      more: Partial<Record<keyof typeof none, unknown>> = {},
+    ) =>
+      tenant.run(
+        `INSERT INTO raised_alerts (customer_id, alert_id, kind, device_id, agent_id, alert_key, alert_group, severity,
+         description, detail, began_at, raised_at, ended_at, cause_id, acknowledged_at, acknowledged_by, acknowledged_until)
+       VALUES (:customer, :id, :kind, '', :agent, :id, 'g', :severity, :id, '{}', 0, :raised, :ended, :cause,
+         CASE WHEN CAST(:by AS TEXT) IS NULL THEN NULL ELSE 1 END, :by, :until)`,
+        { ...none, ...more, id, agent, severity, raised, kind: id === "silent" ? "agentSilent" : "printer" } as never,
+      );
+    await add("a1", inBerlin, 100, "warning");
+    await add("a2", inBerlin, 200, "critical", { by: "user:max", until: now - 1 });
+    await add("a3", inBerlin, 300, "other", { by: "user:max", until: now + 1e9 });
+    await add("a4", inBerlin, 900, "critical", { ended: 950 });
+    await add("b1", inBonn, 150, "other");
+    await add("silent", inBerlin, 400, "warning");
+    await add("e1", inBerlin, 500, "warning", { cause: "silent" });
+    await add("e2", inBerlin, 600, "warning", { cause: "silent", ended: 700 });
+    const groups = async () =>
+      (await alertGroups(platform, { ...operator, tenant: acme }, {})).rows
+        .map(({ site, kind, count, acknowledged, severity, first_at, last_at, explains }) =>
+          [site, kind, count, acknowledged, severity, first_at, last_at, explains].join(" ")
+        );
+    assert.deepEqual(await groups(), [
+      "Berlin printer 3 1 critical 100 300 0",
+      "Berlin agentSilent 1 0 warning 400 400 1",
+      "Bonn printer 1 0 other 150 150 0",
+    ]);
+    const limited = await scene.signedIn("bonn@partner.example", {
+      grants: [{ role: "technician", customerId: acme, siteId: bonn }],
+    });
+    const acknowledge = async (site: string, group = "g") =>
+      (await limited.post(`/customers/${acme}/alerts/acknowledge`, { kind: "printer", site, group })).status;
+    assert.deepEqual([await acknowledge(berlin), await acknowledge(bonn, "h")], [422, 422]);
+    assert.equal((await groups())[0], "Berlin printer 3 1 critical 100 300 0");
+    // Without a site: those that are seen.
+    assert.equal(await acknowledge(""), 303);
+    assert.deepEqual([(await groups())[0], (await groups())[2]], [
+      "Berlin printer 3 1 critical 100 300 0",
+      "Bonn printer 1 1 other 150 150 0",
+    ]);
+  },
+);
