@@ -1,6 +1,7 @@
 /** Sign-in by a directory that is not Active Directory: Debian's OpenLDAP. */
 import assert from "node:assert/strict";
 import { Client } from "ldapts";
+import { UnavailableError } from "../../common/core/errors.ts";
 import { withDirectory } from "../../platform/sso/ldap.ts";
 import type { DirectoryConfig } from "../../platform/sso/ldap_settings.ts";
 import project from "../../deno.json" with { type: "json" };
@@ -123,6 +124,51 @@ peerTest(
       assert.deepEqual(await directory.byId(id), { kind: "refused", reason: "unknown" });
       assert.equal((await directory.byId("*")).kind, "refused");
     });
+  },
+);
+
+peerTest(
+  "a name is asked for to the letter, referrals are followed nowhere, and many answers are none",
+  ["slapd"],
+  async () => {
+    await using peer = await startOpenLdap();
+    using elsewhere = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    let calls = 0;
+    void (async () => {
+      for await (const connection of elsewhere) {
+        calls++;
+        connection.close();
+      }
+    })().catch(() => {});
+    const names = ["*", "a*b", "(x)", "b\\5cc", "d&|!=", "e)(uid=*"], away = `cn=away,${base}`;
+    await peer.as(async (client) => {
+      await fill(client);
+      const person = (cn: string, more: Record<string, string>) =>
+        client.add(`cn=${cn},${base}`, { objectClass: "inetOrgPerson", cn, sn: cn, userPassword: password, ...more });
+      for (const [i, uid] of names.entries()) await person(`odd${i}`, { uid });
+      for (let i = 0; i < 25; i++) await person(`many${i}`, { uid: `many${i}`, mail: "all@example.com" });
+      const ref = `ldap://127.0.0.1:${(elsewhere.addr as Deno.NetAddr).port}/${away}`;
+      await client.add(away, { objectClass: ["referral", "extensibleObject"], cn: "away", ref });
+    });
+    const signIn = (typed: string, config = peer.config) =>
+      withDirectory(config, new Date(), (directory) => directory.bySignIn(typed, password));
+    for (const name of names.filter((name) => !name.includes("\\"))) {
+      const answer = await signIn(name);
+      assert.equal(answer.kind === "person" && answer.person.account, name);
+    }
+    for (const name of names) {
+      const answer = await withDirectory(peer.config, new Date(), (directory) => directory.byAccount(name));
+      assert.equal(answer.kind === "person" && answer.person.account, name);
+    }
+    for (const name of ["a*", "*b", "(uid=*)", "many*", "\\2a"]) {
+      const answer = await signIn(name);
+      assert.equal(answer.kind === "refused" && answer.reason !== "ambiguous", true, name);
+    }
+    // The directory stops at twenty, which is no end that counts.
+    assert.deepEqual(await signIn("all@example.com"), { kind: "refused", reason: "ambiguous" });
+    assert.equal((await signIn("eva")).kind, "person");
+    await assert.rejects(signIn("eva", { ...peer.config, base: away }), UnavailableError);
+    assert.equal(calls, 0);
   },
 );
 
