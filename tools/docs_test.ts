@@ -78,6 +78,12 @@ Deno.test("README.md and docs name no task that deno.json does not have", () => 
   assert.deepEqual(named.map(([, name]) => name!).filter((name) => tasks[name] === undefined), []);
 });
 
+Deno.test("README.md has the commands that the gate takes from it, each on a line of its own", () => {
+  for (const task of ["demo", "test", "test:slow"]) {
+    assert.match(read("README.md"), new RegExp(`^npx -y deno@[0-9.]+ task ${task}$`, "m"));
+  }
+});
+
 Deno.test("every folder of tests/ with tests is in the task test or test:slow, and in one of them alone", () => {
   const { tasks } = JSON.parse(read("deno.json"));
   const words = ["test", "test:slow"].flatMap((task) => tasks[task].command.split(" "));
