@@ -85,7 +85,7 @@ export class KnownDevices {
   #samples: ReadSamples[] = [];
   #records: NewRecord[] = [];
   #events: DeviceEventNote[] = [];
-  /** Devices that others were merged into. */
+  /** Devices that were merged, and those that they are now: statements may have both. */
   #merged: string[] = [];
   /** When the newest record came. */
   #now = new Date(0);
@@ -191,7 +191,7 @@ export class KnownDevices {
   async merge({ from, into, at }: { from: string; into: string; at: number }): Promise<void> {
     await this.flush();
     await mergeDevices(this.#tenant, { from, into, at });
-    this.#merged.push(into);
+    this.#merged.push(from, into);
     await queueChanges(this.#tenant, [from, into]);
     const places = [from, into].flatMap((deviceId) => this.#places.in(0, deviceId));
     for (const rows of [this.#devices, this.#evidence, this.#places, this.#states, this.#alerts]) {

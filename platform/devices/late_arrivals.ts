@@ -30,7 +30,7 @@ const widened = `from_at = CASE WHEN excluded.from_at < late_readings.from_at TH
 
 type Late = Pick<NewRecord, "kind" | "deviceId" | "observedAt" | "receivedAt">;
 
-/** `merged`: devices that have all readings of another one from now on. */
+/** `merged`: devices that have all readings of another one from now on, and those others. */
 export async function noteLate(
   tenant: Tenant,
   { records, merged }: { records: readonly Late[]; merged: readonly string[] },

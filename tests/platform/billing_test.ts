@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import ExcelJS from "exceljs";
 import { UsageError } from "../../common/core/errors.ts";
+import { createSigningKeyPem, loadSigningKey } from "../../common/protocol/signature.ts";
 import { canonicalJson, createStatementHash } from "../../common/protocol/statement_lines.ts";
+import type { Platform } from "../../platform/agents/platform.ts";
 import { listAudit } from "../../platform/audit/read_audit.ts";
 import { correctMeter, listCorrections, undoCorrection } from "../../platform/billing/corrections.ts";
 import { exportMeters } from "../../platform/billing/export_meters.ts";
@@ -18,6 +20,7 @@ import { mergeDevice } from "../../platform/devices/merge_device.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
 import { peerTest } from "../fixtures/peers.ts";
 import { type BillingScene, billingScene } from "./billing_scene.ts";
+import { deviceScene } from "./device_changes_fixture.ts";
 import { proofScene } from "./proof_scene.ts";
 
 const march = daysOfMonth("2026-03"), april = daysOfMonth("2026-04");
@@ -284,6 +287,39 @@ eachDatabase("what an agent uploads after a statement is made is billed with the
   await send("2025-02-06", [["2025-01-31", 1150]]);
   await send("2025-03-05", [["2025-02-27", 1300]]);
   assert.deepEqual(await bill("2025-02", 2), [{ billed: 200, adjusted: 50 }]);
+});
+
+eachDatabase("devices that an agent finds to be one after a statement are billed as one with the next", async () => {
+  await using scene = await deviceScene();
+  const platform = {
+    ...scene.platform,
+    signingKey: loadSigningKey(createSigningKeyPem()),
+    agentAuthority: { certificate: { rawData: new ArrayBuffer(8) } },
+  } as unknown as Platform;
+  const bill = async (month: string, number: number) => {
+    await makeStatement(platform, scene.by, daysOfMonth(month));
+    return (await Array.fromAsync(statementRows(platform, scene.by, number)))
+      .filter(({ meter }) => meter === "total").map(({ billed, adjusted }) => ({ billed, adjusted }));
+  };
+  // Since March 2; no serial number tells that they are one.
+  const read = (deviceKey: string, address: string, total: number) =>
+    scene.upload({ deviceKey, address, serial: "", mac: "", total });
+  await read("one", "10.1.0.7", 1000);
+  scene.pass(5 * day);
+  await read("one", "10.1.0.7", 1050);
+  scene.pass(5 * day);
+  await read("two", "10.1.0.8", 1100);
+  scene.pass(5 * day);
+  await read("two", "10.1.0.8", 1200);
+  scene.pass(20 * day);
+  assert.deepEqual(await bill("2026-03", 1), [{ billed: 50, adjusted: 0 }, { billed: 100, adjusted: 0 }]);
+  await scene.upload({ deviceKey: "one", mergedKey: "two" });
+  scene.pass(5 * day);
+  await read("one", "10.1.0.7", 1300);
+  scene.pass(30 * day);
+  const rows = await bill("2026-04", 2);
+  assert.equal(rows.reduce((sum, { billed }) => sum + billed, 0), 150, JSON.stringify(rows));
+  assert.equal(rows.reduce((sum, { adjusted }) => sum + adjusted, 0), 50, JSON.stringify(rows));
 });
 
 eachDatabase("the hash is that of the rows, and each file has all of them", async () => {
