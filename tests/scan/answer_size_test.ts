@@ -1,15 +1,16 @@
 /** How many and how large the answers are that recorded printers give to our requests. */
 import assert from "node:assert/strict";
-import { parseSnmprec } from "../../src/recording/snmprec.ts";
 import type { ReadingScope } from "../../common/reading/reading.ts";
 import { createDeviceKinds } from "../../src/scan/device_kinds.ts";
 import { maxAnswerOctets } from "../../src/snmp/answer_sizes.ts";
 import { replayedRead } from "./replayed_read.ts";
+import type { Varbind } from "../../src/snmp/value.ts";
 import { recordingsTest } from "../fixtures/peers.ts";
+import { recordedPrinters } from "../fixtures/recorded_printers.ts";
 
 /** Octets of each answer that one recorded device gives in a reading; null when it is no printer. */
-async function answersOf(recording: string, scope: ReadingScope): Promise<number[] | null> {
-  const { outcome, answers } = await replayedRead(parseSnmprec(recording).objects, scope);
+async function answersOf(objects: readonly Varbind[], scope: ReadingScope): Promise<number[] | null> {
+  const { outcome, answers } = await replayedRead(objects, scope);
   return outcome.readings.length === 0 ? null : answers;
 }
 
@@ -17,8 +18,8 @@ for (const scope of ["full", "status"] as const) {
   recordingsTest(`the answers of recorded printers to a ${scope} read fit one datagram`, async (folder) => {
     let printers = 0, all = 0;
     const large: string[] = [];
-    for (const { name } of Deno.readDirSync(`${folder}/recordings`)) {
-      const answers = await answersOf(Deno.readTextFileSync(`${folder}/recordings/${name}`), scope);
+    for (const { name, objects } of recordedPrinters(folder)) {
+      const answers = await answersOf(objects, scope);
       if (answers === null) continue;
       printers++;
       all += answers.length;
@@ -35,8 +36,7 @@ recordingsTest("recorded printers are read alike after others of their kind, in 
   const kinds = createDeviceKinds();
   let first = 0, next = 0;
   const large: string[] = [];
-  for (const { name } of Deno.readDirSync(`${folder}/recordings`)) {
-    const { objects } = parseSnmprec(Deno.readTextFileSync(`${folder}/recordings/${name}`));
+  for (const { name, objects } of recordedPrinters(folder)) {
     const alone = await replayedRead(objects, "full");
     if (alone.outcome.readings.length === 0) continue;
     await replayedRead(objects, "full", { kinds });

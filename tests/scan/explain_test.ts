@@ -4,7 +4,6 @@ import { runCli } from "../../src/cli/run_cli.ts";
 import type { Reading } from "../../common/reading/reading.ts";
 import { tracesLeaf } from "../../src/printers/trace.ts";
 import { simulateRead } from "../../src/recording/replay.ts";
-import { parseSnmprec } from "../../src/recording/snmprec.ts";
 import { explainReading, type Explanation } from "../../src/cli/explanation.ts";
 import { renderExplanation } from "../../src/cli/explanation_text.ts";
 import { testHost } from "../fixtures/test_host.ts";
@@ -12,6 +11,7 @@ import { assertGolden } from "../golden/golden.ts";
 import { sampleExplanation } from "../golden/sample_explanation.ts";
 import { inTurns, officePrinters, runAgainst } from "../fixtures/office_fixture.ts";
 import { recordingsTest } from "../fixtures/peers.ts";
+import { recordedPrinters } from "../fixtures/recorded_printers.ts";
 import { standardPrinter } from "../fixtures/scan_fixture.ts";
 
 /** What the network knows of a device; every other leaf comes from an object. */
@@ -65,8 +65,7 @@ Deno.test("explain tells of every value of every printer of the office which rul
 
 recordingsTest("explainReading() tells of every value of every recorded printer which rule won", (folder) => {
   let explained = 0;
-  for (const { name } of Deno.readDirSync(`${folder}recordings`)) {
-    const { objects } = parseSnmprec(Deno.readTextFileSync(`${folder}recordings/${name}`));
+  for (const { name, objects } of recordedPrinters(folder)) {
     const explanation = explainReading(simulateRead(objects), {
       subject: name,
       observedAt: new Date("2026-01-02T03:04:05Z"),

@@ -1,6 +1,5 @@
 /** A status read by what is known says the same as one by nothing, of printers that change at random and of recorded ones. */
 import assert from "node:assert/strict";
-import { parseSnmprec } from "../../src/recording/snmprec.ts";
 import { oids } from "../../src/printers/printer_mib.ts";
 import { isUnder } from "../../src/snmp/oid.ts";
 import {
@@ -19,6 +18,7 @@ import {
 } from "./changing_printers.ts";
 import { type ReplayedRead, replayedRead } from "./replayed_read.ts";
 import { recordingsTest } from "../fixtures/peers.ts";
+import { recordedPrinters } from "../fixtures/recorded_printers.ts";
 
 /** A longer run: RUNS=10000. */
 const runs = Number(Deno.env.get("RUNS") ?? 90);
@@ -75,10 +75,12 @@ function changeSomething(objects: Objects, random: (below: number) => number): v
 /** Reads by what is known and by nothing, of a device that goes on changing; both say the same. */
 async function compareReads(objects: Objects, seed: number): Promise<void> {
   const random = numbers(seed);
-  let { known } = (await replayedRead(listOf(objects), "full")).outcome.access!;
+  let list = listOf(objects);
+  let { known } = (await replayedRead(list, "full")).outcome.access!;
   for (let read = 0; read < 3; read++) {
-    for (let changed = random(3); changed > 0; changed--) changeSomething(objects, random);
-    const list = listOf(objects);
+    const changes = random(3);
+    for (let changed = 0; changed < changes; changed++) changeSomething(objects, random);
+    if (changes > 0) list = listOf(objects);
     const one: ReplayedRead = await replayedRead(list, "status", { known });
     const other = await replayedRead(list, "status");
     assert.deepEqual(one.outcome.readings, other.outcome.readings, `seed ${seed}, read ${read}`);
@@ -96,8 +98,7 @@ recordingsTest(
     const many: string[] = [];
     const sum = { printers: 0, full: 0, unknown: 0, known: 0 };
     const octets = { full: 0, unknown: 0, known: 0 };
-    for (const { name } of Deno.readDirSync(`${folder}/recordings`)) {
-      const { objects } = parseSnmprec(Deno.readTextFileSync(`${folder}/recordings/${name}`));
+    for (const { name, objects } of recordedPrinters(folder)) {
       const reads = { full: await replayedRead(objects, "full"), unknown: await replayedRead(objects, "status") };
       const learnt = reads.full.outcome.access?.known;
       if (learnt === undefined) continue;
@@ -120,8 +121,7 @@ recordingsTest(
 
 recordingsTest("a status read by what is known of a recorded printer says what one by nothing says", async (folder) => {
   let seed = 1000;
-  for (const { name } of Deno.readDirSync(`${folder}/recordings`)) {
-    const { objects } = parseSnmprec(Deno.readTextFileSync(`${folder}/recordings/${name}`));
+  for (const { objects } of recordedPrinters(folder)) {
     await compareReads(new Map(objects.map(({ oid, ...value }) => [oid, value])), seed++);
   }
 });

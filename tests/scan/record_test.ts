@@ -11,6 +11,7 @@ import type { Varbind } from "../../src/snmp/value.ts";
 import { testHost } from "../fixtures/test_host.ts";
 import { inTurns, officePrinters, runAgainst } from "../fixtures/office_fixture.ts";
 import { recordingsTest } from "../fixtures/peers.ts";
+import { recordedPrinters } from "../fixtures/recorded_printers.ts";
 import { port, standardPrinter } from "../fixtures/scan_fixture.ts";
 
 interface Recorded {
@@ -130,8 +131,7 @@ recordingsTest(
   "redactRecording() leaves the reading of every recorded printer as it is, without whose it is",
   (folder) => {
     let redacted = 0;
-    for (const { name } of Deno.readDirSync(`${folder}recordings`)) {
-      const { objects } = parseSnmprec(Deno.readTextFileSync(`${folder}recordings/${name}`));
+    for (const { name, objects } of recordedPrinters(folder)) {
       const draw = (limit: number) => crypto.getRandomValues(new Uint32Array(1))[0]! % limit;
       const out = redactRecording(objects, { address: "198.18.0.1", hostname: null, credentials: [], texts: [], draw });
       const text = formatSnmprec(out.objects);

@@ -15,6 +15,15 @@ const credentials: Credential[] = [
   { kind: "community", name: "c", versions: ["2c", "1"], community: new Secret("public") },
 ];
 
+/** Of lists that are read more than once. */
+const tables = new WeakMap<readonly Varbind[], ObjectTable>();
+
+function tableOf(objects: readonly Varbind[]): ObjectTable {
+  const table = tables.get(objects) ?? ObjectTable.from(objects);
+  tables.set(objects, table);
+  return table;
+}
+
 export interface ReplayedRead {
   outcome: DeviceOutcome;
   requests: CommunityMessage[];
@@ -24,7 +33,7 @@ export interface ReplayedRead {
   answers: number[];
 }
 
-/** `known`: what is known of it from before, for a status read; `kinds`: what others have shown. */
+/** `objects` are not changed later. `known`: what is known of it from before, for a status read; `kinds`: what others have shown. */
 export async function replayedRead(
   objects: readonly Varbind[],
   scope: ReadingScope,
@@ -34,7 +43,7 @@ export async function replayedRead(
     kinds?: DeviceKinds;
   } = {},
 ): Promise<ReplayedRead> {
-  const { hub, target, answers, requests } = replayDevice(ObjectTable.from(objects), network);
+  const { hub, target, answers, requests } = replayDevice(tableOf(objects), network);
   const system = objects.filter(({ oid }) => oid === "1.3.6.1.2.1.1.1.0" || oid === "1.3.6.1.2.1.1.2.0");
   const outcome = await readDevice({
     target: { ...target, family: 4, hostname: null },
