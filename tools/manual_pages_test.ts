@@ -12,19 +12,24 @@ const pages = [await allCommands(testHost()), platformCommands(platformMachine)]
   manualPages(program, "1.2.3")
 );
 
-/** The page as a reader sees it. Rejects where the formatter warns. */
-async function shown(text: string): Promise<string> {
-  const file = await Deno.makeTempFile({ suffix: ".1" });
+const endOfPage = "End of this page of the test.";
+
+/** Pages as a reader sees them. Rejects where the formatter warns; of many at once, as each start of it takes long. */
+async function shown(pages: readonly { file: string; text: string }[]): Promise<string[]> {
+  const folder = await Deno.makeTempDir();
   try {
-    await Deno.writeTextFile(file, text);
+    for (const { file, text } of pages) await Deno.writeTextFile(`${folder}/${file}`, `${text}\n.PP\n${endOfPage}\n`);
     const { success, stdout, stderr } = await new Deno.Command(maybeProgram("groff")!, {
-      args: ["-man", "-Tutf8", "-ww", "-P-cbou", "-rLL=120n", file],
+      args: ["-man", "-Tutf8", "-ww", "-P-cbou", "-rLL=120n", ...pages.map(({ file }) => file)],
+      cwd: folder,
     }).output();
     const said = new TextDecoder().decode(stderr);
     assert(success && said === "", said);
-    return new TextDecoder().decode(stdout);
+    const texts = new TextDecoder().decode(stdout).split(endOfPage).slice(0, -1);
+    assert.equal(texts.length, pages.length);
+    return texts;
   } finally {
-    await Deno.remove(file);
+    await Deno.remove(folder, { recursive: true });
   }
 }
 
@@ -36,8 +41,9 @@ peerTest("each command has a manual page that groff shows without a warning", ["
       ...["opendca-platform.1", "opendca-platform-serve.1", "opendca-platform-device-merge.1"],
     ]
   ) assert(names.includes(name), name);
-  for (const { file, text } of pages) {
-    const page = await shown(text).catch((error) => assert.fail(`${file}: ${error}`));
+  const texts = await shown(pages);
+  for (const [i, { file }] of pages.entries()) {
+    const page = texts[i]!;
     // A group of the platform's commands leaves the examples to them.
     const isGroup = file.startsWith("opendca-platform") && page.includes("COMMANDS");
     for (const part of ["NAME", "SYNOPSIS", "OPTIONS", "NOTES", ...(isGroup ? [] : ["Examples:"]), "Exit codes: 0"]) {
@@ -51,7 +57,7 @@ Deno.test("no default is told in milliseconds", () => {
 });
 
 peerTest("the page of scan has its options, targets and minus signs as the help has them", ["groff"], async () => {
-  const page = await shown(pages.find(({ file }) => file === "opendca-scan.1")!.text);
+  const [page = ""] = await shown(pages.filter(({ file }) => file === "opendca-scan.1"));
   for (
     const part of ["-c, --community <name>", "HOST:PORT   [fd00::7]:PORT   @FILE", "  opendca scan 192.168.1.0/24"]
   ) {
@@ -73,7 +79,7 @@ Deno.test("deno task man writes the pages with no more permissions than it has",
 peerTest("characters that mean something to groff are shown as they are", ["groff"], async () => {
   const command = new Command("odd").description(".so /etc/passwd").option("--path <p>", "C:\\new \"x\" 'y'")
     .addHelpText("after", "\n.SH no heading\n'br\n\\fBback\\n");
-  const page = await shown(manualPages(command, "1")[0]!.text);
+  const [page = ""] = await shown(manualPages(command, "1"));
   for (
     const part of ["odd - .so /etc/passwd", "--path <p>", `C:\\new "x" 'y'`, ".SH no heading", "'br", "\\fBback\\n"]
   ) {
