@@ -191,9 +191,9 @@ Deno.test("an installed file that a power cut has damaged is not made current", 
 
 /** How many operations the whole has, and what becomes of a scene whose disk is gone before each of them. */
 async function atEachCrash(works: boolean, then: (scene: RootScene, at: number) => Promise<void>): Promise<number> {
+  const release = small();
   for (let at = 0;; at++) {
     using scene = createRootScene();
-    const release = small();
     try {
       await wholeUpdate(scene, { disk: crashingDisk(at), staging: () => scene.staging(release), works });
       return at;
