@@ -1,4 +1,4 @@
-/** The agent and the platform as programs: what is over the day's quota waits in the spool, and arrives once. */
+/** What is over the day's quota waits in the spool, and arrives once. */
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { spooledIds, startScene, totalAt } from "../fixtures/agent_fixture.ts";
@@ -25,11 +25,11 @@ Deno.test({
         ).run(customer_id, day, scene.agentId, quota + 200_000);
       }
     }
-    await scene.admin("task", "scan", scene.agentId);
+    await scene.here.admin("task", "scan", scene.agentId);
     const ids: string[] = [];
     {
-      await using _small = await scene.startPlatform("--agent-quota", "1");
-      await using agent = await scene.startAgent();
+      await using _small = await scene.here.startPlatform("--agent-quota", "1");
+      await using agent = await scene.here.startAgent();
       await agent.line((line) => line.includes('"uploadFailed"'));
       await until("the status has the fault", async () => {
         const { agent: own, spool } = await scene.status();
@@ -42,13 +42,12 @@ Deno.test({
         /Cannot store more of this agent today: 1\.2 MiB are stored and 1\.0 MiB a day are allowed; .*--agent-quota is raised/,
       );
       assert.deepEqual([spool!.quarantinedRecords, own!.faults.length], [0, 1]);
-      assert.match((await scene.opendca("doctor")).out, /ask the platform's operator to raise the quota/);
+      assert.match((await scene.here.opendca("doctor")).out, /ask the platform's operator to raise the quota/);
       assert.deepEqual(scene.store(storedRecordsSql), []);
-      assert.equal((await agent.kill("SIGTERM")).code, 0);
       ids.push(...spooledIds(agent));
     }
-    await using _large = await scene.startPlatform("--agent-quota", "100");
-    await using agent = await scene.startAgent();
+    await using _large = await scene.here.startPlatform("--agent-quota", "100");
+    await using agent = await scene.here.startAgent();
     await agent.line((line) => line.includes('"batchSent"'));
     await until("the spool is empty", async () => (await scene.status()).spool?.depth === 0);
     const { agent: own, spool } = await scene.status();

@@ -188,10 +188,10 @@ Deno.test("a site that is short of rate or hours is told by config check, by sta
     more: 'schedule: { allowedHours: { hours: ["mon 03:00-03:01"], timeZone: UTC } }',
   });
   const told = /The allowed hours are too short for the site "office": a discovery scan needs about 2 min/;
-  const { code, err } = await scene.opendca("config", "check");
+  const { code, err } = await scene.here.opendca("config", "check");
   assert.deepEqual([code, told.test(err)], [0, true], err);
-  await using _platform = await scene.startPlatform();
-  await using agent = await scene.startAgent();
+  await using _platform = await scene.here.startPlatform();
+  await using agent = await scene.here.startAgent();
   await agent.line((line) => line.includes('"capacityExceeded"') && told.test(JSON.parse(line).message));
   await untilTrue(
     "status shows it",
@@ -200,5 +200,8 @@ Deno.test("a site that is short of rate or hours is told by config check, by sta
         code === "sweep-too-long office" && told.test(message)
       ) === true,
   );
-  await untilTrue("the platform shows it", async () => told.test(await scene.admin("agent", "show", scene.agentId)));
+  await untilTrue(
+    "the platform shows it",
+    async () => told.test(await scene.here.admin("agent", "show", scene.agentId)),
+  );
 });

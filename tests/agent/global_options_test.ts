@@ -105,10 +105,8 @@ Deno.test("run --verbose --color always logs at level debug and in colour, whate
   await using scene = await startScene({ network: 208, printers: 1 });
   const yaml = await Deno.readTextFile(scene.config);
   await Deno.writeTextFile(scene.config, yaml.replace("level: debug", "level: warn"));
-  await using platform = await scene.startPlatform();
-  await using agent = scene.spawnAgent(scene.config, "-v", "--color", "always", "--log-format", "text");
+  await using _platform = await scene.here.startPlatform();
+  await using agent = await scene.here.startAgent("-v", "--color", "always", "--log-format", "text");
   // deno-lint-ignore no-control-regex -- colours are what is looked for
   await agent.line((line) => /^[\d:]{8} \x1b\[2mDEBUG\x1b\[0m recordsSpooled/.test(line));
-  await agent.kill("SIGTERM");
-  await platform.kill("SIGTERM");
 });

@@ -46,7 +46,7 @@ function stateOf(scene: AgentScene): string[] {
 
 async function previewOf(scene: AgentScene): Promise<PreviewDocument> {
   const before = stateOf(scene);
-  const { code, out, err } = await scene.opendca("scan", "--preview-upload", "--format", "json", "--quiet");
+  const { code, out, err } = await scene.here.opendca("scan", "--preview-upload", "--format", "json", "--quiet");
   assert.equal(code, 0, err);
   assert.deepEqual(stateOf(scene), before, "the preview has written to the state directory");
   return JSON.parse(out);
@@ -73,21 +73,21 @@ Deno.test({
     assert.deepEqual([first.totals.printers, first.totals.records, first.knownDevices], [3, 6, null]);
     assert.deepEqual(first.masked, ["serial", "firmware"]);
 
-    const before = await scene.startPlatform();
-    await scene.admin("task", "scan", scene.agentId);
-    const agent = await scene.startAgent();
+    const before = await scene.here.startPlatform();
+    await scene.here.admin("task", "scan", scene.agentId);
+    const agent = await scene.here.startAgent();
     await agent.line((line) => line.includes('"taskReceived"'));
-    await before.kill("SIGKILL");
+    await before[Symbol.asyncDispose]();
     await agent.line((line) => line.includes('"taskFinished"'));
     // Everything that was read is in the first batch.
-    const platform = await scene.startPlatform();
+    await using _platform = await scene.here.startPlatform();
     await agent.line((line) => line.includes('"batchSent"'));
     await until("the records are stored", () => storedRecords(scene).length >= 6);
-    await agent.kill("SIGTERM");
+    await agent[Symbol.asyncDispose]();
     const stored = firstOf(storedRecords(scene));
     assert.deepEqual(inOrder(recordsOf(first)), inOrder(stored));
 
-    const upload = (await scene.opendca("ledger", "--json")).out.trim().split("\n").map((line) => JSON.parse(line))
+    const upload = (await scene.here.opendca("ledger", "--json")).out.trim().split("\n").map((line) => JSON.parse(line))
       .find(({ kind }) => kind === "upload");
     // As the ids differ, so does what gzip makes of them, by some bytes; on a busy machine more is read before it is sent.
     const { messageBytes } = first.batches[0]!;
@@ -104,7 +104,6 @@ Deno.test({
       keys(recordsOf(second)),
       keys(stored.filter((record) => record.reading !== undefined)),
     );
-    await platform.kill("SIGTERM");
   },
 });
 
