@@ -82,25 +82,29 @@ const refusals: [
     /another device is at 127\.0\.0\.1|the platform means/,
   ],
 ];
-for (const [what, change, message, reason = RefusalReason.POLICY] of refusals) {
-  Deno.test(`an agent refuses ${what}, says so in its ledger, and dials nobody`, async () => {
-    await using scene = await startScene();
-    const order = await scene.order();
-    order.gateways = order.gateways.map((each) => ({ ...each }));
-    change(order, scene);
-    await assert.rejects(scene.run(order), (error) => {
-      assert.ok(error instanceof TaskRefusal, String(error));
-      assert.match(error.message, message);
-      assert.equal(error.reason, reason);
-      return true;
+Deno.test("an agent refuses each of these, says so in its ledger, and dials nobody", async (t) => {
+  await using scene = await startScene();
+  const device = structuredClone(scene.device), first = await scene.order();
+  for (const [what, change, message, reason = RefusalReason.POLICY] of refusals) {
+    await t.step(what, async () => {
+      Object.assign(scene.device, structuredClone(device));
+      scene.notes.length = 0;
+      const order = { ...first, gateways: first.gateways.map((each) => ({ ...each })) };
+      change(order, scene);
+      await assert.rejects(scene.run(order), (error) => {
+        assert.ok(error instanceof TaskRefusal, String(error));
+        assert.match(error.message, message);
+        assert.equal(error.reason, reason);
+        return true;
+      });
+      assert.equal(scene.notes.length, 1);
+      assert.match(scene.notes[0]!, /^Refused session /);
+      assert.equal(scene.connections(), 0);
+      assert.equal(scene.bench.bench.platform.events.filter(({ event }) => event.startsWith("access")).length, 0);
+      assert.deepEqual(scene.access.sessions(), []);
     });
-    assert.equal(scene.notes.length, 1);
-    assert.match(scene.notes[0]!, /^Refused session /);
-    assert.equal(scene.connections(), 0);
-    assert.equal(scene.bench.bench.platform.events.filter(({ event }) => event.startsWith("access")).length, 0);
-    assert.deepEqual(scene.access.sessions(), []);
-  });
-}
+  }
+});
 
 Deno.test("what SNMP does not tell is up to the policy", async () => {
   const unknown = { identify: () => Promise.resolve(undefined) };
