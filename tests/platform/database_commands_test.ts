@@ -90,15 +90,7 @@ databaseTest(
     assert.equal(server.err(), "");
 
     // The shared server of the tests does not sync.
-    const check = await runProgram("platform/main.ts", [
-      "--data",
-      folder,
-      "--database",
-      url,
-      "database",
-      "check",
-      "--json",
-    ]);
+    const check = await fails(url, "database", "check", "--json");
     assert.equal(check.code, 78);
     const findings: Finding[] = JSON.parse(check.out);
     assert.deepEqual(findings.map(({ what, fault }) => [what, fault === undefined]), [

@@ -108,7 +108,7 @@ eachDatabase(
 );
 
 /* 450 alerts, raised and reported ones, and supplies that will be empty, of 30 devices; the ids of these. */
-async function filled({ store, by, tenant, agentIds: [agent_id = ""], now }: DeviceScene): Promise<string[]> {
+async function filled({ store, by, agentIds: [agent_id = ""], now }: DeviceScene): Promise<string[]> {
   const at = now(), until = at + 86_400_000;
   const ids: string[] = [];
   await store.transaction(async (tx) => {
@@ -129,33 +129,36 @@ async function filled({ store, by, tenant, agentIds: [agent_id = ""], now }: Dev
       }
     });
   });
-  for (let i = 0; i < 450; i++) {
-    const device_id = ids[i % 30]!, key = String(i);
-    await tenant.run(
-      `INSERT INTO raised_alerts (customer_id, alert_id, kind, device_id, agent_id, alert_key, alert_group, severity,
-         description, detail, began_at, raised_at)
-       VALUES (:customer, :key, 'printer', :device_id, :agent_id, :key, :group, :severity, :group, '{}', :at, :at)`,
-      {
-        device_id,
-        agent_id,
-        key,
-        group: `g${i % 210}`,
-        severity: i % 4 === 0 ? "critical" : "warning",
-        at: at + i % 7,
-      },
-    );
-    await tenant.run(
-      `INSERT INTO alerts (customer_id, device_id, alert_key, first_seen_at, origin, severity, alert_group, description,
-         last_seen_at)
-       VALUES (:customer, :device_id, :key, :at, '', 'warning', 'marker', :group, :at)`,
-      { device_id, key, group: `g${i % 3}`, at: at + i % 7 },
-    );
-    await tenant.run(
-      `INSERT INTO supply_forecasts (customer_id, device_id, supply, name, part_number, made_at, forecast, empties_at)
-       VALUES (:customer, :device_id, :key, 'black toner', :part, :at, '{}', :until)`,
-      { device_id, key, part: i % 2 === 0 ? null : `TN-${i % 5}`, at, until: until + i % 5 },
-    );
-  }
+  await store.transaction(async (tx) => {
+    const own = tx.tenant(by.tenant);
+    for (let i = 0; i < 450; i++) {
+      const device_id = ids[i % 30]!, key = String(i);
+      await own.run(
+        `INSERT INTO raised_alerts (customer_id, alert_id, kind, device_id, agent_id, alert_key, alert_group, severity,
+           description, detail, began_at, raised_at)
+         VALUES (:customer, :key, 'printer', :device_id, :agent_id, :key, :group, :severity, :group, '{}', :at, :at)`,
+        {
+          device_id,
+          agent_id,
+          key,
+          group: `g${i % 210}`,
+          severity: i % 4 === 0 ? "critical" : "warning",
+          at: at + i % 7,
+        },
+      );
+      await own.run(
+        `INSERT INTO alerts (customer_id, device_id, alert_key, first_seen_at, origin, severity, alert_group, description,
+           last_seen_at)
+         VALUES (:customer, :device_id, :key, :at, '', 'warning', 'marker', :group, :at)`,
+        { device_id, key, group: `g${i % 3}`, at: at + i % 7 },
+      );
+      await own.run(
+        `INSERT INTO supply_forecasts (customer_id, device_id, supply, name, part_number, made_at, forecast, empties_at)
+         VALUES (:customer, :device_id, :key, 'black toner', :part, :at, '{}', :until)`,
+        { device_id, key, part: i % 2 === 0 ? null : `TN-${i % 5}`, at, until: until + i % 5 },
+      );
+    }
+  });
   return ids;
 }
 

@@ -163,11 +163,14 @@ inPostgres(
       const server = await sharedPostgres();
       for (const version of versions) {
         await using older = await server.database("empty");
-        await using restored = await server.database("empty");
+        // What the tools of PostgreSQL do is the same for those in between.
+        const isDumped = version === versions[0] || version === versions.at(-1);
+        await using empty = isDumped ? await server.database("empty") : undefined;
+        const restored = empty ?? older;
         await migrateTo(older, version);
         const before = makeOlder(`${folder}/${version}.db`, version);
         await insertAll(older, before);
-        await dumpAndRestore(older, restored, `${folder}/${version}.dump`);
+        if (empty !== undefined) await dumpAndRestore(older, empty, `${folder}/${version}.dump`);
         await withPlatform(async (run) => {
           const early = await run("--database", restored.url, "customer", "list");
           assert.equal(early.code, 78);
