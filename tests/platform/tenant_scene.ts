@@ -294,3 +294,11 @@ export async function dump(tx: Transaction, customerId: string): Promise<Record<
   }
   return rows;
 }
+
+/** Every text in the dump that looks like an id. */
+export function idsIn(rows: Record<string, unknown[]>, customerId: string): string[] {
+  const texts = Object.values(rows).flat().flatMap((row) => Object.values(row as Record<string, unknown>));
+  const isId = (text: unknown): text is string =>
+    typeof text === "string" && /^([a-z]{3}-\w{12}|[\da-f-]{36})$/.test(text);
+  return [...new Set(texts.filter(isId))].filter((id) => id !== customerId);
+}

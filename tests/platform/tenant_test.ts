@@ -49,7 +49,16 @@ import { eachDatabase } from "../fixtures/each_database.ts";
 import { startTestPlatform } from "../fixtures/platform_fixture.ts";
 import * as knownDevices from "../fixtures/known_devices.ts";
 import { readingOf } from "../fixtures/platform_uploads.ts";
-import { changeOf, customerWithEverything, dump, keyDigest, ofNobody, sessionOf, tablesOf } from "./tenant_scene.ts";
+import {
+  changeOf,
+  customerWithEverything,
+  dump,
+  idsIn,
+  keyDigest,
+  ofNobody,
+  sessionOf,
+  tablesOf,
+} from "./tenant_scene.ts";
 
 const modules = {
   activationCodes,
@@ -420,14 +429,6 @@ function countsOf(id: string): listedDevices.AgentCount[] {
 
 /* Functions that make rows of the asking customer's own. What they make hangs on the foreign id only by its text. */
 const makers = /^(add|keep|resolveOneReading|set|note(Run|Epoch|Poll|LedgerHead)|suspect)/;
-
-/** Every text in the dump that looks like an id. */
-function idsIn(rows: Record<string, unknown[]>, customerId: string): string[] {
-  const texts = Object.values(rows).flat().flatMap((row) => Object.values(row as Record<string, unknown>));
-  const isId = (text: unknown): text is string =>
-    typeof text === "string" && /^([a-z]{3}-\w{12}|[\da-f-]{36})$/.test(text);
-  return [...new Set(texts.filter(isId))].filter((id) => id !== customerId);
-}
 
 Deno.test("every function of the store that takes a customer is probed here", () => {
   const functions = Object.values(modules).flatMap((module) => Object.entries(module))
