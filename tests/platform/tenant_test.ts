@@ -49,16 +49,8 @@ import { eachDatabase } from "../fixtures/each_database.ts";
 import { startTestPlatform } from "../fixtures/platform_fixture.ts";
 import * as knownDevices from "../fixtures/known_devices.ts";
 import { readingOf } from "../fixtures/platform_uploads.ts";
-import {
-  changeOf,
-  customerWithEverything,
-  dump,
-  idsIn,
-  keyDigest,
-  ofNobody,
-  sessionOf,
-  tablesOf,
-} from "./tenant_scene.ts";
+import { changeOf, customerWithEverything, dump, idsIn, keyDigest, ofNobody } from "./tenant_scene.ts";
+import { sessionOf, tablesOf } from "./tenant_scene.ts";
 
 const modules = {
   activationCodes,
@@ -465,10 +457,8 @@ eachDatabase("ids of another customer are as good as unknown, in every function 
               `${name}(${id})`,
             );
             // PostgreSQL goes on with nothing after that.
-            if (tx.engine === "postgres") {
-              left = [...of.slice(0, i), ...of.slice(i + 1)];
-              throw undo;
-            }
+            left = tx.engine === "postgres" ? of.toSpliced(i, 1) : left;
+            if (tx.engine === "postgres") throw undo;
           }
           if (makers.test(name)) continue;
           const isEmpty = answer === undefined || answer === null || answer === false || answer === 0 ||
