@@ -63,7 +63,7 @@ eachDatabase("silent devices are those that lists call silent, at the beginning 
     (_, i) => ({ i, at: begin - (i >> 2) * hour + [0, 1, hour / 2, hour - 1][i & 3]! }),
   );
   const like = (await test.queries.get<Record<string, never>>("SELECT * FROM devices"))!;
-  const columns = Object.keys(like).filter((name) => !/_lower$/.test(name)), names = columns.join(", ");
+  const columns = Object.keys(like).filter((name) => !/_(?:lower|order)$/.test(name)), names = columns.join(", ");
   for (const { i, at } of devices) {
     await test.queries.run(`INSERT INTO devices (${names}) VALUES (${columns.map((name) => `:${name}`).join(", ")})`, {
       ...Object.fromEntries(columns.map((name) => [name, like[name]!])),
