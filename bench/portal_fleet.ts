@@ -65,7 +65,7 @@ async function copies(
   const ids = Array.from({ length: count }, () => newId("dev"));
   const ofAgent = { agent_id: agentId };
   const write = async (table: string, key: string[], like: Record<string, unknown>, more: (n: number) => object) => {
-    const columns = Object.keys(like).filter((name) => !/^(customer_id|rowid|\w+_lower)$/.test(name));
+    const columns = Object.keys(like).filter((name) => !/^(customer_id|rowid|\w+_(?:lower|order))$/.test(name));
     await tenant.insertMany(
       { table, key, columns },
       ids.map((device_id, n) => ({ ...like, ...ofAgent, device_id, ...more(n) })),
