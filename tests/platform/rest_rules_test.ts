@@ -111,12 +111,13 @@ eachDatabase("what a rule has sent is listed page by page, to those alone who se
   const path = `${root}/${ruleId}/sent`;
   assert.deepEqual((await program.get(path)).json, { items: [], next: null });
   await program.send("POST", `${root}/${ruleId}/test`);
-  // Of one moment, as those of one round are.
+  // Of one moment, as those of one round are. What is older than a month would go meanwhile.
+  const hourAgo = Date.now() - 3_600_000;
   await queries.run(
     `INSERT INTO notifications (notification_id, rule_id, batch_id, recipient, at, items, failure)
      WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 7)
-     SELECT 'not-' || CAST(i AS TEXT), :ruleId, 'one', 'desk@partner.example', 1000 * (i / 4), i, 'no such host' FROM n`,
-    { ruleId },
+     SELECT 'not-' || CAST(i AS TEXT), :ruleId, 'one', 'desk@partner.example', CAST(:hourAgo AS BIGINT) + 1000 * (i / 4), i, 'no such host' FROM n`,
+    { ruleId, hourAgo },
   );
   const got: Record<string, unknown>[] = [];
   let cursor: string | null = "";
@@ -133,7 +134,7 @@ eachDatabase("what a rule has sent is listed page by page, to those alone who se
     got.slice(2).map(({ notificationId, at, events, state, failure }) => [notificationId, at, events, state, failure]),
     [4, 5, 6, 7, 1, 2, 3].map((i) => [
       `not-${i}`,
-      new Date(i < 4 ? 0 : 1000).toISOString(),
+      new Date(hourAgo + (i < 4 ? 0 : 1000)).toISOString(),
       i,
       "failed",
       "no such host",
