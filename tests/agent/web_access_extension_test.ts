@@ -35,13 +35,14 @@ interface OpenScene extends AsyncDisposable {
 
 /** A session that is open for five minutes. */
 async function openScene(options: SceneOptions = {}, change: Partial<OpenWebAccess> = {}): Promise<OpenScene> {
-  const clock = leapingClock();
+  const clock = leapingClock(), { policy = "maxDuration: 2h" } = options;
   const scene = await startScene({
-    policy: "maxDuration: 2h",
     ...options,
+    // Nothing is sent while the clock leaps.
+    policy: [policy, "idleTimeout: 30m"].filter((each) => each !== "").join(", "),
     parts: { clock, ...options.parts },
   });
-  const order = await scene.order({ endsAt: inMinutes(5), ...change }), run = scene.run(order);
+  const order = await scene.order({ endsAt: inMinutes(5), idleSeconds: 1800, ...change }), run = scene.run(order);
   if (options.policy?.includes("approval: true") !== true) await isOpen(scene, order.sessionId);
   const { sessionId, deviceKey } = order;
   return {
