@@ -87,7 +87,7 @@ ALTER TABLE devices ADD COLUMN address_order ${column};
 DROP INDEX devices_listed;
 CREATE INDEX devices_listed ON devices (customer_id, agent_id, network, address_order, device_id);
 `;
-/* As an index keeps the values, SQLite has them nowhere else. */
+/* SQLite adds no stored column to a table that is there; the index has the values. */
 export const sqliteAddressOrders = addressOrders(`TEXT GENERATED ALWAYS AS (${
   addressOrder(
     "address GLOB '*.*.*.*' AND address NOT GLOB '*[^0-9.]*'",
