@@ -1,56 +1,14 @@
-/** Packages of programs that are none of ours, with the tools that make them. */
+/** When packages are made, and what installs a program. tests/e2e makes them. */
 import assert from "node:assert/strict";
-import { relative } from "node:path";
+import { own, packageOptions, root, version, withRelease } from "../../tests/fixtures/packaged_release.ts";
 import { peerTest } from "../../tests/fixtures/peers.ts";
 import { sampleManifest, signedManifest, signingKeys, trusted } from "../../tests/fixtures/signed_release.ts";
 import { toolOutput } from "../../tests/fixtures/started_peer.ts";
-import { writeInstallers, writeSums } from "./artefacts.ts";
+import { writeInstallers } from "./artefacts.ts";
 import { makePackages } from "./packages.ts";
 import { targets } from "./verify_binary.ts";
 
-const root = new URL("../../", import.meta.url).pathname.replace(/\/$/, "");
-const { version } = sampleManifest;
-const own = targets.find(({ triple }) => triple === Deno.build.target)!;
-const [debian, rpm] = own.processor === "x64" ? ["amd64", "x86_64"] : ["arm64", "aarch64"];
-const packageNames = [
-  `opendca_${version}_${debian}.deb`,
-  `opendca-${version}-1.${rpm}.rpm`,
-  `opendca-${version}-${own.name}.oci.tar`,
-];
-const tools = ["dpkg-deb", "rpmbuild", "buildah"];
-
-async function withRelease(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await Deno.writeTextFile(`${folder}/opendca-${version}-${own.name}`, "#!/bin/sh\n", { mode: 0o755 });
-    await Deno.writeTextFile(`${folder}/opendca-${version}.manifest`, signedManifest(sampleManifest, signingKeys(2)));
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
-const options = (output: string) => ({ root, output, version, epoch: 1_700_000_000, quick: true });
 const made = { programs: ["opendca"], targets };
-
-peerTest(
-  "makePackages() makes a .deb, an .rpm and an image of each program for Linux, the same bytes again",
-  tools,
-  () =>
-    withRelease(async (folder) => {
-      const here = { programs: ["opendca"], targets: targets.filter(({ system }) => system !== "linux").concat(own) };
-      const digests: string[] = [];
-      for (const _ of [1, 2]) {
-        assert.deepEqual(await makePackages(options(folder), here, null), { names: packageNames, left: [] });
-        digests.push(await toolOutput("sha256sum", packageNames.map((name) => `${folder}/${name}`)));
-      }
-      assert.equal(digests[0], digests[1]);
-      assert.match(
-        await toolOutput("dpkg-deb", ["--contents", `${folder}/${packageNames[0]}`]),
-        /opendca-activate\.1\.gz/,
-      );
-    }),
-);
 
 Deno.test("makePackages() makes none of a program whose manifest too few release keys have signed", () =>
   withRelease(async (folder) => {
@@ -58,7 +16,7 @@ Deno.test("makePackages() makes none of a program whose manifest too few release
     for (const signers of [0, 1]) {
       const text = signedManifest(sampleManifest, signingKeys(signers));
       await Deno.writeTextFile(`${folder}/opendca-${version}.manifest`, text);
-      const { names, left } = await makePackages(options(folder), made, builtIn);
+      const { names, left } = await makePackages(packageOptions(folder), made, builtIn);
       assert.deepEqual(names, []);
       assert.match(
         left.join(),
@@ -66,57 +24,41 @@ Deno.test("makePackages() makes none of a program whose manifest too few release
       );
     }
     await Deno.remove(`${folder}/opendca-${version}.manifest`);
-    const { left } = await makePackages(options(folder), made, builtIn);
+    const { left } = await makePackages(packageOptions(folder), made, builtIn);
     assert.match(left.join(), /no release key has signed yet/);
   }));
 
 Deno.test("makePackages() of a release without Linux makes nothing, and says nothing", () =>
   withRelease(async (folder) => {
     const others = targets.filter(({ system }) => system !== "linux");
-    assert.deepEqual(await makePackages(options(folder), { programs: ["opendca"], targets: others }, null), {
+    assert.deepEqual(await makePackages(packageOptions(folder), { programs: ["opendca"], targets: others }, null), {
       names: [],
       left: [],
     });
   }));
 
 peerTest(
-  "deno task release:packages says what it leaves out, and writes SHA256SUMS anew if there is something new",
+  "package_deb.sh packs a program, its manifest, service and manual pages, the same bytes again",
   ["dpkg-deb", "gzip"],
   () =>
     withRelease(async (folder) => {
-      // Every program of this system but those.
-      const path = `${folder}/bin`;
-      await Deno.mkdir(path);
-      const link = "find /usr/sbin /usr/bin -maxdepth 1 ! -type d ! -name rpmbuild ! -name buildah ! -name dpkg-deb " +
-        '-exec ln -sft "$1" {} +';
-      await toolOutput("sh", ["-c", link, "-", path]);
-      await Deno.symlink(Deno.execPath(), `${path}/deno`).catch(() => {});
-      await writeSums(folder, [`opendca-${version}-${own.name}`]);
-      await Deno.writeTextFile(`${folder}/SHA256SUMS.minisig`, "of the hashes before");
-      await Deno.writeTextFile(`${folder}/none.keys`, '{ "threshold": 2, "keys": [] }');
-      const makePackages = async () => {
-        const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-          args: ["task", "release:packages", "--keys", `${folder}/none.keys`, relative(root, folder)],
-          cwd: root,
-          env: { PATH: path, NO_COLOR: "1", ZSTD_LEVEL: "3" },
-        }).output();
-        assert.equal(code, 75);
-        return new TextDecoder().decode(stderr);
-      };
-      const none = await makePackages();
-      assert.match(none, /\.deb is left out: dpkg-deb is not installed$/m);
-      assert.doesNotMatch(none, /SHA256SUMS/);
-      assert.equal(await Deno.readTextFile(`${folder}/SHA256SUMS.minisig`), "of the hashes before");
-
-      await toolOutput("sh", ["-c", 'ln -s "$(command -v dpkg-deb)" "$1"', "-", path]);
-      const said = await makePackages();
-      assert.match(said, /\.rpm is left out: rpmbuild is not installed$/m);
-      assert.match(said, /\.oci\.tar is left out: buildah is not installed$/m);
-      assert.match(said, /^SHA256SUMS is rewritten: sign it/m);
-      const sums = await Deno.readTextFile(`${folder}/SHA256SUMS`);
-      assert.deepEqual(sums.match(/\S+$/gm), [`opendca-${version}-${own.name}`, packageNames[0]]);
-      await toolOutput("sh", ["-c", 'cd "$1" && sha256sum --quiet --check SHA256SUMS', "-", folder]);
-      await assert.rejects(Deno.stat(`${folder}/SHA256SUMS.minisig`), Deno.errors.NotFound);
+      await Deno.mkdir(`${folder}/man`);
+      for (const page of ["opendca-scan.1", "opendca-platform-serve.1"]) {
+        await Deno.writeTextFile(`${folder}/man/${page}`, "page");
+      }
+      const script = `${root}/install/linux/package_deb.sh`, packs = 'sh "$0" "$@" >&2 && sha256sum "$4"/*.deb';
+      const pack = () =>
+        toolOutput("env", [
+          ...["SOURCE_DATE_EPOCH=1700000000", "ZSTD_LEVEL=3", "sh", "-c", packs],
+          ...[script, "opendca", version, own.processor, folder],
+        ]);
+      const first = await pack();
+      assert.equal(await pack(), first);
+      const contents = await toolOutput("dpkg-deb", ["--contents", first.trim().slice(66)]);
+      for (const path of ["lib/opendca/opendca", "opendca.manifest", "opendca-agent.service", "opendca-scan.1.gz"]) {
+        assert(contents.includes(`${path}\n`), `${path} is not in\n${contents}`);
+      }
+      assert(!contents.includes("platform"), contents);
     }),
 );
 
