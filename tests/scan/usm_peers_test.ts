@@ -16,61 +16,61 @@ const authKey = "authentication-key", privKey = "privacy-key";
 const authNames = Object.keys(authProtocols) as AuthProtocolName[];
 const privNames = Object.keys(privProtocols) as PrivProtocolName[];
 
-peerTest("installUsmPrivacy() reads Net-SNMP's agent with every auth and priv protocol", ["snmpd"], async () => {
+peerTest("USM reads and refuses as Net-SNMP's agent does", ["snmpd"], async (t) => {
   await using agent = await startSnmpd();
-  assert.equal(
-    await readSysDescr(agent.port, { user: { name: "open", level: snmp.SecurityLevel.noAuthNoPriv } }),
-    "real",
-  );
-  for (const auth of authNames) {
-    assert.equal(await readSysDescr(agent.port, { user: userOf(auth) }), "real", auth);
-    for (const priv of privNames) {
-      assert.equal(await readSysDescr(agent.port, { user: userOf(auth, priv) }), "real", `${auth} ${priv}`);
+  await t.step("installUsmPrivacy() reads Net-SNMP's agent with every auth and priv protocol", async () => {
+    assert.equal(
+      await readSysDescr(agent.port, { user: { name: "open", level: snmp.SecurityLevel.noAuthNoPriv } }),
+      "real",
+    );
+    for (const auth of authNames) {
+      assert.equal(await readSysDescr(agent.port, { user: userOf(auth) }), "real", auth);
+      for (const priv of privNames) {
+        assert.equal(await readSysDescr(agent.port, { user: userOf(auth, priv) }), "real", `${auth} ${priv}`);
+      }
     }
-  }
+  });
+
+  await t.step("maybeUsmFailure() tells wrong user, auth key and level of Net-SNMP's agent apart", async () => {
+    const { authPriv } = snmp.SecurityLevel;
+    const good = userOf("sha256", "aes128");
+    const failures: [name: string, user: NetSnmpUser, want: string][] = [
+      ["user", { ...good, name: "nobody" }, "unknownUserName"],
+      ["auth key", { ...good, authKey: "not-the-auth-key" }, "wrongDigest"],
+      ["auth protocol", { ...good, authProtocol: authProtocols.sha512 }, "wrongDigest"],
+      [
+        "level",
+        { ...userOf("sha1"), level: authPriv, privProtocol: privProtocols.aes128, privKey },
+        "unsupportedSecurityLevel",
+      ],
+    ];
+    for (const [name, user, want] of failures) {
+      const error = await readSysDescr(agent.port, { user }).then(() => undefined, (reason) => reason);
+      assert.equal(maybeUsmFailure(error), want, `wrong ${name}: ${error}`);
+    }
+  });
+
+  await t.step("installUsmPrivacy() gets silence from Net-SNMP's agent for a wrong priv key", async () => {
+    for (const priv of ["des", "aes128", "aes256-reeder"] as const) {
+      const user = { ...userOf("sha1", priv), privKey: "not-the-priv-key" };
+      const error = await readSysDescr(agent.port, { user, timeout: 200 }).then(() => undefined, (reason) => reason);
+      // The agent logs "error parsing ScopedPDU" and answers nothing, so only discovery has worked.
+      assert.ok(error instanceof snmp.RequestTimedOutError, `${priv}: ${error}`);
+    }
+  });
 });
 
-peerTest("maybeUsmFailure() tells wrong user, auth key and level of Net-SNMP's agent apart", ["snmpd"], async () => {
-  await using agent = await startSnmpd();
-  const { authPriv } = snmp.SecurityLevel;
-  const good = userOf("sha256", "aes128");
-  const failures: [name: string, user: NetSnmpUser, want: string][] = [
-    ["user", { ...good, name: "nobody" }, "unknownUserName"],
-    ["auth key", { ...good, authKey: "not-the-auth-key" }, "wrongDigest"],
-    ["auth protocol", { ...good, authProtocol: authProtocols.sha512 }, "wrongDigest"],
-    [
-      "level",
-      { ...userOf("sha1"), level: authPriv, privProtocol: privProtocols.aes128, privKey },
-      "unsupportedSecurityLevel",
-    ],
-  ];
-  for (const [name, user, want] of failures) {
-    const error = await readSysDescr(agent.port, { user }).then(() => undefined, (reason) => reason);
-    assert.equal(maybeUsmFailure(error), want, `wrong ${name}: ${error}`);
-  }
-});
-
-peerTest("installUsmPrivacy() gets silence from Net-SNMP's agent for a wrong priv key", ["snmpd"], async () => {
-  await using agent = await startSnmpd();
-  for (const priv of ["des", "aes128", "aes256-reeder"] as const) {
-    const user = { ...userOf("sha1", priv), privKey: "not-the-priv-key" };
-    const error = await readSysDescr(agent.port, { user, timeout: 200 }).then(() => undefined, (reason) => reason);
-    // The agent logs "error parsing ScopedPDU" and answers nothing, so only discovery has worked.
-    assert.ok(error instanceof snmp.RequestTimedOutError, `${priv}: ${error}`);
-  }
-});
-
+const pairs: [AuthProtocolName, PrivProtocolName][] = [
+  // MD5 is too short for AES-192 and AES-256, so the expansions differ; SHA-1 cuts the expanded key.
+  ...privNames.map((priv): [AuthProtocolName, PrivProtocolName] => ["md5", priv]),
+  ["sha1", "aes192-reeder"],
+  ["sha1", "aes256-blumenthal"],
+  ["sha256", "aes128"],
+  ["sha512", "aes256-reeder"],
+];
 peerTest("installUsmPrivacy() reads pysnmp's agent with both key expansions and contexts", ["snmpsimd"], async () => {
-  const pairs: [AuthProtocolName, PrivProtocolName][] = [
-    // MD5 is too short for AES-192 and AES-256, so the expansions differ; SHA-1 cuts the expanded key.
-    ...privNames.map((priv): [AuthProtocolName, PrivProtocolName] => ["md5", priv]),
-    ["sha1", "aes192-reeder"],
-    ["sha1", "aes256-blumenthal"],
-    ["sha256", "aes128"],
-    ["sha512", "aes256-reeder"],
-  ];
+  await using agent = await startSnmpsim();
   for (const [auth, priv] of pairs) {
-    await using agent = await startSnmpsim(auth, priv);
     const user = userOf(auth, priv);
     const read = (context: string) => readSysDescr(agent.port, { user, context });
     assert.equal(await read("first"), "first simulated", `${auth} ${priv}`);
@@ -132,7 +132,8 @@ function startSnmpd(): Promise<Peer> {
   });
 }
 
-function startSnmpsim(auth: AuthProtocolName, priv: PrivProtocolName): Promise<Peer> {
+/** It has a user of each pair of protocols. */
+function startSnmpsim(): Promise<Peer> {
   const privs = {
     "des": "DES",
     "aes128": "AES128",
@@ -150,11 +151,13 @@ function startSnmpsim(auth: AuthProtocolName, priv: PrivProtocolName): Promise<P
       `--cache-dir=${folder}/cache`,
       `--agent-udpv4-endpoint=127.0.0.1:${port}`,
       "--v3-only",
-      `--v3-user=${auth}-${priv}`,
-      `--v3-auth-key=${authKey}`,
-      `--v3-auth-proto=${auth === "sha1" ? "SHA" : auth.toUpperCase()}`,
-      `--v3-priv-key=${privKey}`,
-      `--v3-priv-proto=${privs[priv]}`,
+      ...pairs.flatMap(([auth, priv]) => [
+        `--v3-user=${auth}-${priv}`,
+        `--v3-auth-key=${authKey}`,
+        `--v3-auth-proto=${auth === "sha1" ? "SHA" : auth.toUpperCase()}`,
+        `--v3-priv-key=${privKey}`,
+        `--v3-priv-proto=${privs[priv]}`,
+      ]),
       // It refuses to run as root without them.
       ...(Deno.uid() === 0 ? ["--process-user=nobody", "--process-group=nogroup"] : []),
     ];
