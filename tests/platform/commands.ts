@@ -7,6 +7,7 @@ import type { Store } from "../../platform/store/store.ts";
 import { openDataDirectory } from "../../platform/keys/data_directory.ts";
 import { keptKeys } from "../../platform/keys/kept_keys.ts";
 import { copyMigratedStore, makeMemoryFolder, maybeTestDatabase } from "../fixtures/each_database.ts";
+import type { OpenPlatform } from "../../platform/agents/platform.ts";
 import type { PlatformHost } from "../../platform/edge/cli/host.ts";
 import { runPlatform } from "../../platform/edge/cli/run_platform.ts";
 
@@ -41,6 +42,26 @@ async function makeKeys(): Promise<Map<string, string>> {
   }
 }
 
+/*
+ * Commands of one installation use what the first has opened: to open it takes longer than most of them. A command with
+ * other options, as on an earlier key or another database, opens its own.
+ */
+function keptOpen(folder: string): AsyncDisposable & { platform: PlatformHost["openPlatform"] } {
+  const stack = new AsyncDisposableStack();
+  let first: { url: string | undefined; platform: Promise<OpenPlatform> } | undefined;
+  return {
+    async platform(options) {
+      const url = options.database?.shown, { pollSeconds, quotas, databaseLimits } = options;
+      const isPlain = options.dataDirectory === folder &&
+        [pollSeconds, quotas, databaseLimits].every((option) => option === undefined);
+      if (!isPlain || (first !== undefined && first.url !== url)) return await openPlatform(options);
+      first ??= { url, platform: openPlatform(options).then((opened) => stack.use(opened)) };
+      return { ...await first.platform, async [Symbol.asyncDispose]() {} };
+    },
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}
+
 /**
  * Runs commands one after the other on one installation that has keys and an empty store, in the database of the test
  * under way; it is 8 o'clock all the time.
@@ -69,6 +90,7 @@ export async function withPlatform(
       return Promise.resolve(/^SELECT/.test(text) ? file.prepare(text).all() : (file.exec(text), []));
     },
   };
+  await using open = keptOpen(folder);
   try {
     await body(async (...args) => {
       const ran: Ran = { code: 0, stdout: "", stderr: "" };
@@ -83,7 +105,7 @@ export async function withPlatform(
         readTextFile: (path) =>
           files[path] === undefined ? Promise.reject(new Deno.errors.NotFound(path)) : Promise.resolve(files[path]),
         untilStopped: () => Promise.resolve(),
-        openPlatform,
+        openPlatform: open.platform,
         serve,
       };
       ran.code = await runPlatform(args, host);
