@@ -7,7 +7,7 @@ import type { Store } from "../../platform/store/store.ts";
 import { openDataDirectory } from "../../platform/keys/data_directory.ts";
 import { keptKeys } from "../../platform/keys/kept_keys.ts";
 import { copyMigratedStore, makeMemoryFolder, maybeTestDatabase } from "../fixtures/each_database.ts";
-import type { OpenPlatform } from "../../platform/agents/platform.ts";
+import type { OpenOptions, OpenPlatform } from "../../platform/agents/platform.ts";
 import type { PlatformHost } from "../../platform/edge/cli/host.ts";
 import { runPlatform } from "../../platform/edge/cli/run_platform.ts";
 
@@ -27,6 +27,8 @@ export interface Installation {
   openStore(): Promise<Store>;
   /** Statements of its engine, by whom nothing is refused. */
   sql(text: string): Promise<Record<string, unknown>[]>;
+  /** What commands have opened, which the next one uses; without it, the next one opens the installation as it is then. */
+  close(): Promise<void>;
 }
 
 let madeKeys: Promise<Map<string, string>> | undefined;
@@ -44,21 +46,28 @@ async function makeKeys(): Promise<Map<string, string>> {
 
 /*
  * Commands of one installation use what the first has opened: to open it takes longer than most of them. A command with
- * other options, as on an earlier key or another database, opens its own.
+ * other options, as of another database, opens its own.
  */
-function keptOpen(folder: string): AsyncDisposable & { platform: PlatformHost["openPlatform"] } {
-  const stack = new AsyncDisposableStack();
+function keptOpen(folder: string) {
   let first: { url: string | undefined; platform: Promise<OpenPlatform> } | undefined;
   return {
-    async platform(options) {
-      const url = options.database?.shown, { pollSeconds, quotas, databaseLimits } = options;
-      const isPlain = options.dataDirectory === folder &&
-        [pollSeconds, quotas, databaseLimits].every((option) => option === undefined);
+    async openPlatform(options: OpenOptions): Promise<OpenPlatform> {
+      const url = options.database?.shown, { dataDirectory, pollSeconds, quotas, databaseLimits } = options;
+      const isPlain = dataDirectory === folder && (pollSeconds ?? quotas ?? databaseLimits) === undefined;
       if (!isPlain || (first !== undefined && first.url !== url)) return await openPlatform(options);
-      first ??= { url, platform: openPlatform(options).then((opened) => stack.use(opened)) };
-      return { ...await first.platform, async [Symbol.asyncDispose]() {} };
+      first ??= { url, platform: openPlatform(options) };
+      try {
+        return { ...await first.platform, [Symbol.asyncDispose]: () => Promise.resolve() };
+      } catch (error) {
+        first = undefined;
+        throw error;
+      }
     },
-    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+    async close(): Promise<void> {
+      const closing = first?.platform;
+      first = undefined;
+      await (await closing)?.[Symbol.asyncDispose]();
+    },
   };
 }
 
@@ -80,8 +89,10 @@ export async function withPlatform(
   }
   if (database === undefined) await copyMigratedStore(path);
   const place: Record<string, string> = database === undefined ? {} : { OPENDCA_DATABASE: database.url };
+  const kept = keptOpen(folder);
   const installation: Installation = {
     folder,
+    close: kept.close,
     openStore: async () =>
       database === undefined ? openSqliteStore(path) : await openPostgresStore(parseDatabaseUrl(database.url)),
     sql(text) {
@@ -90,7 +101,6 @@ export async function withPlatform(
       return Promise.resolve(/^SELECT/.test(text) ? file.prepare(text).all() : (file.exec(text), []));
     },
   };
-  await using open = keptOpen(folder);
   try {
     await body(async (...args) => {
       const ran: Ran = { code: 0, stdout: "", stderr: "" };
@@ -105,13 +115,14 @@ export async function withPlatform(
         readTextFile: (path) =>
           files[path] === undefined ? Promise.reject(new Deno.errors.NotFound(path)) : Promise.resolve(files[path]),
         untilStopped: () => Promise.resolve(),
-        openPlatform: open.platform,
+        openPlatform: kept.openPlatform,
         serve,
       };
       ran.code = await runPlatform(args, host);
       return ran;
     }, installation);
   } finally {
+    await kept.close();
     await Deno.remove(folder, { recursive: true });
   }
 }

@@ -105,8 +105,9 @@ const later =
   /^error: Cannot use .* as a store of version \d+: current value is \d+\nhint: .*later release.*: install that release/;
 
 Deno.test("a backup by a later release is refused with what to do, and stays as it is", () =>
-  withPlatform(async (run, { folder, sql }) => {
+  withPlatform(async (run, { folder, sql, close }) => {
     await run("customer", "create", "Acme");
+    await close();
     await sql(`PRAGMA user_version = ${current + 1}`);
     await Deno.rename(`${folder}/platform.db`, `${folder}/later.db`);
     await backUpFile(`${folder}/later.db`, `${folder}/platform.db`);
