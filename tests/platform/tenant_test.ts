@@ -420,7 +420,7 @@ function countsOf(id: string): listedDevices.AgentCount[] {
 }
 
 /* Functions that make rows of the asking customer's own. What they make hangs on the foreign id only by its text. */
-const makers = /^(add|keep|resolveOneReading|set|note(Run|Epoch|Poll|LedgerHead)|suspect)/;
+const makers = /^(add|keep|resolveOneReading|set|note(Epoch|Late|LedgerHead|Poll|QuotaTold|Run)|suspect)/;
 
 Deno.test("every function of the store that takes a customer is probed here", () => {
   const functions = Object.values(modules).flatMap((module) => Object.entries(module))
@@ -439,48 +439,48 @@ eachDatabase("ids of another customer are as good as unknown, in every function 
   assert.deepEqual(Object.keys(before).filter((table) => before[table]!.length === 0), []);
   const ids = idsIn(before, owner.tenant.customerId);
   assert.ok(ids.length >= 8, `ids of agent, site, device, task, codes and more: ${ids.length}`);
-  const { store } = platform.platform;
-  /** Calls it with each id, and looks at the owner's rows after all of them; returns those that are left. */
-  const probe = async (name: string, of: readonly string[]): Promise<readonly string[]> => {
-    let left: readonly string[] = [];
-    const undo = new Error("undo");
-    try {
-      await store.transaction(async (tx) => {
-        for (const [i, id] of of.entries()) {
-          let answer: unknown;
-          try {
-            answer = await probes[name]!(tx.tenant(stranger), id);
-          } catch (error) {
-            assert.match(
-              String(error),
-              /FOREIGN KEY constraint failed|violates foreign key constraint/,
-              `${name}(${id})`,
-            );
-            // PostgreSQL goes on with nothing after that.
-            left = tx.engine === "postgres" ? of.toSpliced(i, 1) : left;
-            if (tx.engine === "postgres") throw undo;
-          }
-          if (makers.test(name)) continue;
-          const isEmpty = answer === undefined || answer === null || answer === false || answer === 0 ||
-            answer === "unknown" ||
-            (Array.isArray(answer) && (answer.length === 0 || name === "siteRows"));
-          assert.ok(isEmpty, `${name}(${id}) answered ${JSON.stringify(answer)}`);
-        }
-        const after = await dump(tx, owner.tenant.customerId);
-        assert.deepEqual(after, before, `${name}(${of.join(" or ")}) changed the owner's rows`);
-        throw undo;
-      });
-    } catch (error) {
-      if (error !== undo) throw error;
-    }
-    return left;
+  const { store } = platform.platform, undo = new Error("undo");
+  /** Makes the calls, and looks at the owner's rows after all of them; undoes them. Returns whose call ended them. */
+  const probe = async (names: readonly string[], ids: readonly string[]): Promise<string | undefined> => {
+    let ended: string | undefined;
+    const named = names.length > 1 ? `one of ${names.join(", ")}` : `${names[0]}(${ids.join(" or ")})`;
+    const probed = store.transaction(async (tx) => {
+      for (const [name, id] of names.flatMap((name) => ids.map((id) => [name, id] as const))) {
+        const answer = await probes[name]!(tx.tenant(stranger), id).catch((error) => {
+          const refused = makers.test(name) ? /FOREIGN KEY constraint failed|violates foreign key/ : /^never$/;
+          assert.match(String(error), refused, `${name}(${id})`);
+          // PostgreSQL goes on with nothing after that.
+          if (tx.engine === "sqlite") return;
+          ended = name;
+          throw undo;
+        });
+        const isEmpty = answer === undefined || answer === null || answer === false || answer === 0 ||
+          answer === "unknown" ||
+          (Array.isArray(answer) && (answer.length === 0 || name === "siteRows"));
+        assert.ok(isEmpty || makers.test(name), `${name}(${id}) answered ${JSON.stringify(answer)}`);
+      }
+      assert.deepEqual(await dump(tx, owner.tenant.customerId), before, `${named} changed the owner's rows`);
+      throw undo;
+    });
+    await assert.rejects(probed, undo);
+    return ended;
   };
+  const { true: making = [], false: others = [] } = Object.groupBy(
+    Object.keys(probes),
+    (name) => `${makers.test(name)}`,
+  );
+  await probe(others, ids).catch(async (error) => {
+    // One by one, to name it.
+    for (const name of others) await probe([name], ids);
+    throw error;
+  });
   // What a maker makes for one id, it could not make for the next one; an id of each kind will do.
   const kindOf = (id: string) => /^[a-z]{3}-/.exec(id)?.[0] ?? (store.engine === "sqlite" ? id : "");
-  const kinds = [...new Map(ids.map((id) => [kindOf(id), id])).values()];
-  for (const name of Object.keys(probes)) {
-    if (makers.test(name)) { for (const id of kinds) await probe(name, [id]); }
-    else for (let left: readonly string[] = ids; left.length > 0;) left = await probe(name, left);
+  const alone = new Set<string>();
+  for (const id of new Map(ids.map((id) => [kindOf(id), id])).values()) {
+    const left = () => probe(making.filter((name) => !alone.has(name)), [id]);
+    for (let ended = await left(); ended !== undefined; ended = await left()) alone.add(ended);
+    for (const name of alone) await probe([name], [id]);
   }
 });
 
