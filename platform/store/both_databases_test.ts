@@ -8,7 +8,7 @@ const knowsPostgres = /each_database|postgres_server/;
 const others = [
   /^platform\/store\/sqlite\//,
   /^platform\/edge\/cli\/(help|portal_options|trust_commands)_test\.ts$/,
-  /^tests\/platform\/(agent_file|authority|evidence_pdf|haproxy|mqtt_flood|mqtt_mosquitto|sshd_gateway|sso_docs|tls_writes)_test\.ts$/,
+  /^tests\/platform\/(agent_file|authority|evidence_pdf|haproxy|mqtt_mosquitto|sshd_gateway|sso_docs|tls_writes)_test\.ts$/,
 ];
 
 function* testsIn(folder: string): Generator<string> {

@@ -1,33 +1,11 @@
-/** Numbers for Prometheus: its own tool and its own server read them. */
+/** Numbers for Prometheus: its own tool reads them, and in tests/e2e its own server. */
 import assert from "node:assert/strict";
 import { UnavailableError } from "../../common/core/errors.ts";
 import { startMetrics } from "../../platform/edge/metrics/start_metrics.ts";
 import { storedMetrics } from "../../platform/interfaces/metrics.ts";
-import { AlertSeverity, type Reading } from "../../proto/gen/opendca/v1/reading.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
+import { metrics, withFleet } from "../fixtures/metrics_scene.ts";
 import { peerTest } from "../fixtures/peers.ts";
-import { activatedAgent, call, connect, startTestPlatform } from "../fixtures/platform_fixture.ts";
-import { batchOf, readingOf, recordOf } from "../fixtures/platform_uploads.ts";
-import { startPeer } from "../fixtures/started_peer.ts";
-import { until } from "../fixtures/until.ts";
-
-const metrics = { host: "127.0.0.1", port: 0 };
-
-async function withFleet() {
-  const test = await startTestPlatform({ metrics });
-  const agent = await activatedAgent(test, await test.customer("Acme"));
-  using client = connect(test, agent.identity);
-  const alerts = [{
-    severity: AlertSeverity.CRITICAL,
-    code: 8,
-    group: "input",
-    description: 'Jam "1"',
-    since: undefined,
-  }];
-  const reading = { ...readingOf(), alerts } as unknown as Reading;
-  await call(client, { method: client.upload, request: batchOf(agent, { sequence: 1, records: [recordOf(reading)] }) });
-  return test;
-}
 
 const read = (port: number, path = "/metrics", init: RequestInit = {}) =>
   fetch(`http://127.0.0.1:${port}${path}`, init);
@@ -118,29 +96,4 @@ peerTest("promtool finds nothing to say against the metrics", ["promtool"], asyn
   await writer.close();
   const { code, stdout, stderr } = await child.output();
   assert.deepEqual([code, new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr)], [0, ""]);
-});
-
-peerTest("a Prometheus reads them, and answers questions about the fleet", ["prometheus"], async () => {
-  await using test = await withFleet();
-  await using peer = await startPeer("prometheus", "Server is ready to receive web requests", async (folder, port) => {
-    await Deno.writeTextFile(
-      `${folder}/prometheus.yml`,
-      `global: {scrape_interval: 1s, scrape_timeout: 1s}
-scrape_configs: [{job_name: opendca, static_configs: [{targets: ["127.0.0.1:${test.metricsPort}"]}]}]
-`,
-    );
-    return [
-      `--config.file=${folder}/prometheus.yml`,
-      `--storage.tsdb.path=${folder}/data`,
-      `--web.listen-address=127.0.0.1:${port}`,
-    ];
-  });
-  const ask = async (query: string) => {
-    const url = `http://127.0.0.1:${peer.port}/api/v1/query?query=${encodeURIComponent(query)}`;
-    const { data } = await (await fetch(url)).json();
-    return data.result[0]?.value[1];
-  };
-  await until("Prometheus has read the metrics", async () => await ask("opendca_devices") === "1");
-  assert.equal(await ask("up"), "1");
-  assert.equal(await ask('opendca_alerts_open{severity="critical"}'), "1");
 });

@@ -5,40 +5,22 @@ import { once } from "node:events";
 import net from "node:net";
 import type { Duplex } from "node:stream";
 import { createHello, forwardKeyOf } from "../../common/protocol/forward_hello.ts";
-import { greetedChannels } from "../../src/access/greeted_channels.ts";
 import { revokeAgent } from "../../platform/agents/manage_agents.ts";
 import { sayHere } from "../../platform/access/gateways.ts";
 import { closeSession, openSession, showSession } from "../../platform/access/manage_sessions.ts";
-import { startSshdGateway } from "../../platform/edge/ssh/sshd_gateway.ts";
-import { maybeOpenedSecret } from "../../common/protocol/sealed_secret.ts";
-import type { OpenWebAccess } from "../../proto/gen/opendca/v1/task.ts";
+import { authorizedKey, startSshdGateway } from "../../platform/edge/ssh/sshd_gateway.ts";
 import { UsageError } from "../../common/core/errors.ts";
+import { docBlock } from "../fixtures/doc_block.ts";
 import { peerTest } from "../fixtures/peers.ts";
 import { startTestPlatform } from "../fixtures/platform_fixture.ts";
 import { sshdUser } from "../fixtures/sshd_peer.ts";
-import { sshdPrograms, startSshdScene } from "../fixtures/sshd_scene.ts";
-import { createPrivateKey, publicKeyOf, type SshClient } from "../../common/host/ssh2.ts";
+import { listens, privateKeyOf, sshdPrograms, startSshdScene } from "../fixtures/sshd_scene.ts";
+import { createPrivateKey, publicKeyOf } from "../../common/host/ssh2.ts";
 import { startSessionBench, tunnelOf, webAccess } from "../fixtures/ssh_sessions.ts";
 import { until } from "../fixtures/until.ts";
 import { get, isOpen, page, type Scene } from "../fixtures/web_access_scene.ts";
 
 const programs = sshdPrograms;
-
-/** Of the order, as its agent opens it. */
-function privateKeyOf({ bench }: Scene, { sealedKey, sessionId }: OpenWebAccess): string {
-  const { privateKeyPem } = bench.agent.identity;
-  return maybeOpenedSecret(sealedKey, { privateKeyPem, context: sessionId })!;
-}
-
-/** Asks for the forward; false if it is refused. */
-function listens(client: SshClient, port: number): Promise<boolean> {
-  return new Promise((resolve) => client.forwardIn("127.0.0.1", port, (error) => resolve(error === undefined)));
-}
-
-/** A channel of an agent that ends its half when the other has ended. */
-function answering(channel: Duplex): Duplex {
-  return channel.on("error", () => {}).once("end", () => channel.end());
-}
 
 const refusals = ({ bench }: Scene) =>
   bench.bench.platform.events.filter(({ event }) => event === "accessRefused").map(({ fields }) => fields.reason);
@@ -156,70 +138,6 @@ peerTest(
   },
 );
 
-peerTest("sshd ends the connection of an agent that does not let go of a closed session", programs, async () => {
-  await using at = await startSshdScene({
-    change: (text) => text.replace("UnusedConnectionTimeout 20", "UnusedConnectionTimeout 2"),
-  });
-  const { scene } = at, { bench } = scene;
-  const order = await scene.order(), key = forwardKeyOf(privateKeyOf(scene, order));
-  const stubborn = await at.signIn(privateKeyOf(scene, order));
-  const take = greetedChannels({ key, take: ({ reject }) => reject(), onEnd() {} });
-  stubborn.on(
-    "tcp connection",
-    (_: unknown, accept: () => Duplex, reject: () => void) => take({ accept: () => answering(accept()), reject }),
-  );
-  let isGone = false;
-  stubborn.once("close", () => isGone = true);
-  assert.ok(await listens(stubborn, order.forwardPort));
-  const tunnel = await tunnelOf(bench, order.sessionId);
-  // Longer than the time-out: an open session is in use.
-  await new Promise((resolve) => setTimeout(resolve, 3_500));
-  assert.ok(!isGone);
-  await closeSession(bench.bench.platform.platform, bench.by, { sessionId: order.sessionId, reason: "done" });
-  assert.equal(await tunnel.closed, "done");
-  await until("sshd has ended it", () => isGone);
-});
-
-peerTest(
-  "sshd ends the connection of an agent that keeps its half of the channels of a closed session",
-  programs,
-  async () => {
-    await using at = await startSshdScene({
-      change: (text) =>
-        text.replace("forwarded-tcpip=10m", "forwarded-tcpip=3").replace("ConnectionTimeout 20", "ConnectionTimeout 1")
-          // sshd looks at the other timers when one of them wakes it.
-          .replace("ClientAliveInterval 7", "ClientAliveInterval 1"),
-      gatewayOptions: { sayEveryMs: 500 },
-    });
-    const { scene } = at, { bench } = scene;
-    const order = await scene.order(), key = forwardKeyOf(privateKeyOf(scene, order));
-    const altered = await at.signIn(privateKeyOf(scene, order));
-    const kept: Duplex[] = [];
-    const take = greetedChannels({ key, take: ({ accept }) => void accept(), onEnd() {} });
-    altered.on("tcp connection", (_: unknown, accept: () => Duplex, reject: () => void) =>
-      take({
-        accept() {
-          const channel = accept().on("error", () => {});
-          kept.push(channel);
-          return channel;
-        },
-        reject,
-      }));
-    let isGone = false;
-    altered.once("close", () => isGone = true);
-    assert.ok(await listens(altered, order.forwardPort));
-    const tunnel = await tunnelOf(bench, order.sessionId);
-    // Longer than the time-out: the platform says by the session's connection that it is there.
-    await new Promise((resolve) => setTimeout(resolve, 5_000));
-    await tunnel.open();
-    assert.equal(kept.length, 2);
-    assert.ok(!isGone);
-    await closeSession(bench.bench.platform.platform, bench.by, { sessionId: order.sessionId, reason: "done" });
-    assert.equal(await tunnel.closed, "done");
-    await until("sshd has ended it", () => isGone);
-  },
-);
-
 peerTest("a device that does not answer, and one that ends, are seen through sshd", programs, async () => {
   await using at = await startSshdScene({ onConnection: (socket) => void socket.end() });
   const { scene } = at, order = await scene.order(), run = scene.run(order);
@@ -288,6 +206,13 @@ Deno.test("a key is answered at its gateway alone, while its agent is active, an
   const second = await open();
   await revokeAgent(platform, by, { agentId: agent.agentId, reason: "test" });
   assert.equal(await ask(gateway.port, second.privateKey), 404);
+});
+
+Deno.test("the line of a key is as docs/gateway-openssh.md has it", async () => {
+  const line = docBlock(await Deno.readTextFile(new URL("../../docs/gateway-openssh.md", import.meta.url)), "restrict");
+  const key = publicKeyOf(createPrivateKey()).toString("base64");
+  const own = authorizedKey(key, { port: 20_417, endsAt: new Date("2026-03-02T08:30:00.999Z") });
+  assert.equal(own.replace(key, ""), line.trim().replace(/AAAA.*/, ""));
 });
 
 Deno.test("what is no question for a key is answered by 404, and the next question is answered", async () => {

@@ -1,5 +1,5 @@
 /** Web access in a process of its own, which uses up its descriptors on `hold` and closes them again on `release`. */
-import { startWebAccessFixture } from "./web_access_fixture.ts";
+import { startWebAccessFixture } from "../platform/web_access_fixture.ts";
 
 // The runtime opens what it needs for signals some time after the start, and ends if it cannot.
 Deno.addSignalListener("SIGUSR2", () => {});

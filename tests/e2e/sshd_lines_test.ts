@@ -6,7 +6,6 @@ import net from "node:net";
 import type { Duplex } from "node:stream";
 import { authorizedKey } from "../../platform/edge/ssh/sshd_gateway.ts";
 import { createPrivateKey, publicKeyOf, type SshClient } from "../../common/host/ssh2.ts";
-import { docBlock } from "../fixtures/doc_block.ts";
 import { freePort } from "../fixtures/free_port.ts";
 import { peerTest } from "../fixtures/peers.ts";
 import {
@@ -249,12 +248,6 @@ for (const { name, change, changeKey, setting = {}, attempt } of lines) {
     },
   );
 }
-
-Deno.test("the line of a key is as docs/gateway-openssh.md has it", async () => {
-  const line = docBlock(await Deno.readTextFile(new URL("../../docs/gateway-openssh.md", import.meta.url)), "restrict");
-  const own = authorizedKey(key, { port: 20_417, endsAt: new Date("2026-03-02T08:30:00.999Z") });
-  assert.equal(own.replace(key, ""), line.trim().replace(/AAAA.*/, ""));
-});
 
 peerTest("sshd as a gateway asks the platform for keys", ["sshd", "ssh-keygen", "curl"], async () => {
   const signsIn = () => Promise.resolve(true);
