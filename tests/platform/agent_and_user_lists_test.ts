@@ -133,7 +133,7 @@ eachDatabase(
         assert.deepEqual(whole.rows.map(({ agent_id }) => agent_id).sort(), wanted.toSorted(), JSON.stringify(filter));
         for (const isBackwards of [false, true]) {
           const paged = await allPages((page) => pageOfAgents(platform, by, { ...wish, ...page }), {
-            limit: 41,
+            limit: 70,
             isBackwards,
           });
           assert.deepEqual(json(paged), json(whole.rows), JSON.stringify(wish));
@@ -190,19 +190,21 @@ eachDatabase(
     ]);
     assert.deepEqual(every.filter(({ hasSecondFactor }) => hasSecondFactor).map(({ email }) => email), [eva]);
     const searches = ["NAME 3 user-1", "%", "_", "\\", "5%", "%_\\", "_%"].map((search) => ({ search }));
-    for (const filter of [{}, { customerId: acme }, { state: "deactivated" as const }, ...searches]) {
+    const filters = [{}, { customerId: acme }, { state: "deactivated" as const }, ...searches];
+    for (const filter of filters) {
       const { customerId, state, search } = filter as { customerId?: string; state?: string; search?: string };
       const wanted = every.filter((row) =>
         (customerId === undefined || row.customerId === customerId) && (state === undefined || row.state === state) &&
         (search ?? "").toLowerCase().split(" ").every((word) => `${row.email} ${row.name}`.toLowerCase().includes(word))
       );
-      for (const order of [undefined, ...userSorts.map((by, i) => ({ by, isDescending: i % 2 === 0 }))]) {
+      const orders = [undefined, ...userSorts.map((by, i) => ({ by, isDescending: i % 2 === 0 }))];
+      for (const order of filter === filters[0] ? orders : [undefined]) {
         const wish = { dealerId, ...filter, order }, whole = await pageOfUsers(platform, operator, wish);
         assert.equal(whole.all, wanted.length);
         if (order === undefined) assert.deepEqual(json(whole.rows), json(wanted));
         for (const isBackwards of [false, true]) {
           const paged = await allPages((page) => pageOfUsers(platform, operator, { ...wish, ...page }), {
-            limit: 41,
+            limit: 70,
             isBackwards,
           });
           assert.deepEqual(json(paged), json(whole.rows), JSON.stringify(wish));

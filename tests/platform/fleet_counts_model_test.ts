@@ -47,7 +47,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 
 eachDatabase("what the overview counts is what a recount finds, whatever happens to devices", async () => {
-  const numRuns = Number(Deno.env.get("OPENDCA_COUNT_RUNS") ?? (isPostgres() ? 6 : 50));
+  const numRuns = Number(Deno.env.get("OPENDCA_COUNT_RUNS") ?? (isPostgres() ? 4 : 12));
   const did = { uploads: 0, merge: 0, split: 0, undo: 0, close: 0, drop: 0 };
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 6, maxLength: 30 }), async (steps) => {

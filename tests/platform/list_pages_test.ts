@@ -8,7 +8,7 @@ import { emptyingSorts } from "../../platform/devices/kept_forecasts.ts";
 import { supplySorts } from "../../platform/devices/list_supplies.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
 import { readingOf } from "../fixtures/platform_uploads.ts";
-import { type PortalScene, portalScene } from "./portal_scene.ts";
+import { type PortalScene, portalScene, type Visitor } from "./portal_scene.ts";
 import { operator } from "./users_fixture.ts";
 
 function supply(percent: number | undefined, index = "1.1") {
@@ -43,11 +43,13 @@ async function scene(): Promise<PortalScene> {
 
 const seen = (body: string) => [...body.matchAll(/SER\d/g)].map(([serial]) => serial);
 
-eachDatabase(
-  "low supplies are in the order of each column, with the columns that were chosen, also in CSV",
-  async () => {
-    await using portal = await scene();
-    const user = await portal.signedIn("eva@partner.example"), root = `/customers/${portal.acme}/supplies`;
+/* What a person sees, on one portal. */
+const steps: Record<string, (portal: PortalScene, user: Visitor) => Promise<void>> = {
+  "low supplies are in the order of each column, with the columns that were chosen, also in CSV": async (
+    portal,
+    user,
+  ) => {
+    const root = `/customers/${portal.acme}/supplies`;
     const listed = async (query: string) => seen((await user.get(`${root}?column=serial&column=level&${query}`)).body);
     assert.deepEqual(await listed(""), ["SER1", "SER2", "SER3", "SER4", "SER5"]);
     assert.deepEqual(await listed("sort=level"), ["SER5", "SER4", "SER2", "SER3", "SER1"]);
@@ -79,54 +81,66 @@ eachDatabase(
       /^\ufeffdevice_id,.*,order_by,part_number\r\n$/,
     );
   },
+  "alerts are in the order of each column, with the columns that were chosen, also in CSV": async (portal, user) => {
+    const root = `/customers/${portal.acme}/alerts`;
+    const reported = (query: string) => user.get(`${root}?view=reported&column=serial&${query}`);
+    assert.deepEqual(seen((await reported("sort=alert")).body), ["SER4", "SER1", "SER3"]);
+    assert.deepEqual(seen((await reported("sort=-serial")).body), ["SER4", "SER3", "SER1"]);
+    assert.deepEqual(seen((await reported("sort=-serial&format=csv")).body), ["SER4", "SER3", "SER1"]);
+    for (const sort of reportedSorts) assert.equal(seen((await reported(`sort=${sort}`)).body).length, 3, sort);
+    const { body } = await user.get(`${root}?sort=-count&column=count`);
+    assert.match(body, /aria-sort="descending"><a href="[^"]*sort=count/);
+    const csv = (await user.get(`${root}?sort=-count&format=csv&column=count&column=site`)).body.trimEnd().split(
+      "\r\n",
+    );
+    assert.equal(csv[0], "\ufeffkind,description,site,alerts");
+    const counts = csv.slice(1).map((line) => Number(line.split(",").at(-1)));
+    assert.deepEqual(counts, counts.toSorted((a, b) => b - a));
+    assert.equal(counts[0], 3);
+    const group = `${root}?kind=supplyLow&group=&site=${portal.berlin}&column=serial&column=severity`;
+    assert.deepEqual(seen((await user.get(`${group}&sort=-serial`)).body), ["SER3", "SER2", "SER1"]);
+    const members = (await user.get(`${group}&sort=serial&format=csv`)).body;
+    assert.deepEqual(seen(members), ["SER1", "SER2", "SER3"]);
+    assert.match(
+      members,
+      /^\ufeffalert_id,kind,description,serial,severity\r\nalr-\w+,supplyLow,[^\r]*,SER1,warning\r\n/,
+    );
+    for (const sort of raisedSorts) assert.equal(seen((await user.get(`${group}&sort=${sort}`)).body).length, 3, sort);
+  },
+  "views of supplies and alerts are saved, shown first, and lead to no other list": async (portal, user) => {
+    for (
+      const [list, query] of [
+        ["supplies", "view=days&within=90&sort=-site"],
+        ["alerts", "state=open&kind=printer&column=count"],
+      ] as const
+    ) {
+      const root = `/customers/${portal.acme}/${list}`;
+      const saved = await user.post("/views", {
+        list,
+        name: "Mine",
+        query: `${query}&page=2`,
+        next: root,
+        default: "1",
+      });
+      assert.equal(saved.location, `${root}?${query}`);
+      assert.equal((await user.get(root)).location, `${root}?${query}`);
+      assert.match((await user.get(`${root}?${query}`)).body, /aria-current="true">Mine/);
+      assert.equal((await user.get(`${root}?all=1`)).status, 200);
+    }
+    assert.equal((await user.get(`/customers/${portal.acme}/devices`)).status, 200);
+    const bad = await user.post("/views", { list: "users", name: "x", query: "", next: "/" });
+    assert.equal(bad.status, 422);
+  },
+};
+
+eachDatabase(
+  "supplies and alerts are listed in every order, with columns, as CSV and by views of one's own",
+  async (t) => {
+    await using portal = await scene();
+    const user = portal.here(await portal.signedIn("eva@partner.example"));
+    for (const [name, body] of Object.entries(steps)) await t.step(name, () => body(portal, user));
+  },
 );
-
-eachDatabase("alerts are in the order of each column, with the columns that were chosen, also in CSV", async () => {
-  await using portal = await scene();
-  const user = await portal.signedIn("eva@partner.example"), root = `/customers/${portal.acme}/alerts`;
-  const reported = (query: string) => user.get(`${root}?view=reported&column=serial&${query}`);
-  assert.deepEqual(seen((await reported("sort=alert")).body), ["SER4", "SER1", "SER3"]);
-  assert.deepEqual(seen((await reported("sort=-serial")).body), ["SER4", "SER3", "SER1"]);
-  assert.deepEqual(seen((await reported("sort=-serial&format=csv")).body), ["SER4", "SER3", "SER1"]);
-  for (const sort of reportedSorts) assert.equal(seen((await reported(`sort=${sort}`)).body).length, 3, sort);
-  const { body } = await user.get(`${root}?sort=-count&column=count`);
-  assert.match(body, /aria-sort="descending"><a href="[^"]*sort=count/);
-  const csv = (await user.get(`${root}?sort=-count&format=csv&column=count&column=site`)).body.trimEnd().split("\r\n");
-  assert.equal(csv[0], "\ufeffkind,description,site,alerts");
-  const counts = csv.slice(1).map((line) => Number(line.split(",").at(-1)));
-  assert.deepEqual(counts, counts.toSorted((a, b) => b - a));
-  assert.equal(counts[0], 3);
-  const group = `${root}?kind=supplyLow&group=&site=${portal.berlin}&column=serial&column=severity`;
-  assert.deepEqual(seen((await user.get(`${group}&sort=-serial`)).body), ["SER3", "SER2", "SER1"]);
-  const members = (await user.get(`${group}&sort=serial&format=csv`)).body;
-  assert.deepEqual(seen(members), ["SER1", "SER2", "SER3"]);
-  assert.match(
-    members,
-    /^\ufeffalert_id,kind,description,serial,severity\r\nalr-\w+,supplyLow,[^\r]*,SER1,warning\r\n/,
-  );
-  for (const sort of raisedSorts) assert.equal(seen((await user.get(`${group}&sort=${sort}`)).body).length, 3, sort);
-});
-
-eachDatabase("views of supplies and alerts are saved, shown first, and lead to no other list", async () => {
-  await using portal = await scene();
-  const user = await portal.signedIn("eva@partner.example");
-  for (
-    const [list, query] of [
-      ["supplies", "view=days&within=90&sort=-site"],
-      ["alerts", "state=open&kind=printer&column=count"],
-    ] as const
-  ) {
-    const root = `/customers/${portal.acme}/${list}`;
-    const saved = await user.post("/views", { list, name: "Mine", query: `${query}&page=2`, next: root, default: "1" });
-    assert.equal(saved.location, `${root}?${query}`);
-    assert.equal((await user.get(root)).location, `${root}?${query}`);
-    assert.match((await user.get(`${root}?${query}`)).body, /aria-current="true">Mine/);
-    assert.equal((await user.get(`${root}?all=1`)).status, 200);
-  }
-  assert.equal((await user.get(`/customers/${portal.acme}/devices`)).status, 200);
-  const bad = await user.post("/views", { list: "users", name: "x", query: "", next: "/" });
-  assert.equal(bad.status, 422);
-});
 
 eachDatabase(
   "a group of alerts tells the worst, the first and the last, and is acknowledged at sites that are seen",

@@ -107,7 +107,7 @@ eachDatabase(
   },
 );
 
-/* 450 alerts, raised and reported ones, and supplies that will be empty, of 30 devices; the ids of these. */
+/* 250 alerts, raised and reported ones, and supplies that will be empty, of 30 devices; the ids of these. */
 async function filled({ store, by, agentIds: [agent_id = ""], now }: DeviceScene): Promise<string[]> {
   const at = now(), until = at + 86_400_000;
   const ids: string[] = [];
@@ -131,7 +131,7 @@ async function filled({ store, by, agentIds: [agent_id = ""], now }: DeviceScene
   });
   await store.transaction(async (tx) => {
     const own = tx.tenant(by.tenant);
-    for (let i = 0; i < 450; i++) {
+    for (let i = 0; i < 250; i++) {
       const device_id = ids[i % 30]!, key = String(i);
       await own.run(
         `INSERT INTO raised_alerts (customer_id, alert_id, kind, device_id, agent_id, alert_key, alert_group, severity,
@@ -176,7 +176,7 @@ function listsOf({ platform, by }: DeviceScene): Record<string, AnyList> {
       sorts: raisedSorts,
       page: async (wish, order) => await pageOfRaisedAlerts(platform, by, { ...raised, ...wish, order }) as never,
       whole: (order) => exportRaisedAlerts(platform, by, { ...raised, order }),
-      rows: 450,
+      rows: 250,
     },
     groups: {
       sorts: groupSorts,
@@ -188,13 +188,13 @@ function listsOf({ platform, by }: DeviceScene): Record<string, AnyList> {
       sorts: reportedSorts,
       page: async (wish, order) => await listAlerts(platform, by, { ...wish, order }) as never,
       whole: (order) => exportAlerts(platform, by, { order }),
-      rows: 450,
+      rows: 250,
     },
     emptying: {
       sorts: emptyingSorts,
       page: async (wish, order) => await listEmptying(platform, by, { ...soon, ...wish, order }) as never,
       whole: (order) => exportEmptying(platform, by, { ...soon, order }),
-      rows: 450,
+      rows: 250,
     },
   };
 }
@@ -210,7 +210,7 @@ eachDatabase(
         const all = (await page({}, order)).rows.map((row) => JSON.stringify(row));
         assert.equal(new Set(all).size, rows, name);
         for (const isBackwards of [false, true]) {
-          const paged = await allPages((wish) => page(wish, order), { limit: 41, isBackwards });
+          const paged = await allPages((wish) => page(wish, order), { limit: 70, isBackwards });
           assert.deepEqual(paged.map((row) => JSON.stringify(row)), all, `${name} ${JSON.stringify(order)}`);
         }
         const lots = await Array.fromAsync(whole(order));

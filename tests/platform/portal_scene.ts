@@ -202,7 +202,8 @@ export async function exchangeHere(
   return {
     status: answer.status,
     headers: { ...Object.fromEntries(answer.headers), "set-cookie": answer.headers.getSetCookie() },
-    body: isStream ? "" : await answer.text(),
+    // text() would leave out the mark of the order of bytes.
+    body: isStream ? "" : Buffer.from(await answer.arrayBuffer()).toString(),
     location: answer.headers.get("location") ?? "",
   };
 }
