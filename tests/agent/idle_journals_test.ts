@@ -15,14 +15,14 @@ Deno.test("serve truncates the store's write-ahead log when it is idle", async (
   using client = connect(platform, agent.identity);
   const log = `${platform.folder}/platform.db-wal`;
   let worst = 0;
-  for (let sequence = 1; sequence <= 10; sequence++) {
+  for (let sequence = 1; sequence <= 2; sequence++) {
     const records = [...Array(200).keys()].map((i) => recordOf(readingOf({ serial: `XYZ${sequence}${1000 + i}` })));
     await call(client, { method: client.upload, request: batchOf(agent, { sequence, records }) });
     worst = Math.max(worst, sizeOf(log));
   }
-  assert(worst > 1_000_000, `the log has ${worst} bytes: too few to prove anything`);
+  assert(worst > 300_000, `the log has ${worst} bytes: too few to prove anything`);
   await until("the log is empty", () => sizeOf(log) === 0);
-  assert.equal((await agent.tenant.all("SELECT 1 FROM records WHERE customer_id = :customer")).length, 2000);
+  assert.equal((await agent.tenant.all("SELECT 1 FROM records WHERE customer_id = :customer")).length, 400);
 });
 
 Deno.test({
