@@ -102,10 +102,14 @@ for (
 }
 
 Deno.test("run --verbose --color always logs at level debug and in colour, whatever the file and NO_COLOR say", async () => {
-  await using scene = await startScene({ network: 208, printers: 1 });
-  const yaml = await Deno.readTextFile(scene.config);
-  await Deno.writeTextFile(scene.config, yaml.replace("level: debug", "level: warn"));
+  const settings = `sites: [{ name: office, ranges: [127.208.0.0/30], port: ${port}, rate: 0 }]
+limits: { timeout: 300ms, workers: 1 }
+log: { level: warn, format: json }`;
+  await using scene = await startScene({ network: 208, printers: 1, settings });
+  scene.env.NO_COLOR = "1";
   await using _platform = await scene.here.startPlatform();
+  // By itself it would not scan before some seconds have passed.
+  await scene.here.admin("task", "scan", scene.agentId);
   await using agent = await scene.here.startAgent("-v", "--color", "always", "--log-format", "text");
   // deno-lint-ignore no-control-regex -- colours are what is looked for
   await agent.line((line) => /^[\d:]{8} \x1b\[2mDEBUG\x1b\[0m recordsSpooled/.test(line));
