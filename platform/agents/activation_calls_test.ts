@@ -13,17 +13,18 @@ eachDatabase(
     const platform = { store, clock: { now: () => new Date(ms), monotonicMs: () => 0 } };
     const wait = (source = "10.1.0.1") => activationWaitMs(platform, source);
     // As if by several processes: the store has the count, and nothing else does.
-    assert.deepEqual(await Promise.all(Array.from({ length: 30 }, () => wait())), Array(30).fill(0));
+    for (let round = 0; round < 6; round++) {
+      assert.deepEqual(await Promise.all(Array.from({ length: 5 }, () => wait())), Array(5).fill(0));
+    }
     assert.deepEqual([await wait(), await wait(), await wait("10.1.0.2")], [6000, 6000, 0]);
     ms += 5999;
     assert.equal(await wait(), 1);
     ms += 1;
     assert.deepEqual([await wait(), await wait()], [0, 6000]);
     ms += 60_000;
-    assert.deepEqual(
-      (await Promise.all(Array.from({ length: 12 }, () => wait()))).filter((each) => each === 0).length,
-      10,
-    );
+    const waits: number[] = [];
+    for (let round = 0; round < 3; round++) waits.push(...await Promise.all([wait(), wait(), wait(), wait()]));
+    assert.equal(waits.filter((each) => each === 0).length, 10);
   },
 );
 

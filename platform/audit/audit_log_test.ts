@@ -53,17 +53,33 @@ const cases = [
     brokenAt: 2,
   },
 ];
-for (const { name, change, brokenAt } of cases) {
-  eachDatabase(`auditVerdict() after ${name}`, () =>
-    withTampering(async (tampering) => {
-      const queries = looseQueries(tampering.store);
-      for (let i = 1; i <= 5; i++) {
-        await appendAudit(queries, { at, customerId: null, actor: "platform", action: "tested", subject: `s${i}` });
+eachDatabase(
+  "auditVerdict() finds the first entry that is not as it was written",
+  (t) =>
+    withTampering(async ({ store, change: tamper }) => {
+      const queries = looseQueries(store);
+      for (const { name, change, brokenAt } of cases) {
+        await t.step(name, async () => {
+          for (let i = 1; i <= 5; i++) {
+            await appendAudit(queries, { at, customerId: null, actor: "platform", action: "tested", subject: `s${i}` });
+          }
+          if (change !== "") await tamper(change);
+          assert.equal((await auditVerdict(queries)).brokenAt, brokenAt);
+          await tamper("DELETE FROM audit_log");
+        });
       }
-      if (change !== "") await tampering.change(change);
-      assert.equal((await auditVerdict(queries)).brokenAt, brokenAt);
-    }));
-}
+      await t.step("an entry that was rewritten together with its own digest", async () => {
+        await using otherStore = openSqliteStore(":memory:");
+        const forger = looseQueries(otherStore);
+        const event = { at, customerId: null, actor: "platform" as const, action: "tested" };
+        for (const subject of ["s1", "s2", "s3"]) await appendAudit(queries, { ...event, subject });
+        for (const subject of ["s1", "forged"]) await appendAudit(forger, { ...event, subject });
+        const [, { digest }] = await auditRows(forger, { limit: 2 }) as [unknown, { digest: string }];
+        await tamper(`UPDATE audit_log SET subject = 'forged', digest = '${digest}' WHERE entry = 2`);
+        assert.equal((await auditVerdict(queries)).brokenAt, 3);
+      });
+    }),
+);
 
 eachDatabase("an agent fills the audit log with a thousand entries a day at most, and others are not cut", async () => {
   await using store = await openTestStore();
@@ -71,31 +87,18 @@ eachDatabase("an agent fills the audit log with a thousand entries a day at most
   const add = (actor: Actor, at: number, tx = queries) =>
     appendAudit(tx, { at: new Date(at), customerId: null, actor, action: "taskRefused", subject: "x" });
   await store.transaction(async (tx) => {
-    for (let i = 0; i < 1500; i++) await add({ kind: "agent", name: "a" }, i, tx);
+    await add({ kind: "agent", name: "a" }, 0, tx);
+    // As if it had 990 by now.
+    await tx.run("UPDATE audit_counts SET entries = entries + 989");
+    for (let i = 0; i < 30; i++) await add({ kind: "agent", name: "a" }, i, tx);
   });
   await add({ kind: "agent", name: "b" }, 1);
   await add("platform", 1);
-  assert.equal((await auditVerdict(queries)).entries, 1002);
+  assert.equal((await auditVerdict(queries)).entries, 13);
   assert.equal((await auditRows(queries, { limit: 3 }))[0]?.action, "entriesLeftOut");
   await add({ kind: "agent", name: "a" }, 86_400_000);
-  assert.equal((await auditVerdict(queries)).entries, 1003);
+  assert.equal((await auditVerdict(queries)).entries, 14);
 });
-
-eachDatabase(
-  "auditVerdict() after an entry that was rewritten together with its own digest",
-  () =>
-    withTampering(async ({ store, change }) => {
-      const queries = looseQueries(store);
-      await using otherStore = openSqliteStore(":memory:");
-      const forger = looseQueries(otherStore);
-      const event = { at, customerId: null, actor: "platform" as const, action: "tested" };
-      for (const subject of ["s1", "s2", "s3"]) await appendAudit(queries, { ...event, subject });
-      for (const subject of ["s1", "forged"]) await appendAudit(forger, { ...event, subject });
-      const [, { digest }] = await auditRows(forger, { limit: 2 }) as [unknown, { digest: string }];
-      await change(`UPDATE audit_log SET subject = 'forged', digest = '${digest}' WHERE entry = 2`);
-      assert.equal((await auditVerdict(queries)).brokenAt, 3);
-    }),
-);
 
 eachDatabase("the audit log can only be added to", async () => {
   await using store = await openTestStore();
@@ -121,12 +124,12 @@ eachDatabase("auditVerdict() goes over more entries than one page", async () => 
   await using store = await openTestStore();
   const queries = looseQueries(store);
   await store.transaction(async (tx) => {
-    for (let i = 0; i < 2001; i++) {
+    for (let i = 0; i < 1001; i++) {
       await appendAudit(tx, { at, customerId: null, actor: "platform", action: "tested", subject: String(i) });
     }
   });
   const verdict = await auditVerdict(queries);
-  assert.deepEqual([verdict.entries, verdict.brokenAt], [2001, undefined]);
+  assert.deepEqual([verdict.entries, verdict.brokenAt], [1001, undefined]);
   assert.notEqual(verdict.lastDigest, noDigest);
 });
 

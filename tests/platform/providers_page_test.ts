@@ -5,6 +5,7 @@ import { kinds } from "../../platform/sso/kinds.ts";
 import type { Setting } from "../../platform/sso/setting.ts";
 import { providerWords } from "../../platform/portal/words/provider_words.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
+import { quickRsaKeys } from "../fixtures/rsa_keys.ts";
 import { createSamlPeer } from "../fixtures/saml_peer.ts";
 import { portalScene } from "./portal_scene.ts";
 import { oidcSettings } from "./sso_scene.ts";
@@ -101,6 +102,7 @@ Deno.test("a provider is its dealer's, or its customer's, and nobody gives or ch
 });
 
 Deno.test("an administrator sees the portal's key for a provider of SAML, and makes another one", async () => {
+  using _keys = quickRsaKeys();
   await using scene = await portalScene();
   const admin = await scene.signedIn("eva@partner.example"), { certificatePem } = await createSamlPeer();
   const added = await admin.post("/identity-providers/new/saml", {

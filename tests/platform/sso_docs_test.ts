@@ -1,6 +1,7 @@
 /** The commands of docs/sso.md, as they stand there, one section after the other, on a platform with one dealer. */
 import assert from "node:assert/strict";
 import { setPortalOrigin } from "../../platform/users/manage_users.ts";
+import { quickRsaKeys } from "../fixtures/rsa_keys.ts";
 import { createSamlPeer } from "../fixtures/saml_peer.ts";
 import { createTestAuthority } from "../fixtures/test_authority.ts";
 import { withPlatform } from "./commands.ts";
@@ -42,6 +43,7 @@ for (
   ] as [string, number, RegExp][]
 ) {
   Deno.test(`the commands of docs/sso.md work as they stand there: ${heading}`, async () => {
+    using _keys = quickRsaKeys();
     await withPlatform(async (run, { openStore }) => {
       await run("customer", "create", "Acme");
       {

@@ -1,10 +1,10 @@
-/** What a command does to an agent wakes those who wait for it in the server, which is another process. */
+/** What a command does to an agent wakes those who wait for it in the server, which has a connection of its own. */
 import assert from "node:assert/strict";
 import { revokedChannel, wakeChannel } from "../../platform/store/channels.ts";
 import { newTaskChannel } from "../../platform/tasks/tasks.ts";
 import { eachDatabase, maybeTestDatabase } from "../fixtures/each_database.ts";
 import { activatedAgent, startTestPlatform } from "../fixtures/platform_fixture.ts";
-import { runProgram } from "../fixtures/start_program.ts";
+import { endedHere } from "../fixtures/platform_here.ts";
 import { until } from "../fixtures/until.ts";
 
 eachDatabase("a task, a configuration and a revocation of a command wake who listens for the agent", async () => {
@@ -26,7 +26,7 @@ eachDatabase("a task, a configuration and a revocation of a command wake who lis
     await until("listening has begun", () => told.length > 0);
     told.length = 0;
     const env: Record<string, string> = database === undefined ? {} : { OPENDCA_DATABASE: database.url };
-    const { code, err } = await runProgram("platform/main.ts", ["--data", server.folder, ...args], env);
+    const { code, err } = await endedHere(["--data", server.folder, ...args], env);
     assert.equal(code, 0, err);
     // In SQLite the file only tells that something was written.
     const wanted = store.engine === "sqlite" ? undefined : agentId;
