@@ -181,7 +181,7 @@ peerTest(
   async (t) => {
     await using server = await startPostgres();
     await using database = await server.database("own");
-    await using platform = await startTestPlatform({ database });
+    await using platform = await startTestPlatform({ database, isForPrograms: true });
     const { agentId, identity } = await activatedAgent(platform, await platform.customer("Acme"));
     const listen = ["--listen", "--mqtt-listen", "--mqtt-wss-listen", "--ssh-listen", "--access-listen"]
       .flatMap((option) => [option, "127.0.0.1:0"]);

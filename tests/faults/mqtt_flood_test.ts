@@ -117,7 +117,7 @@ Deno.test({
   name: "an agent that sends for ever over TLS or WebSockets, or only pings, costs no memory, and others are served",
   ignore: Deno.build.os !== "linux",
   async fn() {
-    await using platform = await startTestPlatform();
+    await using platform = await startTestPlatform({ isForPrograms: true });
     const customer = await platform.customer("Acme");
     const agent = await activatedAgent(platform, customer), other = await activatedAgent(platform, customer);
     const listen = ["--listen", "--mqtt-listen", "--mqtt-wss-listen"].flatMap((option) => [option, "127.0.0.1:0"]);

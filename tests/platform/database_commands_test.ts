@@ -206,7 +206,7 @@ peerTest(
   "every command that reads prints the same on SQLite and, after the copy, on PostgreSQL",
   [postgresServer],
   async (t) => {
-    await using platform = await startTestPlatform();
+    await using platform = await startTestPlatform({ isForPrograms: true });
     await using database = await (await sharedPostgres()).database("empty");
     const customer = await platform.customer("Acme");
     await platform.code(customer);

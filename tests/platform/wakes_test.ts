@@ -9,7 +9,10 @@ import { until } from "../fixtures/until.ts";
 
 eachDatabase("a task, a configuration and a revocation of a command wake who listens for the agent", async () => {
   await using database = await maybeTestDatabase();
-  await using server = await startTestPlatform(database === undefined ? {} : { database });
+  await using server = await startTestPlatform({
+    isForPrograms: true,
+    ...(database === undefined ? {} : { database }),
+  });
   const { agentId } = await activatedAgent(server, await server.customer("Acme"));
   const config = `${server.folder}/config.json`;
   Deno.writeTextFileSync(config, '{"pollIntervalSeconds":300}');
