@@ -114,32 +114,36 @@ function faultFields({ name, message, advice }: { name: string; message: string;
   return { name, message, advice };
 }
 
+const keys = await Deno.makeTempDir();
+globalThis.addEventListener("unload", () => Deno.removeSync(keys, { recursive: true }));
+
+/** Path of a key of a kind, such as "rsa:2048"; each name has its own, which is made once, as that takes long. */
+async function keyOf(name: string, kind: string): Promise<string> {
+  const path = `${keys}/${name} ${kind}.pem`;
+  if (await Deno.stat(path).then(() => false, () => true)) {
+    await toolOutput("openssl", ["genrsa", "-out", path, kind.slice("rsa:".length)]);
+  }
+  return path;
+}
+
 async function certify(
   folder: string,
   { authority, key, digest, intermediate }: { authority: string; key: string; digest: string; intermediate?: string },
 ) {
   const at = (name: string) => `${folder}/${name}`;
   const openssl = (...args: string[]) => toolOutput("openssl", args);
-  const request = async (name: string, subject: string, kind: string) =>
-    void await openssl(
-      "req",
-      "-newkey",
-      kind,
-      "-nodes",
-      "-keyout",
-      at(`${name}.key`),
-      "-out",
-      at("csr"),
-      "-subj",
-      subject,
-    );
+  const request = async (name: string, subject: string, kind: string) => {
+    await Deno.copyFile(await keyOf(name, kind), at(`${name}.key`));
+    await openssl("req", "-new", "-key", at(`${name}.key`), "-out", at("csr"), "-subj", subject);
+  };
   const sign = async (name: string, by: string, extensions: string, how: string) => {
     await Deno.writeTextFile(at("extensions"), extensions);
     const signer = ["-CA", at(`${by}.pem`), "-CAkey", at(`${by}.key`), "-CAcreateserial", `-${how}`, "-days", "10"];
     await openssl("x509", "-req", "-in", at("csr"), ...signer, "-extfile", at("extensions"), "-out", at(`${name}.pem`));
   };
-  const ca = ["-keyout", at("ca.key"), "-out", at("ca.pem"), "-subj", "/CN=Old Authority", "-days", "30"];
-  await openssl("req", "-x509", "-newkey", authority, "-sha256", "-nodes", ...ca);
+  await Deno.copyFile(await keyOf("ca", authority), at("ca.key"));
+  const ca = ["-key", at("ca.key"), "-out", at("ca.pem"), "-subj", "/CN=Old Authority", "-days", "30"];
+  await openssl("req", "-x509", "-sha256", ...ca);
   if (intermediate !== undefined) {
     await request("intermediate", "/CN=Old Intermediate Authority", authority);
     await sign("intermediate", "ca", "basicConstraints=critical,CA:TRUE\n", intermediate);

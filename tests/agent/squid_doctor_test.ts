@@ -1,57 +1,14 @@
-/** `opendca doctor` and `opendca activate` through Debian's squid, also one that opens TLS, and whatever the environment says. */
+/** `opendca doctor` and `opendca activate` through Debian's squid, also one that opens TLS. */
 import assert from "node:assert/strict";
-import { authority, chain, failures, type Machine, machine } from "../fixtures/doctor_fixture.ts";
-import { goodCode, judging, unlockKey } from "../fixtures/activation_fixture.ts";
-import { proxyPeer } from "../fixtures/faulty_peers.ts";
-import { startTestPlatform } from "../fixtures/test_platform.ts";
+import { runCli } from "../../src/cli/run_cli.ts";
+import { goodCode } from "../fixtures/activation_fixture.ts";
+import { authority, chain, failures, machine } from "../fixtures/doctor_fixture.ts";
 import { freePort } from "../fixtures/free_port.ts";
 import { peerTest } from "../fixtures/peers.ts";
-import {
-  inspectionPrograms,
-  type SquidOptions,
-  squidOutgoing,
-  squidPrograms,
-  startSquid,
-} from "../fixtures/squid_peer.ts";
-import { runProgram } from "../fixtures/start_program.ts";
+import { configure, name, password, type Setting, startPlatform, users } from "../fixtures/squid_machine.ts";
+import { inspectionPrograms, type SquidOptions, squidPrograms, startSquid } from "../fixtures/squid_peer.ts";
+import { testHost } from "../fixtures/test_host.ts";
 import { until } from "../fixtures/until.ts";
-
-/** Known to squid alone. */
-const name = "platform.customer.test";
-const password = "pä:ss@w%rd";
-const users = { agent: password };
-
-function startPlatform() {
-  return startTestPlatform({ activate: judging(authority), upload: () => ({ code: 3, reason: "invalid-request" }) }, {
-    authority,
-    names: [name],
-  });
-}
-
-interface Setting {
-  squidPort: number;
-  platformPort: number;
-  /** PEM that the agent trusts; null for the system's store. */
-  ca?: string | null;
-  /** Of the proxy; null for none. */
-  password?: string | null;
-}
-
-async function configure(here: Machine, { squidPort, platformPort, ca, password: word = password }: Setting) {
-  const trusted = `${here.folder}/trusted.pem`;
-  await Deno.writeTextFile(trusted, ca ?? authority.pem);
-  const unlock = `unlockKey: "${unlockKey}"`;
-  const platform = [
-    `rootDomain: ${name}`,
-    `endpoints: ["${name}:${platformPort}"]`,
-    unlock,
-    ...ca === null ? [] : [`ca: "${trusted}"`],
-  ];
-  const credentials = word === null ? "" : `, user: agent, password: ${JSON.stringify(word)}`;
-  await here.configure(
-    `platform: { ${platform.join(", ")} }\nproxy: { url: "http://127.0.0.1:${squidPort}"${credentials} }\n`,
-  );
-}
 
 const cases: {
   name: string;
@@ -143,9 +100,10 @@ for (const trusted of [false, true]) {
         platformPort: platform.port,
         ...trusted ? { ca: squid.inspectorPem } : {},
       });
-      const ended = await activate(here);
-      assert.equal(ended.code, 69, ended.err);
-      assert.match(ended.err, trusted ? /allow HTTP\/2/ : /"CN=Acme Web Gateway"/);
+      const host = testHost({ env: here.env });
+      const code = await runCli(["activate", goodCode, "--config", `${here.folder}/agent.yaml`], host);
+      assert.equal(code, 69, host.err);
+      assert.match(host.err, trusted ? /allow HTTP\/2/ : /"CN=Acme Web Gateway"/);
       await until("squid has written its requests", () => squid.requests().length > 0);
       assert.deepEqual(
         [...new Set(squid.requests())],
@@ -158,47 +116,3 @@ for (const trusted of [false, true]) {
     },
   );
 }
-
-function activate(here: Machine, env: Record<string, string> = {}) {
-  return runProgram("main.ts", ["activate", goodCode, "--config", `${here.folder}/agent.yaml`], {
-    ...here.env,
-    ...env,
-  });
-}
-
-peerTest("opendca goes by agent.yaml alone, whatever the environment says of proxies", squidPrograms, async () => {
-  await using platform = await startPlatform();
-  await using decoy = await proxyPeer(() => "403 Forbidden");
-  await using squid = await startSquid({ users, names: [name] });
-  const url = `http://127.0.0.1:${decoy.port}`;
-  const names = ["http_proxy", "https_proxy", "all_proxy", "grpc_proxy"];
-  const env = {
-    ...Object.fromEntries(names.flatMap((key) => [[key, url], [key.toUpperCase(), url]])),
-    NODE_USE_ENV_PROXY: "1",
-    no_proxy: "*",
-    NO_PROXY: "*",
-    no_grpc_proxy: name,
-    NODE_TLS_REJECT_UNAUTHORIZED: "0",
-    GRPC_TRACE: "all",
-    GRPC_VERBOSITY: "DEBUG",
-  };
-  await using here = await machine();
-  await configure(here, { squidPort: squid.port, platformPort: platform.port });
-  const doctor = () =>
-    runProgram("main.ts", ["doctor", "--config", `${here.folder}/agent.yaml`], { ...here.env, ...env });
-  for (const ended of [await activate(here, env), await doctor()]) {
-    assert.equal(ended.code, 0, ended.err + ended.out);
-    assert.ok(!`${ended.out}${ended.err}`.includes(password) && !ended.err.includes(btoa("agent:")), ended.err);
-  }
-  assert.deepEqual([...platform.peers], [squidOutgoing]);
-  assert.deepEqual(decoy.requests, []);
-
-  // And without a proxy in the file, to the platform itself, whose certificate is not to be believed.
-  await using forged = await startTestPlatform({ activate: judging(authority) }, {});
-  await using other = await machine();
-  await other.platformAt(forged.port);
-  const direct = await activate(other, env);
-  assert.equal(direct.code, 69, direct.err);
-  assert.deepEqual([[...forged.peers], forged.calls.activate.length], [["127.0.0.1"], 0]);
-  assert.deepEqual(decoy.requests, []);
-});
