@@ -167,12 +167,12 @@ const refusals: [
 ];
 Deno.test("an agent refuses an extension, says so in its ledger, and changes nothing", async (t) => {
   await using at = await openScene();
-  const { scene, order } = at, before = at.endsAt();
+  const { scene, order } = at;
   const asItWas = { parts: { ...scene.parts }, place: scene.device.place, address: order.address };
   for (const [what, change, message, reason = RefusalReason.POLICY] of refusals) {
     await t.step(what, async () => {
       scene.notes.length = 0;
-      const asked = change(at) ?? {};
+      const before = at.endsAt(), asked = change(at) ?? {};
       await assert.rejects(at.extend(asked), (error) => {
         assert(error instanceof TaskRefusal, String(error));
         assert.match(error.message, message);
