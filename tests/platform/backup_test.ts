@@ -17,7 +17,7 @@ const keys = [
 ];
 
 Deno.test("backup copies keys and store of one moment, while the server writes", async () => {
-  await using bench = await startBench();
+  await using bench = await startBench({ isForPrograms: true });
   const { agent, platform: { folder } } = bench;
   let sequence = 0;
   const upload = async () => {
