@@ -1,11 +1,13 @@
 /** The numbers of the overview are those of the lists. */
 import assert from "node:assert/strict";
 import { closeSite } from "../../platform/customers/close.ts";
-import { mergeDevice } from "../../platform/devices/merge_device.ts";
+import { mergeDevice, undoDeviceChange } from "../../platform/devices/merge_device.ts";
 import { fleetCounts } from "../../platform/devices/fleet_counts.ts";
 import { listDevices } from "../../platform/devices/list_devices.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
 import { readingOf } from "../fixtures/platform_uploads.ts";
+import { checkCounts } from "./checked_counts.ts";
+import { deviceScene } from "./device_changes_fixture.ts";
 import { portalScene } from "./portal_scene.ts";
 import { operator } from "./users_fixture.ts";
 
@@ -62,5 +64,40 @@ eachDatabase(
     assert.deepEqual([await late(15, null, null), await late(17, 0, "site: x")], [0, 1]);
     const hourly = "poll:\n  interval: 1h";
     assert.deepEqual([await late(170, null, hourly), await late(190, 0, hourly)], [0, 1]);
+  },
+);
+
+eachDatabase(
+  "kept counts follow a device from agent to agent, into a merge and out of it",
+  async () => {
+    await using scene = await deviceScene();
+    const { platform, by } = scene, address = "10.1.0.1";
+    const two = { serial: "SERIAL02", address: "10.1.0.2" };
+    const first = await scene.upload({ serial: "SERIAL01", address, low: true });
+    scene.pass(3_600_000);
+    const other = await scene.upload({ ...two, agent: 1, low: true });
+    await checkCounts(scene);
+    scene.pass(1000);
+    await scene.upload({ ...two, agent: 1, low: false });
+    await scene.upload({ ...two, agent: 1, offline: true });
+    await checkCounts(scene);
+    await scene.upload({ ...two, agent: 0, low: true });
+    await checkCounts(scene);
+    scene.pass(1000);
+    await scene.upload({ ...two, agent: 1, low: undefined });
+    await checkCounts(scene);
+    const { changeId } = await mergeDevice(platform, by, { device: first, other });
+    await checkCounts(scene);
+    await undoDeviceChange(platform, by, { changeId });
+    await checkCounts(scene);
+    // As a low device that goes to another agent with the supplies that it had.
+    await scene.tenant.run(
+      "UPDATE devices SET agent_id = :agent WHERE customer_id = :customer AND device_id = :first",
+      {
+        first,
+        agent: scene.agentIds[1]!,
+      },
+    );
+    await checkCounts(scene);
   },
 );

@@ -7,7 +7,7 @@ import { mergeDevice, undoDeviceChange } from "../../platform/devices/merge_devi
 import { showDevice } from "../../platform/devices/show_device.ts";
 import { splitDevice } from "../../platform/devices/split_device.ts";
 import { eachDatabase, isPostgres } from "../fixtures/each_database.ts";
-import { type DeviceScene, deviceScene, knownOf, type Upload } from "./device_changes_fixture.ts";
+import { type DeviceScene, deviceScene, knownOf, type Upload } from "../platform/device_changes_fixture.ts";
 
 const hour = 3_600_000;
 const mac = "00:1b:a9:00:00:01";
@@ -43,7 +43,7 @@ function machine(number: number): Upload {
 eachDatabase(
   "merges, splits and undos lose no reading and double none, and undo gives back what was there",
   async () => {
-    const numRuns = Number(Deno.env.get("OPENDCA_CHANGE_RUNS") ?? (isPostgres() ? 4 : 15));
+    const numRuns = Number(Deno.env.get("OPENDCA_CHANGE_RUNS") ?? (isPostgres() ? 4 : 50));
     const did = { merges: 0, splits: 0, undos: 0 };
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 6, maxLength: 30 }), async (steps) => {
@@ -96,7 +96,7 @@ eachDatabase(
       }),
       { numRuns },
     );
-    if (numRuns >= 15) assert.ok(did.merges > 0 && did.splits > 0 && did.undos > 0, JSON.stringify(did));
+    if (numRuns >= 50) assert.ok(did.merges > 0 && did.splits > 0 && did.undos > 0, JSON.stringify(did));
   },
 );
 

@@ -11,7 +11,7 @@ import { maybeProgram, peerTest } from "../fixtures/peers.ts";
 import { createTestAuthority } from "../fixtures/test_authority.ts";
 import { until } from "../fixtures/until.ts";
 import { startZabbixProxy } from "../fixtures/zabbix_peer.ts";
-import { feedScene, local, operator, readingWith } from "./feed_scene.ts";
+import { feedScene, local, operator, readingWith } from "../platform/feed_scene.ts";
 
 /** Both databases, with a program of Debian. */
 function peerOnEach(name: string, program: string, body: () => Promise<void>): void {
