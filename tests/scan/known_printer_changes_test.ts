@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { oids } from "../../src/printers/printer_mib.ts";
 import { isUnder } from "../../src/snmp/oid.ts";
+import type { Varbind } from "../../src/snmp/value.ts";
 import {
   cellsOf,
   fleet,
@@ -21,7 +22,7 @@ import { recordingsTest } from "../fixtures/peers.ts";
 import { recordedPrinters } from "../fixtures/recorded_printers.ts";
 
 /** A longer run: RUNS=10000. */
-const runs = Number(Deno.env.get("RUNS") ?? 90);
+const runs = Number(Deno.env.get("RUNS") ?? 45);
 
 /** The same numbers in each run. */
 function numbers(seed: number): (below: number) => number {
@@ -73,11 +74,12 @@ function changeSomething(objects: Objects, random: (below: number) => number): v
 }
 
 /** Reads by what is known and by nothing, of a device that goes on changing; both say the same. */
-async function compareReads(objects: Objects, seed: number): Promise<void> {
+async function compareReads(first: readonly Varbind[], seed: number, reads = 3): Promise<void> {
   const random = numbers(seed);
-  let list = listOf(objects);
+  const objects: Objects = new Map(first.map(({ oid, ...value }) => [oid, value]));
+  let list = first;
   let { known } = (await replayedRead(list, "full")).outcome.access!;
-  for (let read = 0; read < 3; read++) {
+  for (let read = 0; read < reads; read++) {
     const changes = random(3);
     for (let changed = 0; changed < changes; changed++) changeSomething(objects, random);
     if (changes > 0) list = listOf(objects);
@@ -89,7 +91,8 @@ async function compareReads(objects: Objects, seed: number): Promise<void> {
 }
 
 Deno.test("a status read by what is known says what one by nothing says, whatever has changed", async () => {
-  for (let seed = 0; seed < runs; seed++) await compareReads(objectsOf(fleet[seed % fleet.length]!.name!), seed);
+  const lists = fleet.map(({ name }) => listOf(objectsOf(name!)));
+  for (let seed = 0; seed < runs; seed++) await compareReads(lists[seed % lists.length]!, seed);
 });
 
 recordingsTest(
@@ -122,6 +125,8 @@ recordingsTest(
 recordingsTest("a status read by what is known of a recorded printer says what one by nothing says", async (folder) => {
   let seed = 1000;
   for (const { objects } of recordedPrinters(folder)) {
-    await compareReads(new Map(objects.map(({ oid, ...value }) => [oid, value])), seed++);
+    // Two of 47 have most of all objects.
+    const reads = objects.length > 10_000 ? 1 : 3;
+    await compareReads(objects, seed++, reads);
   }
 });
