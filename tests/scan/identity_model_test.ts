@@ -1,13 +1,21 @@
 import assert from "node:assert/strict";
-import { eachDatabase, isPostgres } from "../fixtures/each_database.ts";
-import { checkIdentities, openIdentityScene, silent } from "../fixtures/identity_model.ts";
+import { eachDatabase, isPostgres, openTestStore } from "../fixtures/each_database.ts";
+import { checkIdentities, type IdentityScene, identityScene, silent } from "../fixtures/identity_model.ts";
 
 const day = 86_400_000;
 const full = { serial: "CNB70001", mac: "00:1b:a9:00:00:01" }, other = { serial: "CNB70002", mac: "00:1b:a9:00:00:02" };
 
+const apart: { name: string; second: { customer?: string; site?: string; name?: string } }[] = [
+  { name: "customers", second: { customer: "Other" } },
+  { name: "sites of the platform", second: { site: "Hamburg" } },
+  { name: "sites of the configuration", second: { name: "warehouse" } },
+];
+
+const cases: { name: string; body: (scene: IdentityScene) => Promise<void> }[] = [];
+const identityCase = (name: string, body: (scene: IdentityScene) => Promise<void>) => cases.push({ name, body });
+
 for (const order of [[0, 1], [1, 0]]) {
-  eachDatabase(`two agents of a site, of which one sees no serial number, agree on a device: ${order}`, async () => {
-    await using s = await openIdentityScene();
+  identityCase(`two agents of a site, of which one sees no serial number, agree on a device: ${order}`, async (s) => {
     const agents = [await s.agent(), await s.agent()];
     const ids = new Set<string>();
     for (let round = 0; round < 3; round++) {
@@ -18,10 +26,9 @@ for (const order of [[0, 1], [1, 0]]) {
   });
 }
 
-eachDatabase(
+identityCase(
   "an agent that sees no serial number follows the site's other agent to the printer that took a place over",
-  async () => {
-    await using s = await openIdentityScene();
+  async (s) => {
     const seeing = await s.agent(), blind = await s.agent();
     const [old] = await seeing.read(full);
     assert.deepEqual(await blind.read({}), [old]);
@@ -33,16 +40,10 @@ eachDatabase(
   },
 );
 
-const apart: { name: string; second: { customer?: string; site?: string; name?: string } }[] = [
-  { name: "customers", second: { customer: "Other" } },
-  { name: "sites of the platform", second: { site: "Hamburg" } },
-  { name: "sites of the configuration", second: { name: "warehouse" } },
-];
 for (const { name, second } of apart) {
-  eachDatabase(
+  identityCase(
     `equal addresses of two ${name} are different devices, where these show nothing of themselves`,
-    async () => {
-      await using s = await openIdentityScene();
+    async (s) => {
       const agents = [await s.agent(), await s.agent(second)];
       // One after another: each reading is of another minute.
       const read = async () => [(await agents[0]!.read({}))[0], (await agents[1]!.read({}))[0]];
@@ -56,10 +57,9 @@ for (const { name, second } of apart) {
   );
 }
 
-eachDatabase(
+identityCase(
   "a device that an agent knew by its place, and that shows its serial number later, becomes the one that others know",
-  async () => {
-    await using s = await openIdentityScene();
+  async (s) => {
     const seeing = await s.agent(), later = await s.agent({ name: "elsewhere" });
     const [known] = await seeing.read(full);
     const [hidden] = await later.read({ address: "192.168.1.7" });
@@ -70,10 +70,9 @@ eachDatabase(
   },
 );
 
-eachDatabase(
+identityCase(
   "an agent that lost its inventory finds the devices that show nothing of themselves where they are",
-  async () => {
-    await using s = await openIdentityScene();
+  async (s) => {
     const agent = await s.agent();
     const places = [5, 6, 7].map((host) => ({ address: `10.1.0.${host}`, model: null, manufacturer: null }));
     const read = async () => {
@@ -90,8 +89,7 @@ eachDatabase(
   },
 );
 
-eachDatabase("a device that took the place of one that moved away is a new one for the platform, too", async () => {
-  await using s = await openIdentityScene();
+identityCase("a device that took the place of one that moved away is a new one for the platform, too", async (s) => {
   const agent = await s.agent();
   const [moved] = await agent.read(full);
   await agent.read({ ...full, address: "10.1.0.99" });
@@ -100,8 +98,7 @@ eachDatabase("a device that took the place of one that moved away is a new one f
   assert.deepEqual(await agent.read({ ...full, address: "10.1.0.99" }), [moved]);
 });
 
-eachDatabase("a device with two addresses has no endless history", async () => {
-  await using s = await openIdentityScene();
+identityCase("a device with two addresses has no endless history", async (s) => {
   const agent = await s.agent();
   const ids = new Set<string>();
   for (let sweep = 0; sweep < 8; sweep++) {
@@ -114,10 +111,9 @@ eachDatabase("a device with two addresses has no endless history", async () => {
   assert.deepEqual(await s.history([...ids][0]!), ["appeared", "addressChanged"]);
 });
 
-eachDatabase(
+identityCase(
   "a partly lost answer changes no name of a device, and adds no evidence that another could be taken for",
-  async () => {
-    await using s = await openIdentityScene();
+  async (s) => {
     const agent = await s.agent();
     const [id] = await agent.read(full);
     await agent.read({ ...full, serial: "CARD77777", model: "Net 77", ...silent });
@@ -128,8 +124,7 @@ eachDatabase(
   },
 );
 
-eachDatabase("what an agent merges, the platform merges", async () => {
-  await using s = await openIdentityScene();
+identityCase("what an agent merges, the platform merges", async (s) => {
   const agent = await s.agent();
   const [id] = await agent.read(full);
   const there = { address: "10.1.0.99", ...silent };
@@ -139,10 +134,9 @@ eachDatabase("what an agent merges, the platform merges", async () => {
   assert.deepEqual((await s.devices()).map(({ device_id, address }) => [device_id, address]), [[id, "10.1.0.99"]]);
 });
 
-eachDatabase(
+identityCase(
   "two agents that made two devices of one, as each saw another part of it, agree once one sees it whole",
-  async () => {
-    await using s = await openIdentityScene();
+  async (s) => {
     const seeing = await s.agent(), half = await s.agent();
     for (let look = 0; look < 3; look++) await seeing.read({ serial: full.serial, model: null, ...silent });
     const [second] = await half.read({ mac: full.mac });
@@ -154,8 +148,13 @@ eachDatabase(
   },
 );
 
+eachDatabase("agents and the platform agree on which devices there are", async (t) => {
+  await using store = await openTestStore();
+  for (const { name, body } of cases) await t.step(name, () => body(identityScene(store)));
+});
+
 eachDatabase(
   "two agents and the platform know as many devices as there are, whatever a view hides and a network loses",
   // In PostgreSQL each takes several times as long; tests/faults has more of them.
-  () => checkIdentities(isPostgres() ? 8 : 60),
+  () => checkIdentities(isPostgres() ? 4 : 60),
 );
