@@ -83,7 +83,7 @@ Deno.test("a lock that is disposed is free at once, also while other threads sta
         })
       ));
       let refused = 0;
-      for (let round = 0; round < 5000; round++) {
+      for (let round = 0; round < 1500; round++) {
         if (stateOfLock(path) !== "free") refused++;
         using lock = tryLock(path);
         if (lock === undefined) refused++;
