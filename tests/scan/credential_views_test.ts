@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { runCli } from "../../src/cli/run_cli.ts";
 import type { ScanDocument } from "../../common/reading/reading.ts";
+import { inTurns } from "../fixtures/office_fixture.ts";
 import { testHost } from "../fixtures/test_host.ts";
 import { peerTest } from "../fixtures/peers.ts";
 import { startSnmpdPrinter, viewKeys, viewLines, viewUsers } from "../fixtures/snmpd_printer.ts";
@@ -72,10 +73,11 @@ const works: { credentials: string[]; version: string; problems: RegExp[] }[] = 
 ];
 peerTest("scan reads by the first credential that shows what is needed", peers, async (t) => {
   await using agent = await startSnmpdPrinter(agentLines);
-  for (const { credentials, version, problems } of works) {
+  const documents = await inTurns(works, ({ credentials }) => scan(agent.target, credentials));
+  for (const [at, { credentials, version, problems }] of works.entries()) {
     const names = credentials.map((one) => /name: (\w+)/.exec(one)?.[1]).join(", ");
-    await t.step(`[${names}]`, async () => {
-      const document = await scan(agent.target, credentials);
+    await t.step(`[${names}]`, () => {
+      const document = documents[at]!;
       const [printer] = document.printers;
       assert.equal(printer?.meters[0]?.value, 64299, JSON.stringify(document.problems));
       assert.equal(printer.snmp.version, version);
@@ -111,10 +113,11 @@ const failing: { credentials: string[]; says: RegExp; code: string }[] = [
 ];
 peerTest("scan says what each credential saw where none shows what is needed", peers, async (t) => {
   await using agent = await startSnmpdPrinter(agentLines);
-  for (const { credentials, code, says } of failing) {
+  const documents = await inTurns(failing, ({ credentials }) => scan(agent.target, credentials, ["--all"]));
+  for (const [at, { credentials, code, says }] of failing.entries()) {
     const names = credentials.map((one) => /name: (\w+)/.exec(one)?.[1]).join(", ");
-    await t.step(`[${names}]`, async () => {
-      const document = await scan(agent.target, credentials, ["--all"]);
+    await t.step(`[${names}]`, () => {
+      const document = documents[at]!;
       const [problem] = [...document.problems, ...document.printers.flatMap(({ problems }) => problems)];
       assert.equal(problem?.code, code, JSON.stringify(document));
       assert.match(problem.message, says);
@@ -180,9 +183,10 @@ peerTest("scan tells a wrong context from a wrong password", peers, async (t) =>
       says: /c: silent; user and keys are valid, so the context "attic" is wrong$/,
     },
   ];
-  for (const { credential, says } of cases) {
-    await t.step(String(says), async () => {
-      const { problems } = await scan(agent.target, [credential]);
+  const documents = await Promise.all(cases.map(({ credential }) => scan(agent.target, [credential])));
+  for (const [at, { says }] of cases.entries()) {
+    await t.step(String(says), () => {
+      const { problems } = documents[at]!;
       assert.equal(problems[0]?.code, "no-credential");
       assert.match(problems[0].message, says);
     });
