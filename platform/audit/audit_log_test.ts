@@ -54,7 +54,7 @@ const cases = [
   },
 ];
 eachDatabase(
-  "auditVerdict() finds the first entry that is not as it was written",
+  "auditVerdict() after any change tells the first entry that is not as it was written",
   (t) =>
     withTampering(async ({ store, change: tamper }) => {
       const queries = looseQueries(store);

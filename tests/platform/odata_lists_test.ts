@@ -166,7 +166,7 @@ eachDatabase("pages of any filter, order, skip and count are what all rows would
       } while (after !== undefined);
       assert.deepEqual(walked, wanted.rows);
     }),
-    { numRuns: Number(Deno.env.get("RUNS") ?? 120), examples: byCustomer },
+    { numRuns: Number(Deno.env.get("RUNS") ?? 50), examples: byCustomer },
   );
 });
 

@@ -29,7 +29,7 @@ function failing(store: { transaction: Store["transaction"] }, number: number): 
 
 Deno.test("a page whose n-th question fails says that the database is busy, and the failure reaches nobody else", async () => {
   await using scene = await portalScene();
-  const user = await scene.signedIn(eva), paths = await fullScene(scene, { signer: eva });
+  const user = scene.here(await scene.signedIn(eva)), paths = await fullScene(scene, { signer: eva });
   const { store } = scene.platform.platform, unhandled: unknown[] = [];
   using _rejections = onUnhandledRejection((reason) => unhandled.push(reason));
   const pages = routes.filter(({ method, isStream, access }) => method === "GET" && !isStream && access !== "public");

@@ -366,7 +366,7 @@ Deno.test("slow readers on either side of a session hold a few megabytes in memo
   await using scene = await startSessionBench();
   const session = await scene.open();
   const client = await signIn(scene, session);
-  const size = 48 * 1024 * 1024;
+  const size = 24 * 1024 * 1024;
   let given = 0;
   const device: Duplex[] = [];
   await forward(client, (channel) => {

@@ -172,7 +172,7 @@ eachDatabase("a batch leaves in the store what its records would leave one by on
       seen.merged += whole.device_history!.filter((row) => (row as { kind: string }).kind === "merged").length;
       seen.sameMoment += whole.samples!.length > 1 ? 1 : 0;
     }),
-    { numRuns: isPostgres() ? 8 : 100 },
+    { numRuns: isPostgres() ? 8 : 40 },
   );
   if (!isPostgres()) assert.ok(seen.merged > 0 && seen.sameMoment > 0, JSON.stringify(seen));
 });

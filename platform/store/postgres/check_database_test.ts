@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { peerTest, postgresServer } from "../../../tests/fixtures/peers.ts";
 import { startPostgres } from "../../../tests/fixtures/postgres_server.ts";
+import { until } from "../../../tests/fixtures/until.ts";
 import { checkDatabase } from "./check_database.ts";
 import { parseDatabaseUrl } from "./database_url.ts";
 import { createPool } from "./postgres_pool.ts";
@@ -23,8 +24,10 @@ peerTest("checkDatabase() finds what loses data, lets others see it, or is missi
     await server.sql(`ALTER SYSTEM SET ${name} = off`);
   }
   await server.sql("SELECT pg_reload_conf()");
-  await server.stop("fast");
-  await server.start();
+  await until(
+    "the server has its new settings",
+    async () => (await faults()).some((fault) => fault.includes("synchronous_commit")),
+  );
   assert.deepEqual(await faults(), [
     "row-level security: customers are not separated in another, records, sites",
     "rights: not all are given on another, devices",
