@@ -98,7 +98,7 @@ systemTest("a pool closes no descriptor twice", mayTrace, async () => {
     import { createPool } from "${import.meta.resolve("./postgres_pool.ts")}";
     import { parseDatabaseUrl } from "${import.meta.resolve("./database_url.ts")}";
     const pool = createPool(parseDatabaseUrl(Deno.args[0]));
-    const others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    const others = "FROM pg_stat_activity WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()";
     await Promise.all([1, 2, 3].map(() => pool.query("SELECT pg_sleep(0.1)")));
     await pool.query("SELECT pg_terminate_backend(pid) " + others);
     await pool.end();
