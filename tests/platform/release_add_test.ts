@@ -194,23 +194,24 @@ const wrong: {
     error: /Cannot tell which release .* as there are 2/,
   },
 ];
-for (const { name, release, change, path, error } of wrong) {
-  eachDatabase(`release add refuses ${name}, and stores nothing`, async () => {
-    await using platform = await startTestPlatform();
-    await withFolder(async (folder) => {
-      const made = madeRelease({ content, ...release });
-      await writeRelease(folder, made);
-      await Deno.mkdir(`${folder}/empty`);
-      await change?.(folder, made);
-      await assert.rejects(async () => await add(platform, path?.(folder) ?? folder), (thrown: Error) => {
-        assert(thrown instanceof UsageError || thrown instanceof NotPermittedError, String(thrown.stack));
-        assert.match(thrown.message, error);
-        return true;
-      });
-      assert.deepEqual(await counts(platform), [0, 0, 0]);
-    });
-  });
-}
+eachDatabase("release add refuses what is wrong, and stores nothing", async (t) => {
+  await using platform = await startTestPlatform();
+  for (const { name, release, change, path, error } of wrong) {
+    await t.step(name, () =>
+      withFolder(async (folder) => {
+        const made = madeRelease({ content, ...release });
+        await writeRelease(folder, made);
+        await Deno.mkdir(`${folder}/empty`);
+        await change?.(folder, made);
+        await assert.rejects(async () => await add(platform, path?.(folder) ?? folder), (thrown: Error) => {
+          assert(thrown instanceof UsageError || thrown instanceof NotPermittedError, String(thrown.stack));
+          assert.match(thrown.message, error);
+          return true;
+        });
+        assert.deepEqual(await counts(platform), [0, 0, 0]);
+      }));
+  }
+});
 
 const seconds = (ms: number) => new Date(Math.floor(ms / 1000) * 1000).toISOString().replace(".000", "");
 

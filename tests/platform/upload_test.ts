@@ -123,17 +123,23 @@ const whole = [
     reason: RejectionReason.TOO_LARGE,
   },
 ];
-for (const { name, change, reason } of whole) {
-  eachDatabase(`Upload rejects a batch with ${name}, once and for good, and goes on with the next`, async () => {
+eachDatabase(
+  "Upload rejects a batch that is wrong as a whole, once and for good, and goes on with the next",
+  async (t) => {
     await using bench = await startBench();
-    const batch = { ...batchOf(bench.agent, { sequence: 1, records: [good] }), ...change };
-    assert.deepEqual(marks(await bench.upload(batch)), [1, [[1, reason]]]);
-    assert.deepEqual(marks(await bench.upload(batch)), [1, [[1, reason]]]);
-    const next = await bench.upload(batchOf(bench.agent, { sequence: 2, records: [recordOf(readingOf())] }));
-    assert.deepEqual(marks(next), [2, [[1, reason]]]);
-    assert.equal(await countRecords(bench.agent.tenant, "reading"), 1);
-  });
-}
+    for (const [i, { name, change, reason }] of whole.entries()) {
+      await t.step(name, async () => {
+        const epoch = `epoch-${i + 1}`;
+        const batch = { ...batchOf(bench.agent, { sequence: 1, records: [good], epoch }), ...change };
+        assert.deepEqual(marks(await bench.upload(batch)), [1, [[1, reason]]]);
+        assert.deepEqual(marks(await bench.upload(batch)), [1, [[1, reason]]]);
+        const next = await bench.upload(batchOf(bench.agent, { sequence: 2, records: [recordOf(readingOf())], epoch }));
+        assert.deepEqual(marks(next), [2, [[1, reason]]]);
+        assert.equal(await countRecords(bench.agent.tenant, "reading"), i + 1);
+      });
+    }
+  },
+);
 
 const single = [
   { name: "an id that is no UUID", record: recordOf(readingOf(), { recordId: "x" }) },
@@ -143,33 +149,36 @@ const single = [
   { name: "a meter below zero", record: recordOf(readingOf({ total: -1 })) },
   { name: "neither an address nor a device key", record: recordOf(readingOf({ address: "" })) },
 ];
-for (const { name, record } of single) {
-  eachDatabase(`Upload refuses a record with ${name}, and stores the others of its batch`, async () => {
-    await using bench = await startBench();
-    const records = [recordOf(readingOf()), record, recordOf(readingOf())];
-    const { rejections } = await bench.upload(batchOf(bench.agent, { sequence: 1, records }));
-    assert.deepEqual(rejections.map(({ reason, recordIds }) => [reason, recordIds]), [
-      [RejectionReason.INVALID_RECORD, [record.recordId]],
-    ]);
-    assert.equal(await countRecords(bench.agent.tenant, "reading"), 2);
-  });
-}
+eachDatabase("Upload refuses a record that is wrong, and stores the others of its batch", async (t) => {
+  await using bench = await startBench();
+  for (const [i, { name, record }] of single.entries()) {
+    await t.step(name, async () => {
+      const records = [recordOf(readingOf()), record, recordOf(readingOf())], epoch = `epoch-${i + 1}`;
+      const { rejections } = await bench.upload(batchOf(bench.agent, { sequence: 1, records, epoch }));
+      assert.deepEqual(rejections.map(({ reason, recordIds }) => [reason, recordIds]), [
+        [RejectionReason.INVALID_RECORD, [record.recordId]],
+      ]);
+      assert.equal(await countRecords(bench.agent.tenant, "reading"), 2 * (i + 1));
+    });
+  }
+});
 
-for (
-  const { name, change } of [
+eachDatabase("Upload refuses a call with a field that cannot be", async (t) => {
+  await using bench = await startBench();
+  const calls = [
     { name: "sequence 0", change: { sequence: 0n } },
     { name: "a sequence of 2^53", change: { sequence: 2n ** 53n } },
     { name: "no batch id", change: { batchId: "" } },
     { name: "no epoch", change: { agentEpoch: "" } },
     { name: "an epoch of a megabyte", change: { agentEpoch: "e".repeat(1_000_000) } },
-  ]
-) {
-  eachDatabase(`Upload refuses a call with ${name}`, async () => {
-    await using bench = await startBench();
-    const batch = { ...batchOf(bench.agent, { sequence: 1, records: [good] }), ...change };
-    assert.equal(await reasonOf(bench.upload(batch)), "invalid-request");
-  });
-}
+  ];
+  for (const { name, change } of calls) {
+    await t.step(name, async () => {
+      const batch = { ...batchOf(bench.agent, { sequence: 1, records: [good] }), ...change };
+      assert.equal(await reasonOf(bench.upload(batch)), "invalid-request");
+    });
+  }
+});
 
 eachDatabase("Upload knows a device that moved, and keeps where it was", async () => {
   await using bench = await startBench();

@@ -122,26 +122,31 @@ function withDevices(
   );
 }
 
+const scenes = { wide: {}, narrow: { width: 80 }, empty: { list: [] } };
+type Step = (run: RunCommand) => Promise<void>;
+const steps: { scene: keyof typeof scenes; name: string; step: Step }[] = [];
+
+/** A step that changes nothing: all of a scene share its platform. */
+function shown(name: string, step: Step, scene: keyof typeof scenes = "wide"): void {
+  steps.push({ scene, name, step });
+}
+
 for (const list of [["device", "list"], ["reading", "list"]]) {
-  eachDatabase(
-    `${list.join(" ")} shows every device, and why something of it is missing`,
-    () =>
-      withDevices(async (run) => {
-        const { stdout } = await run(...list);
-        for (const { name } of devices) assert.match(stdout, new RegExp(`Model of ${name}`));
-        assert.match(stdout, /asleep .* no meters: asleep$/m);
-        assert.match(stdout, /away .* not answered since 2026-03-01 02:00$/m);
-        assert.match(stdout, /unread .* not read yet$/m);
-        assert.match(stdout, /\n4 devices: 1 with low supplies, 1 silent, 2 without meters\n$/);
-        const shown = JSON.parse((await run(...list, "--json")).stdout);
-        assert.deepEqual(shown.map(({ note }: { note: string }) => note), [
-          null,
-          "no meters: asleep",
-          "not answered since 2026-03-01 02:00",
-          "not read yet",
-        ]);
-      }),
-  );
+  shown(`${list.join(" ")} shows every device, and why something of it is missing`, async (run) => {
+    const { stdout } = await run(...list);
+    for (const { name } of devices) assert.match(stdout, new RegExp(`Model of ${name}`));
+    assert.match(stdout, /asleep .* no meters: asleep$/m);
+    assert.match(stdout, /away .* not answered since 2026-03-01 02:00$/m);
+    assert.match(stdout, /unread .* not read yet$/m);
+    assert.match(stdout, /\n4 devices: 1 with low supplies, 1 silent, 2 without meters\n$/);
+    const shown = JSON.parse((await run(...list, "--json")).stdout);
+    assert.deepEqual(shown.map(({ note }: { note: string }) => note), [
+      null,
+      "no meters: asleep",
+      "not answered since 2026-03-01 02:00",
+      "not read yet",
+    ]);
+  });
 
   const filters: [args: string[], names: string[], line: RegExp][] = [
     [["--low"], ["asleep"], /\n1 of 4 devices \(--low\): 1 with low supplies, 1 without meters\n$/],
@@ -153,71 +158,58 @@ for (const list of [["device", "list"], ["reading", "list"]]) {
     [["--site", "berlin", "--low"], ["asleep"], /\n1 of 4 devices \(--site berlin, --low\): /],
   ];
   for (const [args, names, line] of filters) {
-    eachDatabase(
-      `${list.join(" ")} ${args.join(" ")} shows ${names.join(", ") || "none"} and counts all`,
-      () =>
-        withDevices(async (run) => {
-          const { stdout } = await run(...list, ...args);
-          assert.deepEqual([...stdout.matchAll(/Model of (\w+)/g)].map(([, name]) => name), names);
-          assert.match(stdout, line);
-          const { stdout: json, stderr } = await run(...list, ...args, "--json");
-          assert.equal(JSON.parse(json).length, names.length);
-          assert.match(stderr, new RegExp(`^note: ${names.length} of 4 devices \\(`));
-        }),
-    );
+    shown(`${list.join(" ")} ${args.join(" ")} shows ${names.join(", ") || "none"} and counts all`, async (run) => {
+      const { stdout } = await run(...list, ...args);
+      assert.deepEqual([...stdout.matchAll(/Model of (\w+)/g)].map(([, name]) => name), names);
+      assert.match(stdout, line);
+      const { stdout: json, stderr } = await run(...list, ...args, "--json");
+      assert.equal(JSON.parse(json).length, names.length);
+      assert.match(stderr, new RegExp(`^note: ${names.length} of 4 devices \\(`));
+    });
   }
 
-  eachDatabase(
-    `${list.join(" ")} fits into 80 columns, and says a site that there is not`,
-    () =>
-      withDevices(async (run) => {
-        const { stdout } = await run(...list);
-        for (const line of stdout.split("\n")) assert.ok(stringWidth(line) <= 80, line);
-        assert.match(stdout, /^columns left out: [A-Z, ]+ \(--wide shows them\)$/m);
-        assert.match((await run(...list, "--site", "Paris")).stderr, /^error: Cannot find the site "Paris"\nhint: /);
-      }, { width: 80 }),
-  );
+  shown(`${list.join(" ")} fits into 80 columns, and says a site that there is not`, async (run) => {
+    const { stdout } = await run(...list);
+    for (const line of stdout.split("\n")) assert.ok(stringWidth(line) <= 80, line);
+    assert.match(stdout, /^columns left out: [A-Z, ]+ \(--wide shows them\)$/m);
+    assert.match((await run(...list, "--site", "Paris")).stderr, /^error: Cannot find the site "Paris"\nhint: /);
+  }, "narrow");
 
-  eachDatabase(`${list.join(" ")} says what to do where there is no device`, () =>
-    withDevices(async (run) => {
-      assert.match((await run(...list)).stdout, /^no devices yet: .*opendca-platform agent list/);
-      assert.equal((await run(...list, "--json")).stdout, "[]\n");
-      assert.equal((await run(...list, "--low")).stdout, "0 of 0 devices (--low)\n");
-    }, { list: [] }));
+  shown(`${list.join(" ")} says what to do where there is no device`, async (run) => {
+    assert.match((await run(...list)).stdout, /^no devices yet: .*opendca-platform agent list/);
+    assert.equal((await run(...list, "--json")).stdout, "[]\n");
+    assert.equal((await run(...list, "--low")).stdout, "0 of 0 devices (--low)\n");
+  }, "empty");
 }
 
-eachDatabase(
-  "device show has supplies, trays, alerts, meters with their source, identity, places and agents",
-  () =>
-    withDevices(async (run) => {
-      const { stdout } = await run("device", "show", "10.1.0.1");
-      for (const line of stdout.split("\n")) assert.ok(stringWidth(line) <= 80, line);
-      assert.match(stdout, /^black toner +black +62 % +62 of 100 +percent +- /m);
-      assert.match(stdout, /^Tray 1 +- +some/m);
-      assert.match(stdout, /^warning +input +- +Tray 1 is empty$/m);
-      assert.match(stdout, /^total +48210 +impressions +2026-03-02 08:00:00 +rfc3805\.lifeCount$/m);
-      assert.match(stdout, /^serial +SERIAL-1 +2026-03-02 08:00$/m);
-      assert.match(stdout, /^10\.1\.0\.1 +161 +2026-03-02 08:00 +now +agt-\w{12}$/m);
-      assert.match(stdout, /^10\.9\.0\.1 +161 +2026-03-02 08:00 +2026-03-02 08:00 +agt-\w{12}$/m);
-      assert.match(stdout, /^agt-\w{12} +server-1 +1 +2026-03-02 08:00$/m);
-      const shown = JSON.parse((await run("device", "show", "10.1.0.1", "--json")).stdout);
-      assert.deepEqual(
-        [shown.supplies[0].name, shown.supplies[0].low, shown.supplies[0].level.unit, shown.alerts[0].severity],
-        ["black toner", false, "percent", "warning"],
-      );
-      assert.deepEqual([shown.meters[0].rule, shown.places.length, shown.agents[0].readings], [
-        "rfc3805.lifeCount",
-        2,
-        1,
-      ]);
-      assert.equal(shown.places[1].until, now.toISOString());
-    }, { width: 80 }),
-);
+shown("device show has supplies, trays, alerts, meters with their source, identity, places and agents", async (run) => {
+  const { stdout } = await run("device", "show", "10.1.0.1");
+  for (const line of stdout.split("\n")) assert.ok(stringWidth(line) <= 80, line);
+  assert.match(stdout, /^black toner +black +62 % +62 of 100 +percent +- /m);
+  assert.match(stdout, /^Tray 1 +- +some/m);
+  assert.match(stdout, /^warning +input +- +Tray 1 is empty$/m);
+  assert.match(stdout, /^total +48210 +impressions +2026-03-02 08:00:00 +rfc3805\.lifeCount$/m);
+  assert.match(stdout, /^serial +SERIAL-1 +2026-03-02 08:00$/m);
+  assert.match(stdout, /^10\.1\.0\.1 +161 +2026-03-02 08:00 +now +agt-\w{12}$/m);
+  assert.match(stdout, /^10\.9\.0\.1 +161 +2026-03-02 08:00 +2026-03-02 08:00 +agt-\w{12}$/m);
+  assert.match(stdout, /^agt-\w{12} +server-1 +1 +2026-03-02 08:00$/m);
+  const shown = JSON.parse((await run("device", "show", "10.1.0.1", "--json")).stdout);
+  assert.deepEqual(
+    [shown.supplies[0].name, shown.supplies[0].low, shown.supplies[0].level.unit, shown.alerts[0].severity],
+    ["black toner", false, "percent", "warning"],
+  );
+  assert.deepEqual([shown.meters[0].rule, shown.places.length, shown.agents[0].readings], [
+    "rfc3805.lifeCount",
+    2,
+    1,
+  ]);
+  assert.equal(shown.places[1].until, now.toISOString());
+}, "narrow");
 
 for (const name of ["serial-1", "WHOLE", "10.1.0.1"]) {
-  eachDatabase(
+  shown(
     `device show ${name} finds the device by it`,
-    () => withDevices(async (run) => assert.match((await run("device", "show", name)).stdout, /^Serial +SERIAL-1$/m)),
+    async (run) => assert.match((await run("device", "show", name)).stdout, /^Serial +SERIAL-1$/m),
   );
 }
 
@@ -228,56 +220,53 @@ eachDatabase("device show says which devices share what was given", () =>
     assert.match(stderr, /"twin" as there are 2\nhint: name one by its id: dev-\w{12}, dev-\w{12}\n$/);
   }, { list: [{ name: "twin" }, { name: "twin" }] }));
 
-eachDatabase("device show of a device that was never read says so", () =>
-  withDevices(async (run) => {
-    const { stdout } = await run("device", "show", "SERIAL-4");
-    assert.match(stdout, /^Supplies: none were read\n\nMeters: not read yet$/m);
-    assert.match(
-      (await run("meter", "list", "SERIAL-4")).stdout,
-      /^no meters were read of it: .* device show SERIAL-4/,
-    );
-    assert.match(
-      (await run("meter", "history", "SERIAL-1", "--name", "x")).stdout,
-      /^no meter "x" .* there are: total/,
-    );
-  }));
+shown("device show of a device that was never read says so", async (run) => {
+  const { stdout } = await run("device", "show", "SERIAL-4");
+  assert.match(stdout, /^Supplies: none were read\n\nMeters: not read yet$/m);
+  assert.match(
+    (await run("meter", "list", "SERIAL-4")).stdout,
+    /^no meters were read of it: .* device show SERIAL-4/,
+  );
+  assert.match(
+    (await run("meter", "history", "SERIAL-1", "--name", "x")).stdout,
+    /^no meter "x" .* there are: total/,
+  );
+});
 
-eachDatabase("supply list shows every supply, and with --low those to order", () =>
-  withDevices(async (run) => {
-    const { stdout } = await run("supply", "list");
-    assert.match(stdout, /^Berlin +10\.1\.0\.1 +Model of whole +SERIAL-1 +black toner +- +62 % /m);
-    assert.match(stdout, /\n3 supplies of 3 devices\n$/);
-    const low = JSON.parse((await run("supply", "list", "--low", "--json")).stdout);
-    assert.deepEqual(low.map((row: Record<string, unknown>) => [row.deviceSerial, row.name, row.percent, row.low]), [
-      ["SERIAL-2", "black toner", 3, true],
-    ]);
-    assert.equal(
-      (await run("supply", "list", "--low", "--model", "WHOLE")).stdout,
-      "no supply is low (--model WHOLE)\n",
-    );
-    assert.equal((await run("supply", "list", "--model", "nosuch")).stdout, "no supplies were read (--model nosuch)\n");
-    const { code, stderr } = await run("supply", "list", "--site", "Paris");
-    assert.equal(code, 64);
-    assert.match(stderr, /Cannot find the site "Paris"/);
-  }));
+shown("supply list shows every supply, and with --low those to order", async (run) => {
+  const { stdout } = await run("supply", "list");
+  assert.match(stdout, /^Berlin +10\.1\.0\.1 +Model of whole +SERIAL-1 +black toner +- +62 % /m);
+  assert.match(stdout, /\n3 supplies of 3 devices\n$/);
+  const low = JSON.parse((await run("supply", "list", "--low", "--json")).stdout);
+  assert.deepEqual(low.map((row: Record<string, unknown>) => [row.deviceSerial, row.name, row.percent, row.low]), [
+    ["SERIAL-2", "black toner", 3, true],
+  ]);
+  assert.equal(
+    (await run("supply", "list", "--low", "--model", "WHOLE")).stdout,
+    "no supply is low (--model WHOLE)\n",
+  );
+  assert.equal((await run("supply", "list", "--model", "nosuch")).stdout, "no supplies were read (--model nosuch)\n");
+  const { code, stderr } = await run("supply", "list", "--site", "Paris");
+  assert.equal(code, 64);
+  assert.match(stderr, /Cannot find the site "Paris"/);
+});
 
-eachDatabase("alert list shows the alerts that last, by severity", () =>
-  withDevices(async (run) => {
-    assert.match((await run("alert", "list")).stdout, /^warning +Berlin +10\.1\.0\.1 .*Tray 1 is empty$/m);
-    assert.equal((await run("alert", "list", "--severity", "critical")).stdout, "no critical alerts\n");
-    assert.equal((await run("alert", "list", "--model", "nosuch")).stdout, "no alerts (--model nosuch)\n");
-    assert.match((await run("alert", "list")).stdout, /\n1 alert\n$/);
-    const [alert] = JSON.parse((await run("alert", "list", "--format", "json")).stdout);
-    assert.deepEqual([alert.group, alert.code, alert.endedAt, alert.firstSeenAt], [
-      "input",
-      807,
-      null,
-      now.toISOString(),
-    ]);
-    const { code, stderr } = await run("alert", "list", "--severity", "bad");
-    assert.equal(code, 64);
-    assert.match(stderr, /--severity as a severity: current value is "bad"/);
-  }));
+shown("alert list shows the alerts that last, by severity", async (run) => {
+  assert.match((await run("alert", "list")).stdout, /^warning +Berlin +10\.1\.0\.1 .*Tray 1 is empty$/m);
+  assert.equal((await run("alert", "list", "--severity", "critical")).stdout, "no critical alerts\n");
+  assert.equal((await run("alert", "list", "--model", "nosuch")).stdout, "no alerts (--model nosuch)\n");
+  assert.match((await run("alert", "list")).stdout, /\n1 alert\n$/);
+  const [alert] = JSON.parse((await run("alert", "list", "--format", "json")).stdout);
+  assert.deepEqual([alert.group, alert.code, alert.endedAt, alert.firstSeenAt], [
+    "input",
+    807,
+    null,
+    now.toISOString(),
+  ]);
+  const { code, stderr } = await run("alert", "list", "--severity", "bad");
+  assert.equal(code, 64);
+  assert.match(stderr, /--severity as a severity: current value is "bad"/);
+});
 
 eachDatabase("alert list says that --limit has cut it off, in every format", () =>
   withDevices(async (run) => {
@@ -288,41 +277,35 @@ eachDatabase("alert list says that --limit has cut it off, in every format", () 
     assert.equal((await run("alert", "list", "--limit", "2", "--json")).stderr, "");
   }, { list: [devices[0]!, devices[0]!] }));
 
-eachDatabase(
-  "device list takes --offset without --limit, and says what comes behind a page",
-  () =>
-    withDevices(async (run) => {
-      const ids = async (...options: string[]) =>
-        (await run("device", "list", ...options)).stdout.match(/^dev-\w+/gm) ?? [];
-      const all = await ids();
-      assert.deepEqual(await ids("--offset", "3"), all.slice(3));
-      assert.deepEqual(await ids("--offset", "1", "--limit", "2"), all.slice(1, 3));
-      assert.match((await run("device", "list", "--offset", "9")).stdout, /^none of 4 devices/);
-      assert.match(
-        (await run("device", "list", "--limit", "3")).stderr,
-        /^next: --offset 3 shows what comes behind them$/m,
-      );
-      assert.doesNotMatch((await run("device", "list", "--offset", "3")).stderr, /next:/);
-    }, { width: 80 }),
-);
+shown("device list takes --offset without --limit, and says what comes behind a page", async (run) => {
+  const ids = async (...options: string[]) =>
+    (await run("device", "list", ...options)).stdout.match(/^dev-\w+/gm) ?? [];
+  const all = await ids();
+  assert.deepEqual(await ids("--offset", "3"), all.slice(3));
+  assert.deepEqual(await ids("--offset", "1", "--limit", "2"), all.slice(1, 3));
+  assert.match((await run("device", "list", "--offset", "9")).stdout, /^none of 4 devices/);
+  assert.match(
+    (await run("device", "list", "--limit", "3")).stderr,
+    /^next: --offset 3 shows what comes behind them$/m,
+  );
+  assert.doesNotMatch((await run("device", "list", "--offset", "3")).stderr, /next:/);
+}, "narrow");
 
-eachDatabase("a list of CSV without rows is an empty file", () =>
-  withDevices(async (run) => {
-    assert.equal((await run("supply", "list", "--model", "nosuch", "--format", "csv")).stdout, "");
-  }));
+shown("a list of CSV without rows is an empty file", async (run) => {
+  assert.equal((await run("supply", "list", "--model", "nosuch", "--format", "csv")).stdout, "");
+});
 
-eachDatabase("meter export has what each meter showed in the period", () =>
-  withDevices(async (run) => {
-    const csv = (await run("meter", "export", "--from", "2026-03-02", "--to", "2026-03-02", "--format", "csv")).stdout;
-    const [head, row, ...others] = csv.trimEnd().split("\r\n");
-    const cells = Object.fromEntries(head!.split(",").map((name, i) => [name, row!.split(",")[i]]));
-    assert.deepEqual(
-      [cells.serial, cells.name, cells.firstValue, cells.lastValue, cells.difference, cells.resets, others.length],
-      ["SERIAL-1", "total", "48210", "48210", "0", "0", 0],
-    );
-    const none = await run("meter", "export", "--from", "2026-04-01", "--to", "2026-04-30");
-    assert.equal(none.stdout, "no meters were read in this period\n");
-  }));
+shown("meter export has what each meter showed in the period", async (run) => {
+  const csv = (await run("meter", "export", "--from", "2026-03-02", "--to", "2026-03-02", "--format", "csv")).stdout;
+  const [head, row, ...others] = csv.trimEnd().split("\r\n");
+  const cells = Object.fromEntries(head!.split(",").map((name, i) => [name, row!.split(",")[i]]));
+  assert.deepEqual(
+    [cells.serial, cells.name, cells.firstValue, cells.lastValue, cells.difference, cells.resets, others.length],
+    ["SERIAL-1", "total", "48210", "48210", "0", "0", 0],
+  );
+  const none = await run("meter", "export", "--from", "2026-04-01", "--to", "2026-04-30");
+  assert.equal(none.stdout, "no meters were read in this period\n");
+});
 
 for (
   const [options, want] of [
@@ -332,53 +315,65 @@ for (
     [["--from", "2026-03-01"], /required option.*--to/],
   ] as const
 ) {
-  Deno.test(`meter export refuses ${options.join(" ")}`, () =>
-    withDevices(async (run) => {
-      const { code, stderr } = await run("meter", "export", ...options);
-      assert.equal(code, 64);
-      assert.match(stderr, want);
-    }, { list: [] }));
+  shown(`meter export refuses ${options.join(" ")}`, async (run) => {
+    const { code, stderr } = await run("meter", "export", ...options);
+    assert.equal(code, 64);
+    assert.match(stderr, want);
+  }, "empty");
 }
 
-Deno.test("--format csv is for lists, and --format takes three names", () =>
-  withDevices(async (run) => {
-    const csv = (await run("device", "list", "--format", "csv")).stdout;
-    assert.equal(csv.split("\r\n").length, 6);
-    assert.match((await run("device", "show", "10.1.0.1", "--format", "csv")).stderr, /the answer is not a list/);
-    assert.match(
-      (await run("device", "list", "--format", "xml")).stderr,
-      /--format as a format: current value is "xml"/,
-    );
-  }));
+shown("--format csv is for lists, and --format takes three names", async (run) => {
+  const csv = (await run("device", "list", "--format", "csv")).stdout;
+  assert.equal(csv.split("\r\n").length, 6);
+  assert.match((await run("device", "show", "10.1.0.1", "--format", "csv")).stderr, /the answer is not a list/);
+  assert.match(
+    (await run("device", "list", "--format", "xml")).stderr,
+    /--format as a format: current value is "xml"/,
+  );
+});
 
 for (const list of [["device", "list"], ["reading", "list"]]) {
-  eachDatabase(`${list.join(" ")} shows a page, and says of how many it is one`, () =>
-    withDevices(async (run) => {
-      const { stdout } = await run(...list, "--limit", "2", "--offset", "1");
-      assert.match(stdout, /Model of asleep[^]*Model of away/);
-      assert.doesNotMatch(stdout, /Model of (whole|unread)/);
-      assert.match(stdout, /\n2 to 3 of 4 devices: 1 with low supplies, 1 silent, 2 without meters\n$/);
-      assert.match((await run(...list, "--limit", "2", "--offset", "9")).stdout, /^none of 4 devices: /);
-      assert.match((await run(...list, "--limit", "9")).stdout, /\n4 devices: /);
-      assert.equal((await run(...list, "--limit", "0")).code, 64);
-    }));
+  shown(`${list.join(" ")} shows a page, and says of how many it is one`, async (run) => {
+    const { stdout } = await run(...list, "--limit", "2", "--offset", "1");
+    assert.match(stdout, /Model of asleep[^]*Model of away/);
+    assert.doesNotMatch(stdout, /Model of (whole|unread)/);
+    assert.match(stdout, /\n2 to 3 of 4 devices: 1 with low supplies, 1 silent, 2 without meters\n$/);
+    assert.match((await run(...list, "--limit", "2", "--offset", "9")).stdout, /^none of 4 devices: /);
+    assert.match((await run(...list, "--limit", "9")).stdout, /\n4 devices: /);
+    assert.equal((await run(...list, "--limit", "0")).code, 64);
+  });
 }
 
-for (const list of ["supply", "alert", "device", "reading"]) {
+for (const [scene, options] of Object.entries(scenes)) {
   eachDatabase(
-    `${list} list says that there are no devices, or that they are at closed sites`,
-    () =>
+    `lists and sheets of devices that nothing changes: ${scene}`,
+    (t) =>
       withDevices(async (run) => {
-        await run("customer", "create", "Empty");
-        const none = await run(list, "list", "--customer", "Empty");
-        assert.match(none.stdout, /^no devices yet: agents report them after their first scan; /);
-        const closed = await run("site", "close", "Berlin", "--customer", "Acme", "--reason", "x", "--revoke-agents");
-        assert.equal(closed.code, 0, closed.stderr);
-        const left = await run(list, "list", "--customer", "Acme");
-        assert.equal(left.stdout, "no devices but 4 at closed sites: --site shows them\n");
-        await run("site", "create", "Potsdam", "--customer", "Acme");
-        const named = await run(list, "list", "--customer", "Acme", "--site", "Berlin", "--json");
-        assert.ok(JSON.parse(named.stdout).length > 0);
-      }),
+        for (const { name, step, ...of } of steps) if (of.scene === scene) await t.step(name, () => step(run));
+      }, options),
   );
 }
+
+eachDatabase(
+  "each list says that there are no devices, or that they are at closed sites",
+  () =>
+    withDevices(async (run) => {
+      const lists = ["supply", "alert", "device", "reading"];
+      await run("customer", "create", "Empty");
+      for (const list of lists) {
+        const none = await run(list, "list", "--customer", "Empty");
+        assert.match(none.stdout, /^no devices yet: agents report them after their first scan; /, list);
+      }
+      const closed = await run("site", "close", "Berlin", "--customer", "Acme", "--reason", "x", "--revoke-agents");
+      assert.equal(closed.code, 0, closed.stderr);
+      for (const list of lists) {
+        const left = await run(list, "list", "--customer", "Acme");
+        assert.equal(left.stdout, "no devices but 4 at closed sites: --site shows them\n", list);
+      }
+      await run("site", "create", "Potsdam", "--customer", "Acme");
+      for (const list of lists) {
+        const named = await run(list, "list", "--customer", "Acme", "--site", "Berlin", "--json");
+        assert.ok(JSON.parse(named.stdout).length > 0, list);
+      }
+    }),
+);
