@@ -7,7 +7,7 @@ import { parseDatabaseUrl } from "./database_url.ts";
 import { createPool } from "./postgres_pool.ts";
 
 peerTest("checkDatabase() finds what loses data, lets others see it, or is missing", [postgresServer], async () => {
-  await using server = await startPostgres({ isDurable: true });
+  await using server = await startPostgres({ isDurable: true, isSmall: true });
   await using database = await server.database("own");
   const faults = async () => {
     const pool = createPool(parseDatabaseUrl(database.url));

@@ -236,7 +236,7 @@ peerTest(
   [postgresServer],
   async () => {
     // A server of its own: transactions of other tests, even in other databases, delay what makes room.
-    await using server = await startPostgres();
+    await using server = await startPostgres({ isSmall: true });
     await using database = await server.database("own");
     const size = async () => Number((await database.sql("SELECT pg_relation_size('device_state') AS n"))[0]!.n);
     // Random bytes, as records are compressed.

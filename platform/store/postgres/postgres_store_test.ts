@@ -1,12 +1,7 @@
 import assert from "node:assert/strict";
 import { AsyncLocalStorage } from "node:async_hooks";
 import { peerTest, postgresServer } from "../../../tests/fixtures/peers.ts";
-import {
-  endConnections,
-  sharedPostgres,
-  startPostgres,
-  type TestDatabase,
-} from "../../../tests/fixtures/postgres_server.ts";
+import { endConnections, sharedPostgres, type TestDatabase } from "../../../tests/fixtures/postgres_server.ts";
 import { ConfigError, UnavailableError } from "../../../common/core/errors.ts";
 import { parseDatabaseUrl } from "./database_url.ts";
 import type { Store, Transaction } from "../store.ts";
@@ -258,20 +253,24 @@ storeTest("a prepared statement of before a migration is an UnavailableError onc
 const refusals: {
   name: string;
   change: (database: TestDatabase) => Promise<unknown>;
-  url?: keyof TestDatabase;
+  url?: (database: TestDatabase) => string;
+  /** The roles are the whole server's. */
+  after?: (database: TestDatabase) => Promise<unknown>;
   says: RegExp;
   hint: RegExp;
 }[] = [
   {
     name: "the owner of the tables",
     change: () => Promise.resolve(),
-    url: "ownerUrl",
+    url: ({ ownerUrl }) => ownerUrl,
     says: /as this role owns the tables/,
     hint: /database migrate --role/,
   },
   {
     name: "a role that may bypass row-level security",
-    change: (database) => database.sql("ALTER ROLE opendca BYPASSRLS"),
+    change: (database) => database.sql("CREATE ROLE sees_all LOGIN BYPASSRLS IN ROLE opendca"),
+    url: ({ url }) => url.replace("opendca@", "sees_all@"),
+    after: (database) => database.sql("DROP ROLE sees_all"),
     says: /is not bound by row-level security/,
     hint: /a role of its own/,
   },
@@ -301,13 +300,12 @@ const refusals: {
     hint: /a database for the platform alone/,
   },
 ];
-for (const { name, change, url = "url", says, hint } of refusals) {
+for (const { name, change, url = ({ url }: TestDatabase) => url, after, says, hint } of refusals) {
   peerTest(`openPostgresStore() refuses ${name}`, [postgresServer], async () => {
-    // The rights of a role are the whole server's.
-    await using own = name.startsWith("a role") ? await startPostgres() : undefined;
-    await using database = await (own ?? await sharedPostgres()).database("own");
+    await using database = await (await sharedPostgres()).database("own");
     await change(database);
-    await assert.rejects(openPostgresStore(parseDatabaseUrl(database[url] as string)), (error) => {
+    await using _ = { [Symbol.asyncDispose]: async () => void await after?.(database) };
+    await assert.rejects(openPostgresStore(parseDatabaseUrl(url(database))), (error) => {
       assert(error instanceof ConfigError, String(error));
       assert.match(error.message, says);
       assert.match(error.hint ?? "", hint);

@@ -14,7 +14,7 @@ peerTest(
     const authority = await createTestAuthority(), stranger = await createTestAuthority("Stranger");
     const port = freePort();
     const certificate = await authority.issue({ names: ["localhost"] });
-    await using server = await startPostgres({ tcp: { port, certificate } });
+    await using server = await startPostgres({ tcp: { port, certificate }, isSmall: true });
     await using database = await server.database("own");
     await server.sql("ALTER ROLE opendca PASSWORD 'correct horse'");
     const name = URL.parse(database.url)!.pathname;
