@@ -21,6 +21,7 @@ export interface Upload extends ReadingParts {
   agent?: number;
   network?: string;
   deviceKey?: string;
+  engineId?: string;
   alert?: string;
   supplies?: Partial<Supply>[];
   /** The agent has found that this id of its own is the same device as `deviceKey`: an event in place of a reading. */
@@ -73,10 +74,11 @@ export async function deviceScene(customer = "Acme", store?: Store): Promise<Dev
     pass: (by) => void (ms += by),
     now: () => ms,
     async upload(
-      { agent = 0, network = "office", deviceKey = "", alert, supplies, mergedKey, low, offline, ...parts },
+      { agent = 0, network = "office", deviceKey = "", engineId, alert, supplies, mergedKey, low, offline, ...parts },
     ) {
       uploads++;
       const reading = readingOf({ observedAt: at(), ...parts });
+      if (engineId !== undefined) reading.snmp!.engineId = engineId;
       if (alert !== undefined) {
         const severity = AlertSeverity.WARNING;
         reading.alerts.push({ severity, code: 8, group: "mediaPath", description: alert, since: undefined });

@@ -1,44 +1,34 @@
 /** Who a device is over time, where two agents see it or two devices show the same. */
 import assert from "node:assert/strict";
-import type { Reading } from "../../proto/gen/opendca/v1/reading.ts";
 import { evidenceOf, historyOf } from "../../platform/devices/devices.ts";
 import { deviceRows } from "../../platform/devices/listed_devices.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
-import { activatedAgent, call, connect, startTestPlatform, type TestAgent } from "../fixtures/platform_fixture.ts";
-import { batchOf, readingOf, type ReadingParts, recordOf } from "../fixtures/platform_uploads.ts";
+import { deviceScene, firstMs, type Upload } from "./device_changes_fixture.ts";
 
 const dayMs = 86_400_000;
-const startMs = Date.now() - 10 * dayMs;
 const mac = "00:1b:a9:00:00:01";
 
-interface Seen extends ReadingParts {
+interface Seen extends Upload {
+  /** Number of the agent. */
   by?: number;
   /** Days after the first. */
   day: number;
   site?: string;
-  engineId?: string;
-  /** The agent's own id of the device. */
-  deviceKey?: string;
 }
 
 /** What the devices of one customer are after two of its agents have seen this, in this order. */
 async function devicesAfter(seen: Seen[]) {
-  await using platform = await startTestPlatform();
-  const customer = await platform.customer("Acme");
-  const agents: TestAgent[] = [await activatedAgent(platform, customer), await activatedAgent(platform, customer)];
-  for (const [i, { by = 0, day, site = "Berlin", engineId, deviceKey = "", ...parts }] of seen.entries()) {
-    const reading: Reading = readingOf({ observedAt: new Date(startMs + day * dayMs), ...parts });
-    const agent = agents[by]!;
-    using client = connect(platform, agent.identity);
-    const snmp = { ...reading.snmp!, ...(engineId === undefined ? {} : { engineId }) };
-    const records = [recordOf({ ...reading, snmp }, { site, deviceKey })];
-    await call(client, { method: client.upload, request: batchOf(agent, { sequence: i + 1, records }) });
+  await using scene = await deviceScene();
+  const { tenant, agentIds } = scene;
+  scene.pass(10 * dayMs);
+  for (const { by = 0, day, site = "Berlin", ...parts } of seen) {
+    await scene.upload({ observedAt: new Date(firstMs + day * dayMs), ...parts, agent: by, network: site });
   }
-  return await Promise.all((await deviceRows(customer.tenant)).map(async (device) => ({
+  return await Promise.all((await deviceRows(tenant)).map(async (device) => ({
     ...device,
-    by: agents.findIndex(({ agentId }) => agentId === device.agent_id),
-    history: (await historyOf(customer.tenant, device.device_id)).map(({ kind }) => kind),
-    knownBy: (await evidenceOf(customer.tenant, device.device_id)).map(({ kind }) => kind),
+    by: agentIds.indexOf(device.agent_id),
+    history: (await historyOf(tenant, device.device_id)).map(({ kind }) => kind),
+    knownBy: (await evidenceOf(tenant, device.device_id)).map(({ kind }) => kind),
   })));
 }
 
