@@ -1,11 +1,13 @@
 /** A platform with printers, and receivers of its feeds. */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { addAgent } from "../../platform/agents/agents.ts";
+import { upload as uploadBatch } from "../../platform/devices/upload.ts";
 import { type ListedFeed, listFeeds } from "../../platform/feeds/feeds.ts";
 import type { FeedOptions } from "../../platform/feeds/push_feeds.ts";
 import { type Reading, Supply } from "../../proto/gen/opendca/v1/reading.ts";
 import { LevelKind } from "../../proto/gen/opendca/v1/reading.ts";
-import { activatedAgent, call, connect, startTestPlatform, type TestCustomer } from "../fixtures/platform_fixture.ts";
+import { startTestPlatform, type TestCustomer } from "../fixtures/platform_fixture.ts";
 import { batchOf, readingOf, type ReadingParts, recordOf } from "../fixtures/platform_uploads.ts";
 import { until } from "../fixtures/until.ts";
 
@@ -27,17 +29,20 @@ export function readingWith(parts: ReadingParts, percent = 62): Reading {
 
 export async function feedScene(options: FeedOptions = local) {
   const test = await startTestPlatform({ webhooks: options });
-  const agents = new Map<string, Awaited<ReturnType<typeof activatedAgent>>>();
-  const sequences = new Map<string, number>();
+  const agents = new Map<string, { agentId: string; installationId: string; runId: string; uploads: number }>();
 
+  async function newAgent({ tenant, siteId }: TestCustomer) {
+    const installationId = crypto.randomUUID(), at = test.clock.now();
+    const agentId = await addAgent(tenant, { siteId, installationId, hostname: "server-1", version: "0.1.0", at });
+    return { agentId, installationId, runId: crypto.randomUUID(), uploads: 0 };
+  }
+
+  /** Without a network. */
   async function upload(customer: TestCustomer, readings: Reading[]): Promise<void> {
-    const id = customer.tenant.customerId;
-    if (!agents.has(id)) agents.set(id, await activatedAgent(test, customer));
-    const agent = agents.get(id)!, sequence = (sequences.get(id) ?? 0) + 1;
-    sequences.set(id, sequence);
-    using client = connect(test, agent.identity);
-    const request = batchOf(agent, { sequence, records: readings.map((reading) => recordOf(reading)) });
-    await call(client, { method: client.upload, request });
+    const { customerId } = customer.tenant, agent = agents.get(customerId) ?? await newAgent(customer);
+    agents.set(customerId, agent);
+    const batch = batchOf(agent, { sequence: ++agent.uploads, records: readings.map((reading) => recordOf(reading)) });
+    await uploadBatch(test.platform, { customerId, agentId: agent.agentId }, batch);
   }
 
   const feed = async (feedId: string): Promise<ListedFeed | undefined> =>
