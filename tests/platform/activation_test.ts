@@ -108,6 +108,7 @@ eachDatabase("Activate takes a code of several agents as often as it is for, als
 
 eachDatabase("Activate gives a lost answer again, to the same attempt, installation and key only", async () => {
   await using platform = await startTestPlatform();
+  using client = connect(platform);
   const code = await platform.code(await platform.customer("Acme"));
   const attempt = {
     code,
@@ -115,8 +116,8 @@ eachDatabase("Activate gives a lost answer again, to the same attempt, installat
     attemptId: crypto.randomUUID(),
     ...await newKeyAndCsr(),
   };
-  const first = await activate(platform, attempt);
-  const again = await activate(platform, attempt);
+  const first = await activate(platform, attempt, client);
+  const again = await activate(platform, attempt, client);
   assert.equal(first.outcome?.$case, "activated");
   assert.equal(again.outcome?.$case, "activated");
   assert.deepEqual(again.outcome.value, first.outcome.value);
@@ -127,57 +128,65 @@ eachDatabase("Activate gives a lost answer again, to the same attempt, installat
       { ...attempt, csr: (await newKeyAndCsr()).csr },
     ]
   ) {
-    assert.equal(refusalOf(await activate(platform, other)).reason, REJECTED);
+    assert.equal(refusalOf(await activate(platform, other, client)).reason, REJECTED);
   }
 });
 
 eachDatabase("Activate burns a code after five wrong guesses at it", async () => {
   await using platform = await startTestPlatform();
+  using client = connect(platform);
   const customer = await platform.customer("Acme");
   const code = await platform.code(customer);
-  for (let guess = 1; guess <= 4; guess++) await activate(platform, { code: guessAt(code) });
+  for (let guess = 1; guess <= 4; guess++) await activate(platform, { code: guessAt(code) }, client);
   assert.deepEqual((await codeRows(customer.tenant)).map(({ state, failed_attempts }) => [state, failed_attempts]), [[
     "open",
     4,
   ]]);
-  await activate(platform, { code: guessAt(code) });
+  await activate(platform, { code: guessAt(code) }, client);
   assert.deepEqual((await codeRows(customer.tenant)).map(({ state, failed_attempts }) => [state, failed_attempts]), [
     ["burned", 5],
   ]);
-  assert.equal(refusalOf(await activate(platform, { code })).reason, REJECTED);
+  assert.equal(refusalOf(await activate(platform, { code }, client)).reason, REJECTED);
 });
 
 eachDatabase("Activate locks a key after five rejected codes, the right one included", async () => {
   await using platform = await startTestPlatform();
+  using client = connect(platform);
   const code = await platform.code(await platform.customer("Acme"));
   const own = { installationId: crypto.randomUUID(), csr: (await newKeyAndCsr()).csr };
   const left: number[] = [];
   for (let attempt = 1; attempt <= 5; attempt++) {
     const wrong = makeActivationCode((bytes) => crypto.getRandomValues(bytes));
-    left.push(refusalOf(await activate(platform, { code: wrong, ...own })).attemptsLeft);
+    left.push(refusalOf(await activate(platform, { code: wrong, ...own }, client)).attemptsLeft);
   }
   assert.deepEqual(left, [4, 3, 2, 1, 0]);
-  const locked = refusalOf(await activate(platform, { code, ...own }));
+  const locked = refusalOf(await activate(platform, { code, ...own }, client));
   assert.deepEqual([locked.reason, locked.countsAsAttempt], [INSTALLATION_LOCKED, false]);
-  assert.equal((await activate(platform, { code })).outcome?.$case, "activated", "another installation goes on");
+  assert.equal(
+    (await activate(platform, { code }, client)).outcome?.$case,
+    "activated",
+    "another installation goes on",
+  );
 });
 
 eachDatabase("Activate: a stranger who names an installation does not lock it", async () => {
   await using platform = await startTestPlatform();
+  using client = connect(platform);
   const code = await platform.code(await platform.customer("Acme"));
   const installationId = crypto.randomUUID();
   for (let attempt = 1; attempt <= 12; attempt++) {
     const wrong = makeActivationCode((bytes) => crypto.getRandomValues(bytes));
-    await activate(platform, { code: wrong, installationId });
+    await activate(platform, { code: wrong, installationId }, client);
   }
-  assert.equal((await activate(platform, { code, installationId })).outcome?.$case, "activated");
+  assert.equal((await activate(platform, { code, installationId }, client)).outcome?.$case, "activated");
 });
 
 eachDatabase("Activate: codes with the same first four symbols are not burned by guesses at one another", async () => {
   await using platform = await startTestPlatform();
+  using client = connect(platform);
   const customer = await platform.customer("Acme");
   const code = await platform.code(customer);
-  for (let guess = 1; guess <= 6; guess++) await activate(platform, { code: guessAt(code, 4) });
+  for (let guess = 1; guess <= 6; guess++) await activate(platform, { code: guessAt(code, 4) }, client);
   assert.deepEqual((await codeRows(customer.tenant)).map(({ state, failed_attempts }) => [state, failed_attempts]), [
     ["open", 0],
   ]);
@@ -185,18 +194,20 @@ eachDatabase("Activate: codes with the same first four symbols are not burned by
 
 eachDatabase("Activate takes a code that was made with a locator of four symbols, and burns it", async () => {
   await using platform = await startTestPlatform();
+  using client = connect(platform);
   const customer = await platform.customer("Acme");
   const [used, burned] = [await platform.code(customer), await platform.code(customer)];
   await customer.tenant.run(
     "UPDATE activation_codes SET locator = substr(locator, 1, 4) WHERE customer_id = :customer",
   );
-  assert.equal((await activate(platform, { code: used })).outcome?.$case, "activated");
-  for (let guess = 1; guess <= 5; guess++) await activate(platform, { code: guessAt(burned, 4) });
-  assert.equal(refusalOf(await activate(platform, { code: burned })).reason, REJECTED);
+  assert.equal((await activate(platform, { code: used }, client)).outcome?.$case, "activated");
+  for (let guess = 1; guess <= 5; guess++) await activate(platform, { code: guessAt(burned, 4) }, client);
+  assert.equal(refusalOf(await activate(platform, { code: burned }, client)).reason, REJECTED);
 });
 
 eachDatabase("Activate does not count a typing error or a bad request", async () => {
   await using platform = await startTestPlatform();
+  using client = connect(platform);
   const customer = await platform.customer("Acme");
   const code = await platform.code(customer);
   const installationId = crypto.randomUUID();
@@ -216,10 +227,10 @@ eachDatabase("Activate does not count a typing error or a bad request", async ()
       { attempt: { code, csr: forged }, reason: BAD_CSR },
     ]
   ) {
-    const refusal = refusalOf(await activate(platform, { ...attempt, installationId }));
+    const refusal = refusalOf(await activate(platform, { ...attempt, installationId }, client));
     assert.deepEqual([refusal.reason, refusal.countsAsAttempt, refusal.attemptsLeft], [reason, false, 5]);
   }
-  assert.equal((await activate(platform, { code, installationId })).outcome?.$case, "activated");
+  assert.equal((await activate(platform, { code, installationId }, client)).outcome?.$case, "activated");
 });
 
 eachDatabase("Activate answers an expired and a withdrawn code as one that was never issued", async () => {
@@ -261,12 +272,13 @@ eachDatabase("Activate of one attempt that is sent ten times at once makes one a
 
 eachDatabase("Activate counts nothing twice: codes, installations and agents outlive a restart", async () => {
   await using platform = await startTestPlatform();
+  using stranger = connect(platform);
   const customer = await platform.customer("Acme");
   const [code, other] = [await platform.code(customer), await platform.code(customer)];
   const own = { installationId: crypto.randomUUID(), csr: (await newKeyAndCsr()).csr };
   const wrong = () => makeActivationCode((bytes) => crypto.getRandomValues(bytes));
-  for (let attempt = 1; attempt <= 4; attempt++) await activate(platform, { code: wrong(), ...own });
-  for (let guess = 1; guess <= 4; guess++) await activate(platform, { code: guessAt(code) });
+  for (let attempt = 1; attempt <= 4; attempt++) await activate(platform, { code: wrong(), ...own }, stranger);
+  for (let guess = 1; guess <= 4; guess++) await activate(platform, { code: guessAt(code) }, stranger);
   const agent = await activatedAgent(platform, customer);
   {
     await using again = await platform.restarted();
@@ -313,6 +325,7 @@ eachDatabase("Activate gives what the platform says, whatever the request asks t
 
 eachDatabase("Activate refuses keys of other kinds", async () => {
   await using platform = await startTestPlatform();
+  using client = connect(platform);
   const code = await platform.code(await platform.customer("Acme"));
   const rsa = {
     name: "RSASSA-PKCS1-v1_5",
@@ -324,15 +337,16 @@ eachDatabase("Activate refuses keys of other kinds", async () => {
     const keys = await crypto.subtle.generateKey(parameters, true, ["sign", "verify"]) as CryptoKeyPair;
     const options = { name: "CN=x", keys, signingAlgorithm: parameters as never };
     const request = await x509.Pkcs10CertificateRequestGenerator.create(options);
-    const answer = await activate(platform, { code, csr: Buffer.from(request.rawData) });
+    const answer = await activate(platform, { code, csr: Buffer.from(request.rawData) }, client);
     assert.equal(refusalOf(answer).reason, BAD_CSR, JSON.stringify(parameters));
   }
 });
 
 eachDatabase("Activate slows down whoever asks too often", async () => {
   await using platform = await startTestPlatform();
+  using client = connect(platform);
   const reasons = new Set<string>();
-  for (let attempt = 0; attempt < 31; attempt++) reasons.add(await reasonOf(activate(platform, { code: "" })));
+  for (let attempt = 0; attempt < 31; attempt++) reasons.add(await reasonOf(activate(platform, { code: "" }, client)));
   assert.deepEqual([...reasons], ["answered", "too-many-requests"]);
 });
 
