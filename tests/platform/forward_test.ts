@@ -9,7 +9,8 @@ import { startWebAccess } from "../../platform/edge/http/start_web_access.ts";
 import { createServerCertificate } from "../../platform/keys/server_certificate.ts";
 import { freePort } from "../fixtures/free_port.ts";
 import { peerTest } from "../fixtures/peers.ts";
-import { runProgram, startProgram } from "../fixtures/start_program.ts";
+import { endedHere } from "../fixtures/platform_here.ts";
+import { startProgram } from "../fixtures/start_program.ts";
 import { until } from "../fixtures/until.ts";
 import { sshdPrograms, startSshdScene } from "../fixtures/sshd_scene.ts";
 import { isOpen, type Scene, type SceneOptions, startScene } from "../fixtures/web_access_scene.ts";
@@ -192,7 +193,7 @@ Deno.test("the program forwards by a link alone, without a data directory, and s
     scene.access.kill(sessionId);
     await until("it has ended", () => /the session has ended: /.test(program.err()));
     assert.equal((await program.status).code, 0);
-    const refused = await runProgram("platform/main.ts", ["forward", "ses-000000000000", "--listen", "9100"]);
+    const refused = await endedHere(["forward", "ses-000000000000", "--listen", "9100"], {});
     assert.deepEqual([refused.code, refused.err.split("\n")[0]], [
       64,
       'error: Cannot use --listen as HOST:PORT: current value is "9100"',
