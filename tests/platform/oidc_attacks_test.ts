@@ -1,12 +1,13 @@
 /** What a provider of OpenID Connect may not say, and where the platform does not go. */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { generateKeyPair, type JWTPayload, SignJWT } from "jose";
+import { type JWTPayload, SignJWT } from "jose";
 import { addProvider } from "../../platform/sso/manage_providers.ts";
 import { beginOidc, finishOidc, type OidcKept, recheckOidc } from "../../platform/sso/oidc.ts";
 import { ProviderRefusal } from "../../platform/sso/provider_refusal.ts";
 import { maybeActiveProvider, type Provider } from "../../platform/sso/providers.ts";
 import { type HandmadeOidc, startHandmadeOidc } from "../fixtures/handmade_oidc.ts";
+import { newRsaKeys } from "../fixtures/rsa_keys.ts";
 import { movedClock } from "../fixtures/platform_fixture.ts";
 import { operator, type UsersScene, usersScene } from "./users_fixture.ts";
 
@@ -73,7 +74,7 @@ Deno.test("an ID token counts if everything of it is right", async () => {
 
 Deno.test("an ID token with anything wrong is refused", async () => {
   await using scene = await attackScene();
-  const { peer } = scene, hour = 3600, other = await generateKeyPair("RS256");
+  const { peer } = scene, hour = 3600, other = await newRsaKeys();
   const wrong: Record<string, (claims: JWTPayload) => string | Promise<string>> = {
     "another issuer": (claims) => peer.sign({ ...claims, iss: "https://other.example" }),
     "another client": (claims) => peer.sign({ ...claims, aud: "another" }),

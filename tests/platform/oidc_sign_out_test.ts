@@ -1,10 +1,11 @@
 /** Sign-out of OpenID Connect: the browser is led to the provider, and logout tokens end sessions here. */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { generateKeyPair, type JWTPayload, SignJWT } from "jose";
+import { type JWTPayload, SignJWT } from "jose";
 import { addProvider, changeProvider, setGroupRoles } from "../../platform/sso/manage_providers.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
 import { type HandmadeOidc, startHandmadeOidc } from "../fixtures/handmade_oidc.ts";
+import { newRsaKeys } from "../fixtures/rsa_keys.ts";
 import { type PortalScene, portalScene, type Visitor } from "./portal_scene.ts";
 import { operator } from "./users_fixture.ts";
 
@@ -91,7 +92,7 @@ eachDatabase("a logout token of the provider ends sessions by person and by sess
 
 Deno.test("a logout token with anything wrong ends nothing", async () => {
   await using signOut = await signOutScene();
-  const { scene, peer, claims, send, isIn } = signOut, other = await generateKeyPair("RS256");
+  const { scene, peer, claims, send, isIn } = signOut, other = await newRsaKeys();
   const browser = await signOut.signIn({ sid: "s-1" });
   const without = (name: string) => ({ ...claims(), [name]: undefined }) as JWTPayload;
   const base64 = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
