@@ -1,6 +1,7 @@
 /**
- * The objects of one device in MIB order, each kept as the octets of its whole variable binding, so that an answer is
- * mostly concatenation. Replicas of a device share one sorted table and differ only in an overlay of replaced octets.
+ * The objects of one device in MIB order, each kept as the octets of its whole variable binding from its first answer on,
+ * so that an answer is mostly concatenation. Replicas of a device share one sorted table and differ only in an overlay of
+ * replaced octets.
  */
 import { BerWriter } from "../src/snmp/ber.ts";
 import { Tag, type Varbind } from "../src/snmp/value.ts";
@@ -11,7 +12,8 @@ const maxCachedPositions = 8192;
 interface SharedTable {
   keys: string[];
   tags: Uint8Array;
-  varbinds: Uint8Array[];
+  /** Those that nobody has asked for are not encoded yet: of a recording, that is nearly all. */
+  varbinds: (Uint8Array | Varbind)[];
   /** Position of the object, or the complement (~) of where it would stand. */
   positions: Map<string, number>;
 }
@@ -19,7 +21,7 @@ interface SharedTable {
 interface Row {
   key: string;
   tag: number;
-  varbind: Uint8Array;
+  varbind: Uint8Array | Varbind;
 }
 
 export class ObjectTable {
@@ -36,7 +38,7 @@ export class ObjectTable {
     const rows = new Map<string, Row>();
     for (const object of objects) {
       const key = oidKey(object.oid);
-      rows.set(key, { key, tag: object.tag, varbind: encodeVarbind(object) });
+      rows.set(key, { key, tag: object.tag, varbind: object });
     }
     return ObjectTable.#fromRows([...rows.values()]);
   }
@@ -78,7 +80,11 @@ export class ObjectTable {
   }
 
   #row(position: number): Row {
-    return { key: this.#shared.keys[position]!, tag: this.tag(position), varbind: this.varbind(position) };
+    return {
+      key: this.#shared.keys[position]!,
+      tag: this.tag(position),
+      varbind: this.#overlay.get(position) ?? this.#shared.varbinds[position]!,
+    };
   }
 
   get size(): number {
@@ -119,7 +125,10 @@ export class ObjectTable {
 
   /** Encoded variable binding; not to be written to. */
   varbind(position: number): Uint8Array {
-    return this.#overlay.get(position) ?? this.#shared.varbinds[position]!;
+    const overlaid = this.#overlay.get(position);
+    if (overlaid !== undefined) return overlaid;
+    const varbind = this.#shared.varbinds[position]!;
+    return varbind instanceof Uint8Array ? varbind : this.#shared.varbinds[position] = encodeVarbind(varbind);
   }
 
   /** Whether an object at or below `oid` exists. */
