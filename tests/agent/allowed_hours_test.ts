@@ -6,8 +6,12 @@ import { defaultPlan, planToWire } from "../../src/snmp/credential.ts";
 import { startScannerWorker } from "../../src/host/scanner_worker.ts";
 import { type ScanRequest, superviseScan } from "../../src/scan/supervise_scan.ts";
 import { parseTargets } from "../../src/targets/parse_targets.ts";
-import { startScene } from "../fixtures/agent_fixture.ts";
+import { runCli } from "../../src/cli/run_cli.ts";
+import type { ShownStatus } from "../../src/service/read_status.ts";
+import { minute, openOffice } from "../fixtures/office_agent.ts";
+import { runPlatformHere } from "../fixtures/platform_here.ts";
 import { port, standardPrinter } from "../fixtures/scan_fixture.ts";
+import { testHost } from "../fixtures/test_host.ts";
 import { until as untilTrue } from "../fixtures/until.ts";
 
 const until = (atMs: number) => new Promise((resolve) => setTimeout(resolve, Math.max(0, atMs - Date.now())));
@@ -78,27 +82,20 @@ for (
 }
 
 Deno.test("a site that is short of rate or hours is told by config check, by status and by the platform", async () => {
-  await using scene = await startScene({
+  await using office = await openOffice({
     network: 227,
     printers: 1,
-    rate: 10,
-    more: 'schedule: { allowedHours: { hours: ["mon 03:00-03:01"], timeZone: UTC } }',
+    rate: 1,
+    schedule: '{ allowedHours: { hours: ["mon 03:00-03:01"], timeZone: UTC } }',
   });
-  const told = /The allowed hours are too short for the site "office": a discovery scan needs about 2 min/;
-  const { code, err } = await scene.here.opendca("config", "check");
-  assert.deepEqual([code, told.test(err)], [0, true], err);
-  await using _platform = await scene.here.startPlatform();
-  await using agent = await scene.here.startAgent();
-  await agent.line((line) => line.includes('"capacityExceeded"') && told.test(JSON.parse(line).message));
-  await untilTrue(
-    "status shows it",
-    async () =>
-      (await scene.status()).agent?.faults.some(({ code, message }) =>
-        code === "sweep-too-long office" && told.test(message)
-      ) === true,
-  );
-  await untilTrue(
-    "the platform shows it",
-    async () => told.test(await scene.here.admin("agent", "show", scene.agentId)),
-  );
+  const told = /The allowed hours are too short for the site "office": a discovery scan needs about 64 s/;
+  const check = testHost({ env: { OPENDCA_CONFIG: `${office.folder}/agent.yaml` } });
+  assert.deepEqual([await runCli(["config", "check"], check), told.test(check.err)], [0, true], check.err);
+  await using _agent = await office.startAgent();
+  await office.pass(3 * minute, minute);
+  assert.ok(office.logged("capacityExceeded").some(({ message }) => told.test(String(message))));
+  const { agent } = JSON.parse(await office.opendca("status", "--json")) as ShownStatus;
+  assert.ok(agent?.faults.some(({ code, message }) => code === "sweep-too-long office" && told.test(message)));
+  const show = ["--data", office.platform.folder, "agent", "show", office.agentId];
+  assert.match(await runPlatformHere(show, {}), told);
 });
