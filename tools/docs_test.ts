@@ -84,13 +84,33 @@ Deno.test("README.md has the commands that the gate takes from it, each on a lin
   }
 });
 
+function testsBelow(folder: string): string[] {
+  return [...Deno.readDirSync(new URL(`../${folder}/`, import.meta.url))].flatMap(({ name, isDirectory }) =>
+    isDirectory ? testsBelow(`${folder}/${name}`) : name.endsWith("_test.ts") ? [`${folder}/${name}`] : []
+  );
+}
+
+/** The words of each run of tests that a task makes. */
+function testRuns(task: string): string[][] {
+  const { tasks } = JSON.parse(read("deno.json")) as { tasks: Record<string, { command: string }> };
+  return tasks[task]!.command.split(" && ").map((run) => run.split(" "));
+}
+
 Deno.test("every folder of tests/ with tests is in the task test or test:slow, and in one of them alone", () => {
-  const { tasks } = JSON.parse(read("deno.json"));
-  const words = ["test", "test:slow"].flatMap((task) => tasks[task].command.split(" "));
-  const named = words.filter((word) => word.startsWith("tests")).sort();
+  const runs = [...testRuns("test"), ...testRuns("test:slow").filter((run) => !run.includes("--slow"))];
+  const named = runs.flat().filter((word) => word.startsWith("tests")).sort();
   const folders = [...Deno.readDirSync(new URL("../tests/", import.meta.url))].filter(({ name, isDirectory }) =>
-    isDirectory &&
-    [...Deno.readDirSync(new URL(`../tests/${name}/`, import.meta.url))].some((it) => it.name.endsWith("_test.ts"))
+    isDirectory && testsBelow(`tests/${name}`).length > 0
   );
   assert.deepEqual(named, folders.map(({ name }) => `tests/${name}`).sort());
+});
+
+Deno.test("what the task test leaves out as slow is in test:slow", () => {
+  const quick = testRuns("test")[0]!;
+  const slow = testRuns("test:slow").find((run) => run.includes("--slow"))!;
+  const withSlowTests = quick.slice(quick.indexOf("--quick") + 1).filter((folder) =>
+    testsBelow(folder).some((path) => /slowInPostgres\(/.test(read(path)))
+  );
+  assert.ok(withSlowTests.length > 0);
+  assert.deepEqual(withSlowTests.filter((folder) => !slow.includes(folder)), []);
 });

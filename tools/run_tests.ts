@@ -4,8 +4,9 @@
  * Runs the tests of folders as `deno test --parallel` does, but in groups of files. `deno test` makes a thread for each
  * module that it is given, which loads and compiles all that the module imports; for a test of the portal that is two
  * seconds of processor time before its first line. The files of a group share a thread and what it has loaded, and run one
- * after the other. With `--each`, each file has a thread of its own. If OPENDCA_TEST_REPORTS names a folder, a report in
- * the format of JUnit is written there.
+ * after the other. With `--each`, each file has a thread of its own. `--quick` leaves out the tests whose name ends in
+ * "(slow)", `--slow` runs no others. If OPENDCA_TEST_REPORTS names a folder, a report in the format of JUnit is written
+ * there.
  */
 import { UsageError } from "../common/core/errors.ts";
 import { endIfHelp } from "./program_options.ts";
@@ -73,9 +74,24 @@ function groupModules(folder: string, into: string): string[] {
   });
 }
 
+const slow = [..."(slow)"];
+
+/** Names that do not end with it: some character from the end is another one. Deno's expressions cannot say "not". */
+const isQuick = slow.map((char, at) => [`[^${char}]`, ...slow.slice(at + 1).map((next) => `[${next}]`)].join("")).join(
+  "|",
+);
+
+const filters = new Map([
+  ["--quick", `--filter=/(${isQuick})$/`],
+  ["--slow", `--filter=/${slow.map((char) => `[${char}]`).join("")}$/`],
+]);
+
 async function runTests(args: readonly string[]): Promise<number> {
   const folders = args.filter((arg) => !arg.startsWith("-"));
-  const options = args.filter((arg) => arg.startsWith("-") && arg !== "--each");
+  const options = args.filter((arg) => arg.startsWith("-") && arg !== "--each" && !filters.has(arg));
+  if (!options.some((option) => option.startsWith("--filter"))) {
+    options.push(...args.flatMap((arg) => filters.get(arg) ?? []));
+  }
   const reports = Deno.env.get("OPENDCA_TEST_REPORTS");
   if (reports !== undefined) options.push(`--junit-path=${reports}/${folders.join("+").replaceAll("/", "_")}.xml`);
   const into = Deno.makeTempDirSync({ prefix: "opendca-tests-" });

@@ -18,7 +18,7 @@ Deno.test("mixed() has each item once, those of a list in their order, and long 
   assert.deepEqual(mixed([]), []);
 });
 
-Deno.test("the tests of a folder run in groups, each file is in the report, and one that fails is the exit code", async () => {
+Deno.test("the tests of a folder run in groups, slow ones apart, each file is in the report, and one that fails is the exit code", async () => {
   const folder = Deno.makeTempDirSync();
   const test = (body: string) => `Deno.test("it", () => { globalThis.count = (globalThis.count ?? 0) + 1; ${body} });`;
   const run = async (...args: string[]) => {
@@ -40,6 +40,15 @@ Deno.test("the tests of a folder run in groups, each file is in the report, and 
     Deno.writeTextFileSync(`${folder}/c.ts`, "throw new Error();");
     assert.deepEqual(await run(), { code: 0, cases: ["a_test.ts passed", "b_test.ts passed"] });
     assert.deepEqual(await run("--each"), { code: 1, cases: ["a_test.ts passed", "b_test.ts failed"] });
+    for (const [file, name] of [["a", "by default (slow)"], ["more/b", "a text (now)"], ["d", "it is slow"]]) {
+      Deno.writeTextFileSync(`${folder}/${file}_test.ts`, `Deno.test("${name}", () => {});`);
+    }
+    const all = ["a_test.ts passed", "b_test.ts passed", "d_test.ts passed"];
+    assert.deepEqual(await run(), { code: 0, cases: all });
+    const ran = async (...args: string[]) => (await run(...args)).cases.filter((it) => it.endsWith("passed"));
+    assert.deepEqual(await ran("--slow"), all.slice(0, 1));
+    assert.deepEqual(await ran("--quick"), all.slice(1));
+    assert.deepEqual(await ran("--quick", "--filter=default"), all.slice(0, 1));
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { eachDatabase, openTestStore } from "../../tests/fixtures/each_database.ts";
+import { openTestStore, slowInPostgres } from "../../tests/fixtures/each_database.ts";
 import { looseQueries } from "../../tests/fixtures/loose_queries.ts";
 import { activationWaitMs, forgetActivationCalls } from "./activation_calls.ts";
 
 const start = Date.parse("2026-03-02T08:00:00Z");
 
-eachDatabase(
+slowInPostgres(
   "a source may call thirty times at once, then ten times a minute, and others are not held up",
   async () => {
     await using store = await openTestStore();
@@ -28,7 +28,7 @@ eachDatabase(
   },
 );
 
-eachDatabase("a clock that was set back holds up nobody for long, and full buckets are forgotten", async () => {
+slowInPostgres("a clock that was set back holds up nobody for long, and full buckets are forgotten", async () => {
   await using store = await openTestStore();
   let ms = start;
   const platform = { store, clock: { now: () => new Date(ms), monotonicMs: () => 0 } };

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { eachDatabase, inPostgres, openTestStore } from "../../tests/fixtures/each_database.ts";
+import { inPostgres, openTestStore, slowInPostgres } from "../../tests/fixtures/each_database.ts";
 import { auditRows } from "../audit/audit_log.ts";
 import type { Store } from "../store/store.ts";
 import { guessWatch, type GuessWatchOptions } from "./guess_watch.ts";
@@ -25,7 +25,7 @@ function watchOn(store: Store, options: Pick<GuessWatchOptions, "most" | "mostKn
   return { ...watch, events, guess, entries, clock };
 }
 
-eachDatabase("hundreds of wrong codes of a source are two entries an hour, also over a restart", async () => {
+slowInPostgres("hundreds of wrong codes of a source are two entries an hour, also over a restart", async () => {
   await using store = await openTestStore();
   const first = watchOn(store, { most: 1_000_000 });
   for (let i = 0; i < 100; i++) await first.guess("10.0.0.1");
@@ -41,7 +41,7 @@ eachDatabase("hundreds of wrong codes of a source are two entries an hour, also 
   ]);
 });
 
-eachDatabase(
+slowInPostgres(
   "wrong codes of many sources are a hundred entries an hour, in rows with a bound, and all are counted",
   async () => {
     await using store = await openTestStore();
@@ -59,7 +59,7 @@ eachDatabase(
   },
 );
 
-eachDatabase("too many wrong codes are one alarm, and only those who guessed have to wait", async () => {
+slowInPostgres("too many wrong codes are one alarm, and only those who guessed have to wait", async () => {
   await using store = await openTestStore();
   const watch = watchOn(store, { most: 20 });
   for (let i = 0; i < 19; i++) await watch.guess(`10.0.0.${i}`);
@@ -74,7 +74,7 @@ eachDatabase("too many wrong codes are one alarm, and only those who guessed hav
   assert.equal(await watch.waitMs("10.0.0.1"), 0);
 });
 
-eachDatabase("a clock that was set back keeps nobody waiting for longer than an hour", async () => {
+slowInPostgres("a clock that was set back keeps nobody waiting for longer than an hour", async () => {
   await using store = await openTestStore();
   const watch = watchOn(store, { most: 1 });
   await watch.guess("10.0.0.1");

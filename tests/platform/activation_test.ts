@@ -6,7 +6,7 @@ import * as x509 from "../../platform/keys/x509.ts";
 import { algorithm } from "../../platform/keys/authority.ts";
 import { codeRows, createCode, markWithdrawn, usesLeft, withdrawCode } from "../../platform/agents/activation_codes.ts";
 import { agentRows } from "../../platform/agents/agents.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import {
   activate,
   activatedAgent,
@@ -27,7 +27,7 @@ function refusalOf({ outcome }: ActivateResponse) {
   return outcome.value;
 }
 
-eachDatabase("Activate gives a certificate that every other call takes", async () => {
+slowInPostgres("Activate gives a certificate that every other call takes", async () => {
   await using platform = await startTestPlatform();
   const customer = await platform.customer("Acme");
   const agent = await activatedAgent(platform, customer);
@@ -43,7 +43,7 @@ eachDatabase("Activate gives a certificate that every other call takes", async (
   assert.deepEqual(Buffer.from(agent.signingPublicKey), Buffer.from(platform.platform.signingKey.publicKey));
 });
 
-eachDatabase("Activate takes a code once", async () => {
+slowInPostgres("Activate takes a code once", async () => {
   await using platform = await startTestPlatform();
   const code = await platform.code(await platform.customer("Acme"));
   assert.equal((await activate(platform, { code: code.toLowerCase() })).outcome?.$case, "activated");
@@ -51,7 +51,7 @@ eachDatabase("Activate takes a code once", async () => {
   assert.deepEqual([refusal.reason, refusal.countsAsAttempt, refusal.attemptsLeft], [REJECTED, true, 4]);
 });
 
-eachDatabase("Activate takes a code of several agents as often as it is for, also at one moment", async () => {
+slowInPostgres("Activate takes a code of several agents as often as it is for, also at one moment", async () => {
   await using platform = await startTestPlatform();
   const customer = await platform.customer("Acme"), { platform: base, clock } = platform;
   const by = { actor: { kind: "operator" as const, name: "test" }, tenant: customer.tenant.customerId };
@@ -106,7 +106,7 @@ eachDatabase("Activate takes a code of several agents as often as it is for, als
   );
 });
 
-eachDatabase("Activate gives a lost answer again, to the same attempt, installation and key only", async () => {
+slowInPostgres("Activate gives a lost answer again, to the same attempt, installation and key only", async () => {
   await using platform = await startTestPlatform();
   using client = connect(platform);
   const code = await platform.code(await platform.customer("Acme"));
@@ -132,7 +132,7 @@ eachDatabase("Activate gives a lost answer again, to the same attempt, installat
   }
 });
 
-eachDatabase("Activate burns a code after five wrong guesses at it", async () => {
+slowInPostgres("Activate burns a code after five wrong guesses at it", async () => {
   await using platform = await startTestPlatform();
   using client = connect(platform);
   const customer = await platform.customer("Acme");
@@ -149,7 +149,7 @@ eachDatabase("Activate burns a code after five wrong guesses at it", async () =>
   assert.equal(refusalOf(await activate(platform, { code }, client)).reason, REJECTED);
 });
 
-eachDatabase("Activate locks a key after five rejected codes, the right one included", async () => {
+slowInPostgres("Activate locks a key after five rejected codes, the right one included", async () => {
   await using platform = await startTestPlatform();
   using client = connect(platform);
   const code = await platform.code(await platform.customer("Acme"));
@@ -169,7 +169,7 @@ eachDatabase("Activate locks a key after five rejected codes, the right one incl
   );
 });
 
-eachDatabase("Activate: a stranger who names an installation does not lock it", async () => {
+slowInPostgres("Activate: a stranger who names an installation does not lock it", async () => {
   await using platform = await startTestPlatform();
   using client = connect(platform);
   const code = await platform.code(await platform.customer("Acme"));
@@ -181,18 +181,21 @@ eachDatabase("Activate: a stranger who names an installation does not lock it", 
   assert.equal((await activate(platform, { code, installationId }, client)).outcome?.$case, "activated");
 });
 
-eachDatabase("Activate: codes with the same first four symbols are not burned by guesses at one another", async () => {
-  await using platform = await startTestPlatform();
-  using client = connect(platform);
-  const customer = await platform.customer("Acme");
-  const code = await platform.code(customer);
-  for (let guess = 1; guess <= 6; guess++) await activate(platform, { code: guessAt(code, 4) }, client);
-  assert.deepEqual((await codeRows(customer.tenant)).map(({ state, failed_attempts }) => [state, failed_attempts]), [
-    ["open", 0],
-  ]);
-});
+slowInPostgres(
+  "Activate: codes with the same first four symbols are not burned by guesses at one another",
+  async () => {
+    await using platform = await startTestPlatform();
+    using client = connect(platform);
+    const customer = await platform.customer("Acme");
+    const code = await platform.code(customer);
+    for (let guess = 1; guess <= 6; guess++) await activate(platform, { code: guessAt(code, 4) }, client);
+    assert.deepEqual((await codeRows(customer.tenant)).map(({ state, failed_attempts }) => [state, failed_attempts]), [
+      ["open", 0],
+    ]);
+  },
+);
 
-eachDatabase("Activate takes a code that was made with a locator of four symbols, and burns it", async () => {
+slowInPostgres("Activate takes a code that was made with a locator of four symbols, and burns it", async () => {
   await using platform = await startTestPlatform();
   using client = connect(platform);
   const customer = await platform.customer("Acme");
@@ -205,7 +208,7 @@ eachDatabase("Activate takes a code that was made with a locator of four symbols
   assert.equal(refusalOf(await activate(platform, { code: burned }, client)).reason, REJECTED);
 });
 
-eachDatabase("Activate does not count a typing error or a bad request", async () => {
+slowInPostgres("Activate does not count a typing error or a bad request", async () => {
   await using platform = await startTestPlatform();
   using client = connect(platform);
   const customer = await platform.customer("Acme");
@@ -233,7 +236,7 @@ eachDatabase("Activate does not count a typing error or a bad request", async ()
   assert.equal((await activate(platform, { code, installationId }, client)).outcome?.$case, "activated");
 });
 
-eachDatabase("Activate answers an expired and a withdrawn code as one that was never issued", async () => {
+slowInPostgres("Activate answers an expired and a withdrawn code as one that was never issued", async () => {
   await using platform = await startTestPlatform();
   const customer = await platform.customer("Acme");
   const withdrawn = await platform.code(customer);
@@ -247,7 +250,7 @@ eachDatabase("Activate answers an expired and a withdrawn code as one that was n
   assert.deepEqual(answers[1], answers[2]);
 });
 
-eachDatabase("Activate of ten installations at once with one code makes one agent", async () => {
+slowInPostgres("Activate of ten installations at once with one code makes one agent", async () => {
   await using platform = await startTestPlatform();
   const customer = await platform.customer("Acme");
   const code = await platform.code(customer);
@@ -258,7 +261,7 @@ eachDatabase("Activate of ten installations at once with one code makes one agen
   assert.deepEqual((await codeRows(customer.tenant)).map(({ state }) => state), ["used"]);
 });
 
-eachDatabase("Activate of one attempt that is sent ten times at once makes one agent", async () => {
+slowInPostgres("Activate of one attempt that is sent ten times at once makes one agent", async () => {
   await using platform = await startTestPlatform();
   const customer = await platform.customer("Acme");
   const { csr } = await newKeyAndCsr();
@@ -270,7 +273,7 @@ eachDatabase("Activate of one attempt that is sent ten times at once makes one a
   assert.equal((await agentRows(customer.tenant)).length, 1);
 });
 
-eachDatabase("Activate counts nothing twice: codes, installations and agents outlive a restart", async () => {
+slowInPostgres("Activate counts nothing twice: codes, installations and agents outlive a restart", async () => {
   await using platform = await startTestPlatform();
   using stranger = connect(platform);
   const customer = await platform.customer("Acme");
@@ -291,7 +294,7 @@ eachDatabase("Activate counts nothing twice: codes, installations and agents out
   }
 });
 
-eachDatabase("Activate gives what the platform says, whatever the request asks to be", async () => {
+slowInPostgres("Activate gives what the platform says, whatever the request asks to be", async () => {
   await using platform = await startTestPlatform();
   const customer = await platform.customer("Acme");
   const keys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
@@ -323,7 +326,7 @@ eachDatabase("Activate gives what the platform says, whatever the request asks t
   assert.deepEqual(names, [`urn:opendca:agent:${agentId}`]);
 });
 
-eachDatabase("Activate refuses keys of other kinds", async () => {
+slowInPostgres("Activate refuses keys of other kinds", async () => {
   await using platform = await startTestPlatform();
   using client = connect(platform);
   const code = await platform.code(await platform.customer("Acme"));
@@ -342,7 +345,7 @@ eachDatabase("Activate refuses keys of other kinds", async () => {
   }
 });
 
-eachDatabase("Activate slows down whoever asks too often", async () => {
+slowInPostgres("Activate slows down whoever asks too often", async () => {
   await using platform = await startTestPlatform();
   using client = connect(platform);
   const reasons = new Set<string>();
@@ -350,7 +353,7 @@ eachDatabase("Activate slows down whoever asks too often", async () => {
   assert.deepEqual([...reasons], ["answered", "too-many-requests"]);
 });
 
-eachDatabase("Activate refuses an installation id that is no UUID", async () => {
+slowInPostgres("Activate refuses an installation id that is no UUID", async () => {
   await using platform = await startTestPlatform();
   assert.equal(await reasonOf(activate(platform, { code: "", installationId: "me" })), "invalid-request");
 });

@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { revokeAgent } from "../../platform/agents/manage_agents.ts";
 import { pauseRelease } from "../../platform/releases/manage_releases.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { activatedAgent, call, connect, pollOf, reasonOf, startTestPlatform } from "../fixtures/platform_fixture.ts";
 import { addedRelease, operator } from "../fixtures/release_folder.ts";
 
-eachDatabase("an agent is told what its next poll would offer, and nothing is noted", async () => {
+slowInPostgres("an agent is told what its next poll would offer, and nothing is noted", async () => {
   await using platform = await startTestPlatform();
   const customer = await platform.customer("Acme");
   const { text } = await addedRelease(platform.platform, { percent: 100 });
@@ -41,7 +41,7 @@ eachDatabase("an agent is told what its next poll would offer, and nothing is no
   assert.equal(await reasonOf(ask()), "agent-revoked");
 });
 
-eachDatabase("an agent that asks without end is told to wait", async () => {
+slowInPostgres("an agent that asks without end is told to wait", async () => {
   await using platform = await startTestPlatform();
   const agent = await activatedAgent(platform, await platform.customer("Acme"));
   using client = connect(platform, agent.identity);

@@ -1,7 +1,7 @@
 /** Strangers who hold connections; hundreds of them are in tests/faults. PostgreSQL is only asked who an agent is. */
 import { Buffer } from "node:buffer";
 import tls from "node:tls";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { activatedAgent, startTestPlatform, type TestAgent } from "../fixtures/platform_fixture.ts";
 import {
   checkHeld,
@@ -38,7 +38,7 @@ Deno.test("an agent gets through beside a stranger of the same address who never
   for (const each of open) each[Symbol.dispose]();
 });
 
-eachDatabase("a certificate that is not known reserves no room", async () => {
+slowInPostgres("a certificate that is not known reserves no room", async () => {
   await using platform = await startTestPlatform({ connections: { ...limits, withoutCallMs: 1000 } });
   const customer = await platform.customer("Acme");
   let agent: TestAgent | undefined;

@@ -10,14 +10,14 @@ import { createLater } from "../../platform/edge/grpc/stream_update.ts";
 import { revokeAgent } from "../../platform/agents/manage_agents.ts";
 import { chunkBytes } from "../../platform/releases/chunk_bytes.ts";
 import { pauseRelease, resumeRelease, rollOut, withdrawRelease } from "../../platform/releases/manage_releases.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { activatedAgent, call, connect, pollOf, startTestPlatform } from "../fixtures/platform_fixture.ts";
 import { addedRelease, fetchReason, fetchUpdate, operator } from "../fixtures/release_folder.ts";
 import { until } from "../fixtures/until.ts";
 import { small, updateScene, watchStore } from "../fixtures/update_streams.ts";
 
 /* At 4 MB/s whether it is offered is asked again after a second, and after two. */
-eachDatabase("what changes while a file is sent", async (t) => {
+slowInPostgres("what changes while a file is sent", async (t) => {
   await using all = await updateScene({ bytesPerSecond: 4_000_000 });
   const { platform: { platform }, sha256 } = all, version = "0.2.0";
   const { client, poll, agentId } = await all.agent();
@@ -136,7 +136,7 @@ Deno.test("an agent can fetch so many bytes a day, and call so often", async () 
   assert.deepEqual([reasons[19], reasons[20]], ["update-not-offered", "too-many-requests"]);
 });
 
-eachDatabase("a release that was added at one server is offered and served by another", async () => {
+slowInPostgres("a release that was added at one server is offered and served by another", async () => {
   await using first = await startTestPlatform();
   const agent = await activatedAgent(first, await first.customer("Acme"));
   await using second = await first.another();

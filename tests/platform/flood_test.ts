@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import http2 from "node:http2";
 import { Buffer } from "node:buffer";
 import { status } from "@grpc/grpc-js";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { activatedAgent, polled, startTestPlatform, type TestPlatform } from "../fixtures/platform_fixture.ts";
 import { until } from "../fixtures/until.ts";
 
@@ -61,7 +61,7 @@ function hold(session: http2.ClientHttp2Session, method: string): HeldCall {
   return { answer: promise };
 }
 
-eachDatabase("a connection without a handshake is closed, and agents go on meanwhile", async () => {
+slowInPostgres("a connection without a handshake is closed, and agents go on meanwhile", async () => {
   await using platform = await startTestPlatform({ connections: { withoutCallMs: 2000 } });
   const agent = await activatedAgent(platform, await platform.customer("Acme"));
   const idle = await Promise.all(Array.from({ length: 200 }, () => dial(platform)));
@@ -72,7 +72,7 @@ eachDatabase("a connection without a handshake is closed, and agents go on meanw
   }
 });
 
-eachDatabase(
+slowInPostgres(
   "connections beyond the most are closed at once, and the next one is taken when others have gone",
   async () => {
     await using platform = await startTestPlatform({ connections: { anonymousOfSource: 3, sureMs: 60_000 } });
@@ -101,7 +101,7 @@ for (const method of ["Poll", "Upload", "Renew"]) {
   });
 }
 
-eachDatabase("one source may hold sixteen activations that do not go on", async () => {
+slowInPostgres("one source may hold sixteen activations that do not go on", async () => {
   await using platform = await startTestPlatform();
   const customer = await platform.customer("Acme");
   {

@@ -9,11 +9,11 @@ import { historyOf } from "../../platform/devices/devices.ts";
 import { deviceRows } from "../../platform/devices/listed_devices.ts";
 import { countRecords } from "../../platform/devices/readings.ts";
 import { latestMeters } from "../../platform/devices/samples.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { call, connect } from "../fixtures/platform_fixture.ts";
 import { batchOf, readingOf, recordOf, startBench } from "../fixtures/platform_uploads.ts";
 
-eachDatabase("Upload of one batch by two connections at once stores it once", async () => {
+slowInPostgres("Upload of one batch by two connections at once stores it once", async () => {
   await using bench = await startBench();
   const records = Array.from({ length: 100 }, () => recordOf(readingOf()));
   const batch = batchOf(bench.agent, { sequence: 1, records });
@@ -26,7 +26,7 @@ eachDatabase("Upload of one batch by two connections at once stores it once", as
   assert.equal(await countRecords(bench.agent.tenant, "reading"), 100);
 });
 
-eachDatabase("Upload keeps the first of two records with one id in one batch", async () => {
+slowInPostgres("Upload keeps the first of two records with one id in one batch", async () => {
   await using bench = await startBench();
   const { tenant } = bench.agent;
   const recordId = crypto.randomUUID();
@@ -39,7 +39,7 @@ eachDatabase("Upload keeps the first of two records with one id in one batch", a
   ]);
 });
 
-eachDatabase("Upload takes 5,000 records and rejects 5,001", async () => {
+slowInPostgres("Upload takes 5,000 records and rejects 5,001", async () => {
   await using bench = await startBench();
   const records = Array.from({ length: 5001 }, () => recordOf(readingOf()));
   const answers = [];
@@ -51,7 +51,7 @@ eachDatabase("Upload takes 5,000 records and rejects 5,001", async () => {
   assert.deepEqual(answers, [[], [RejectionReason.TOO_LARGE]]);
 });
 
-eachDatabase("Upload answers in one message however much it has rejected, that of the batch included", async () => {
+slowInPostgres("Upload answers in one message however much it has rejected, that of the batch included", async () => {
   await using bench = await startBench();
   // Of ids that are as long as one is told, so that a few batches fill a message.
   const reading = { ...readingOf({ address: "" }), meters: [] };
@@ -73,14 +73,14 @@ eachDatabase("Upload answers in one message however much it has rejected, that o
   assert.equal(own?.recordIds.length, 1);
 });
 
-eachDatabase("Upload tells only the beginning of an id that is none", async () => {
+slowInPostgres("Upload tells only the beginning of an id that is none", async () => {
   await using bench = await startBench();
   const records = [1, 2].map(() => recordOf(readingOf(), { recordId: "x".repeat(900_000) }));
   const { rejections } = await bench.upload(batchOf(bench.agent, { sequence: 1, records }));
   assert.deepEqual(rejections[0]?.recordIds, ["x".repeat(64), "x".repeat(64)]);
 });
 
-eachDatabase("Upload knows a device again whose texts are endless, or hold what ends a text in SQLite", async () => {
+slowInPostgres("Upload knows a device again whose texts are endless, or hold what ends a text in SQLite", async () => {
   await using bench = await startBench();
   const { agent } = bench;
   for (const [i, text] of ["A\0B", "C".repeat(60_000), "\ud83d".toWellFormed() + "\u{10ffff}"].entries()) {
@@ -117,7 +117,7 @@ const odd = [
   },
 ];
 for (const { name, change, location } of odd) {
-  eachDatabase(`Upload takes a record with ${name}, and keeps it byte for byte`, async () => {
+  slowInPostgres(`Upload takes a record with ${name}, and keeps it byte for byte`, async () => {
     await using bench = await startBench();
     const { tenant } = bench.agent;
     const record = recordOf({ ...readingOf(), location: "mmmm" });
@@ -133,7 +133,7 @@ for (const { name, change, location } of odd) {
   });
 }
 
-eachDatabase("Upload believes what is read after a clock was set right", async () => {
+slowInPostgres("Upload believes what is read after a clock was set right", async () => {
   await using bench = await startBench();
   const { agent } = bench;
   const ahead = recordOf(readingOf({ address: "10.1.0.7", observedAt: new Date(Date.now() + 86_400_000) }));

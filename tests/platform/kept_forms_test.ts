@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { keepForm, takeForm } from "../../platform/users/kept_forms.ts";
 import { maybeViewer } from "../../platform/users/sessions.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { type PortalScene, portalScene, type Visitor } from "./portal_scene.ts";
 import { password, usersScene } from "./users_fixture.ts";
 
@@ -11,7 +11,7 @@ const invitation = { email: "new@partner.example", name: "Nö & <b>", role: "vie
 
 const form = { path: "/users?x=1", contentType: "text/plain", body: new TextEncoder().encode("a=1\nb=\u0000ü") };
 
-eachDatabase(
+slowInPostgres(
   "a form is taken once, by the session that sent it, for ten minutes, and the oldest make place",
   async () => {
     await using scene = await usersScene();
@@ -47,7 +47,7 @@ async function asked(scene: PortalScene, email = eva): Promise<{ user: Visitor; 
 
 const users = ({ platform }: PortalScene) => platform.queries.all("SELECT 1 FROM users");
 
-eachDatabase("a form goes on after the proof with all that was in it, and only once", async () => {
+slowInPostgres("a form goes on after the proof with all that was in it, and only once", async () => {
   await using scene = await portalScene();
   const { user, location } = await asked(scene);
   assert.match((await user.get(location)).body, /right after that/);

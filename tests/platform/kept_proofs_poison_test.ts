@@ -8,7 +8,7 @@ import { defaultRetention, dropOld } from "../../platform/devices/retention.ts";
 import { storedMetrics } from "../../platform/interfaces/metrics.ts";
 import type { Store } from "../../platform/store/store.ts";
 import { UnavailableError } from "../../common/core/errors.ts";
-import { eachDatabase, inPostgres, openTestStore } from "../fixtures/each_database.ts";
+import { inPostgres, openTestStore, slowInPostgres } from "../fixtures/each_database.ts";
 import { type ProofScene, proofScene, verdictOf } from "./proof_scene.ts";
 
 const day = 86_400_000, minute = 60_000;
@@ -40,7 +40,7 @@ async function drop({ store, now }: ProofScene) {
   return logged;
 }
 
-eachDatabase("a customer that cannot be evaluated keeps all its readings, and holds up no other", async () => {
+slowInPostgres("a customer that cannot be evaluated keeps all its readings, and holds up no other", async () => {
   await using store = await openTestStore();
   await using bad = await proofScene(begin, store);
   await using good = await proofScene(begin, store);
@@ -90,7 +90,7 @@ inPostgres("a counter whose sum is no number is set aside alone", async () => {
   assert.deepEqual([await count(scene, "records"), await count(scene, "kept_readings")], [0, 12]);
 });
 
-eachDatabase("a store that is away sets nothing aside", async () => {
+slowInPostgres("a store that is away sets nothing aside", async () => {
   await using scene = await proofScene(begin);
   await sendDaily(scene, 5);
   scene.at(begin + 100 * day);
@@ -109,7 +109,7 @@ eachDatabase("a store that is away sets nothing aside", async () => {
   assert.deepEqual([await count(scene, "kept_readings"), await count(scene, "records")], [4, 0]);
 });
 
-eachDatabase("what cannot be dropped keeps nothing else", async () => {
+slowInPostgres("what cannot be dropped keeps nothing else", async () => {
   await using scene = await proofScene(begin);
   await sendDaily(scene, 5);
   scene.at(begin + 2000 * day);
@@ -119,7 +119,7 @@ eachDatabase("what cannot be dropped keeps nothing else", async () => {
   assert.deepEqual([await count(scene, "samples"), await count(scene, "records")], [0, 10]);
 });
 
-eachDatabase("the last reading before a device moves to another site is kept", async () => {
+slowInPostgres("the last reading before a device moves to another site is kept", async () => {
   await using scene = await proofScene(begin);
   const [printer] = printers;
   for (let n = 0; n < 24; n++) {
@@ -140,7 +140,7 @@ eachDatabase("the last reading before a device moves to another site is kept", a
   ]);
 });
 
-eachDatabase("a device that moves to another customer in a month is proved at both", async () => {
+slowInPostgres("a device that moves to another customer in a month is proved at both", async () => {
   await using store = await openTestStore();
   await using one = await proofScene(begin, store);
   await using other = await proofScene(begin, store);
@@ -159,7 +159,7 @@ eachDatabase("a device that moves to another customer in a month is proved at bo
   }
 });
 
-eachDatabase("steps between readings of parts of a merged device have the readings that they are of", async () => {
+slowInPostgres("steps between readings of parts of a merged device have the readings that they are of", async () => {
   await using scene = await proofScene(begin);
   const [a, b] = printers;
   // They are seen in turns, as one machine is that is read by two addresses; then it is reset.

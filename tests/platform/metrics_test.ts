@@ -3,14 +3,14 @@ import assert from "node:assert/strict";
 import { UnavailableError } from "../../common/core/errors.ts";
 import { startMetrics } from "../../platform/edge/metrics/start_metrics.ts";
 import { storedMetrics } from "../../platform/interfaces/metrics.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { metrics, withFleet } from "../fixtures/metrics_scene.ts";
 import { peerTest } from "../fixtures/peers.ts";
 
 const read = (port: number, path = "/metrics", init: RequestInit = {}) =>
   fetch(`http://127.0.0.1:${port}${path}`, init);
 
-eachDatabase("/metrics has the fleet's numbers, and no more lines with more customers", async () => {
+slowInPostgres("/metrics has the fleet's numbers, and no more lines with more customers", async () => {
   await using test = await withFleet();
   const first = await (await read(test.metricsPort!)).text();
   for (
@@ -33,36 +33,42 @@ eachDatabase("/metrics has the fleet's numbers, and no more lines with more cust
   assert.equal(second.split("\n").length, first.split("\n").length);
 });
 
-eachDatabase("silent devices are those that lists call silent, at the beginning and the end of each hour", async () => {
-  await using test = await withFleet();
-  const { store } = test.platform, hour = 3_600_000, begin = Math.floor(test.clock.now().getTime() / hour) * hour;
-  const devices = Array.from(
-    { length: 12 },
-    (_, i) => ({ i, at: begin - (i >> 2) * hour + [0, 1, hour / 2, hour - 1][i & 3]! }),
-  );
-  const like = (await test.queries.get<Record<string, never>>("SELECT * FROM devices"))!;
-  const columns = Object.keys(like).filter((name) => !/_(?:lower|order)$/.test(name)), names = columns.join(", ");
-  for (const { i, at } of devices) {
-    await test.queries.run(`INSERT INTO devices (${names}) VALUES (${columns.map((name) => `:${name}`).join(", ")})`, {
-      ...Object.fromEntries(columns.map((name) => [name, like[name]!])),
-      device_id: `dev-${i}`,
-      last_seen_at: at,
-      state: i % 5 === 0 ? "offline" : "online",
-    });
-  }
-  for (const at of devices.flatMap(({ at }) => [at - 1, at, at + 1])) {
-    const now = at + 24 * hour;
-    const metrics = await storedMetrics({ store, clock: { now: () => new Date(now) } });
-    const value = (name: string) => metrics.find((metric) => metric.name === name)!.values[0]!.value;
-    const wanted = devices.filter((device) => device.i % 5 === 0 || device.at <= at).length;
-    const own = like.last_seen_at as unknown as number <= at ? 1 : 0;
-    assert.deepEqual(
-      [value("opendca_devices"), value("opendca_devices_silent")],
-      [13, wanted + own],
-      String(at - begin),
+slowInPostgres(
+  "silent devices are those that lists call silent, at the beginning and the end of each hour",
+  async () => {
+    await using test = await withFleet();
+    const { store } = test.platform, hour = 3_600_000, begin = Math.floor(test.clock.now().getTime() / hour) * hour;
+    const devices = Array.from(
+      { length: 12 },
+      (_, i) => ({ i, at: begin - (i >> 2) * hour + [0, 1, hour / 2, hour - 1][i & 3]! }),
     );
-  }
-});
+    const like = (await test.queries.get<Record<string, never>>("SELECT * FROM devices"))!;
+    const columns = Object.keys(like).filter((name) => !/_(?:lower|order)$/.test(name)), names = columns.join(", ");
+    for (const { i, at } of devices) {
+      await test.queries.run(
+        `INSERT INTO devices (${names}) VALUES (${columns.map((name) => `:${name}`).join(", ")})`,
+        {
+          ...Object.fromEntries(columns.map((name) => [name, like[name]!])),
+          device_id: `dev-${i}`,
+          last_seen_at: at,
+          state: i % 5 === 0 ? "offline" : "online",
+        },
+      );
+    }
+    for (const at of devices.flatMap(({ at }) => [at - 1, at, at + 1])) {
+      const now = at + 24 * hour;
+      const metrics = await storedMetrics({ store, clock: { now: () => new Date(now) } });
+      const value = (name: string) => metrics.find((metric) => metric.name === name)!.values[0]!.value;
+      const wanted = devices.filter((device) => device.i % 5 === 0 || device.at <= at).length;
+      const own = like.last_seen_at as unknown as number <= at ? 1 : 0;
+      assert.deepEqual(
+        [value("opendca_devices"), value("opendca_devices_silent")],
+        [13, wanted + own],
+        String(at - begin),
+      );
+    }
+  },
+);
 
 Deno.test("the port of metrics has nothing else, and a port in use is named", async () => {
   await using test = await withFleet();

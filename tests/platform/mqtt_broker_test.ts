@@ -10,7 +10,7 @@ import { startMqtt } from "../../platform/edge/mqtt/start_mqtt.ts";
 import { createTask } from "../../platform/tasks/manage_tasks.ts";
 import { PlatformConfig } from "../../proto/gen/opendca/v1/config.ts";
 import { RefusalReason, SignedTask, Task, TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { mqttClient } from "../fixtures/mqtt_client.ts";
 import { activatedAgent, startTestPlatform, type TestAgent, type TestPlatform } from "../fixtures/platform_fixture.ts";
 import { soon, until } from "../fixtures/until.ts";
@@ -34,7 +34,7 @@ function by(agent: TestAgent) {
 const ping = { $case: "ping", value: { target: "10.1.0.7", count: 1 } } as const;
 
 for (const way of ["tls", "wss"] as const) {
-  eachDatabase(
+  slowInPostgres(
     `an agent gets a task at once by MQTT over ${way}, and those that were waiting when it came`,
     async () => {
       await using platform = await startTestPlatform({ mqtt: both });
@@ -137,31 +137,34 @@ Deno.test("an agent can neither subscribe nor publish to what is not its own, an
   await until("the audit log has it", async () => (await audited(platform, "mqttRefused")).length > 0);
 });
 
-eachDatabase("what an agent refused of what a broker brought is in the audit log, whichever task it was", async () => {
-  await using platform = await startTestPlatform({ mqtt: both });
-  const agent = await activatedAgent(platform, await platform.customer("Acme"));
-  const { agentId } = agent;
-  const { taskId } = await createTask(platform.platform, by(agent), { agentId, payload: ping, validMs: 60_000 });
-  await using mqtt = await mqttClient(urlOf(platform, "tls"), optionsOf(platform, agent));
-  const refusals = [
-    [taskId, RefusalReason.REPEATED, "REPEATED"],
-    ["00000000-0000-4000-8000-000000000001", RefusalReason.EXPIRED, "EXPIRED"],
-    ["00000000-0000-4000-8000-000000000002", RefusalReason.WRONG_AGENT, "WRONG_AGENT"],
-    // A forged task has no id that could be believed.
-    ["", RefusalReason.BAD_SIGNATURE, "BAD_SIGNATURE"],
-  ] as const;
-  for (const [taskId, refusal] of refusals) {
-    const told = TaskResult.fromPartial({ taskId, state: TaskState.REFUSED, refusal, message: "refused" });
-    const payload = Buffer.from(TaskResult.encode(told).finish());
-    await soon("it is taken", mqtt.client.publishAsync(mqttTopic(agentId, "progress"), payload, { qos: 1 }));
-  }
-  const details = () => audited(platform, "mqttTaskRefused");
-  await until("all are in the audit log", async () => (await details()).length === refusals.length);
-  const told = (await details()).map((detail) => JSON.parse(detail));
-  assert.deepEqual(told.map(({ agent, reason }) => [agent, reason]), refusals.map(([, , why]) => [agentId, why]));
-  const row = await platform.queries.get<{ state: string }>("SELECT state FROM tasks");
-  assert.notEqual(row!.state, "refused", "a broker cannot end a task");
-});
+slowInPostgres(
+  "what an agent refused of what a broker brought is in the audit log, whichever task it was",
+  async () => {
+    await using platform = await startTestPlatform({ mqtt: both });
+    const agent = await activatedAgent(platform, await platform.customer("Acme"));
+    const { agentId } = agent;
+    const { taskId } = await createTask(platform.platform, by(agent), { agentId, payload: ping, validMs: 60_000 });
+    await using mqtt = await mqttClient(urlOf(platform, "tls"), optionsOf(platform, agent));
+    const refusals = [
+      [taskId, RefusalReason.REPEATED, "REPEATED"],
+      ["00000000-0000-4000-8000-000000000001", RefusalReason.EXPIRED, "EXPIRED"],
+      ["00000000-0000-4000-8000-000000000002", RefusalReason.WRONG_AGENT, "WRONG_AGENT"],
+      // A forged task has no id that could be believed.
+      ["", RefusalReason.BAD_SIGNATURE, "BAD_SIGNATURE"],
+    ] as const;
+    for (const [taskId, refusal] of refusals) {
+      const told = TaskResult.fromPartial({ taskId, state: TaskState.REFUSED, refusal, message: "refused" });
+      const payload = Buffer.from(TaskResult.encode(told).finish());
+      await soon("it is taken", mqtt.client.publishAsync(mqttTopic(agentId, "progress"), payload, { qos: 1 }));
+    }
+    const details = () => audited(platform, "mqttTaskRefused");
+    await until("all are in the audit log", async () => (await details()).length === refusals.length);
+    const told = (await details()).map((detail) => JSON.parse(detail));
+    assert.deepEqual(told.map(({ agent, reason }) => [agent, reason]), refusals.map(([, , why]) => [agentId, why]));
+    const row = await platform.queries.get<{ state: string }>("SELECT state FROM tasks");
+    assert.notEqual(row!.state, "refused", "a broker cannot end a task");
+  },
+);
 
 Deno.test("a broker takes no client id and no last will but the agent's own", async () => {
   await using platform = await startTestPlatform({ mqtt: both });
@@ -187,7 +190,7 @@ Deno.test("a broker takes no client id and no last will but the agent's own", as
   );
 });
 
-eachDatabase("a broker takes no one without a certificate that the platform knows", async () => {
+slowInPostgres("a broker takes no one without a certificate that the platform knows", async () => {
   await using platform = await startTestPlatform({ mqtt: both });
   await using elsewhere = await startTestPlatform();
   const stranger = await activatedAgent(elsewhere, await elsewhere.customer("Acme"));
@@ -207,7 +210,7 @@ async function isShownOnline({ platform, clock }: TestPlatform, agent: TestAgent
   return isOnline(row, clock.now().getTime());
 }
 
-eachDatabase("an agent that is revoked loses its connection at once, and gets no other", async () => {
+slowInPostgres("an agent that is revoked loses its connection at once, and gets no other", async () => {
   await using platform = await startTestPlatform({ mqtt: both });
   const agent = await activatedAgent(platform, await platform.customer("Acme"));
   await using mqtt = await mqttClient(urlOf(platform, "wss"), optionsOf(platform, agent));
@@ -252,7 +255,7 @@ Deno.test("a broker ends what sends too much, garbage or nothing, and goes on", 
   assert.deepEqual(await again.subscribe(mqttTopic(agent.agentId, "wake")), [1]);
 });
 
-eachDatabase(
+slowInPostgres(
   "a task, a configuration and a revocation by another process reach the agent that is connected",
   async () => {
     await using platform = await startTestPlatform({ mqtt: both });
@@ -313,30 +316,33 @@ Deno.test("what could not be looked up is looked up again, without anything new"
   assert.equal(platform.events.filter(({ event }) => event === "mqttFailed").length, 3);
 });
 
-eachDatabase("an agent is shown as connected while its broker says that it is there, and not for longer", async () => {
-  await using platform = await startTestPlatform({ mqtt: both });
-  await using dead = await platform.another();
-  const agent = await activatedAgent(platform, await platform.customer("Acme"));
-  const { agentId } = agent;
-  const shown = () => isShownOnline(platform, agent);
-  assert.equal(await shown(), false);
-  {
-    await using mqtt = await mqttClient(urlOf(platform, "tls"), optionsOf(platform, agent));
-    await mqtt.subscribe(mqttTopic(agentId, "task"));
-    await until("it is shown", shown);
-  }
-  await until("it is gone", async () => !await shown());
-  platform.clock.advance(1000);
-  // Of a process that was killed, nothing says that it is gone.
-  await dead.platform.store.transaction(async (tx) => {
-    const at = platform.clock.now();
-    await noteBroker(tx, { brokerId: "killed", at });
-    await notePresence(tx.tenant(agent.tenant.customerId), { agentId, brokerId: "killed", isOnline: true, at });
-  });
-  assert.equal(await shown(), true);
-  platform.clock.advance(brokerAliveMs);
-  assert.equal(await shown(), false);
-});
+slowInPostgres(
+  "an agent is shown as connected while its broker says that it is there, and not for longer",
+  async () => {
+    await using platform = await startTestPlatform({ mqtt: both });
+    await using dead = await platform.another();
+    const agent = await activatedAgent(platform, await platform.customer("Acme"));
+    const { agentId } = agent;
+    const shown = () => isShownOnline(platform, agent);
+    assert.equal(await shown(), false);
+    {
+      await using mqtt = await mqttClient(urlOf(platform, "tls"), optionsOf(platform, agent));
+      await mqtt.subscribe(mqttTopic(agentId, "task"));
+      await until("it is shown", shown);
+    }
+    await until("it is gone", async () => !await shown());
+    platform.clock.advance(1000);
+    // Of a process that was killed, nothing says that it is gone.
+    await dead.platform.store.transaction(async (tx) => {
+      const at = platform.clock.now();
+      await noteBroker(tx, { brokerId: "killed", at });
+      await notePresence(tx.tenant(agent.tenant.customerId), { agentId, brokerId: "killed", isOnline: true, at });
+    });
+    assert.equal(await shown(), true);
+    platform.clock.advance(brokerAliveMs);
+    assert.equal(await shown(), false);
+  },
+);
 
 Deno.test("an agent that has gone from one broker to another is not offline when the first one notices", async () => {
   await using platform = await startTestPlatform();

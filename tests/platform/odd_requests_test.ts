@@ -1,13 +1,13 @@
 /** Requests that no program of good will sends: each is told what is wrong with it, and none is a mistake of the server. */
 import assert from "node:assert/strict";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { odataFleet } from "./odata_fleet.ts";
 import { programsScene } from "./programs_scene.ts";
 
 const rest = "/api/v1", odata = "/odata/v1", text = encodeURIComponent;
 const filter = (condition: string) => `${odata}/Devices?$filter=${text(condition)}`;
 
-eachDatabase("whatever a request asks for, the server makes no mistake, and says what is wrong", async () => {
+slowInPostgres("whatever a request asks for, the server makes no mistake, and says what is wrong", async () => {
   await using scene = await programsScene();
   await odataFleet(scene);
   const program = await scene.program(), root = `${rest}/customers/${scene.acme}`;

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { addProvider, changeProvider, setGroupRoles } from "../../platform/sso/manage_providers.ts";
 import { recheckSessions } from "../../platform/sso/recheck.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { type OidcPeer, startOidcPeer } from "../fixtures/oidc_peer.ts";
 import { freePort } from "../fixtures/free_port.ts";
 import { type Answered, type PortalScene, portalScene, type Visitor } from "./portal_scene.ts";
@@ -76,7 +76,7 @@ async function oidcScene({ settings = {}, ...options }: {
 
 const pathOf = (address: string) => new URL(address).pathname + new URL(address).search;
 
-eachDatabase("a person signs in at the provider, and has the roles of the groups there", async () => {
+slowInPostgres("a person signs in at the provider, and has the roles of the groups there", async () => {
   await using oidc = await oidcScene();
   const { scene, peer } = oidc, browser = scene.visitor();
   const page = await browser.get("/sign-in?next=%2Faccount");
@@ -192,7 +192,7 @@ Deno.test("a user with a password is linked by the password and a code, once", a
   assert.equal((await oidc.signIn(scene.visitor())).location, "/");
 });
 
-eachDatabase("whoever is disabled at the provider is out within five minutes", async () => {
+slowInPostgres("whoever is disabled at the provider is out within five minutes", async () => {
   await using oidc = await oidcScene();
   const { scene, peer } = oidc, { platform, clock } = scene.platform, browser = scene.visitor();
   await oidc.signIn(browser);
@@ -231,7 +231,7 @@ Deno.test("a provider that is away ends no session at once, and a sign-in says s
   assert.match((await browser.get("/account")).location, /^\/sign-in\/with\/.*again=1/);
 });
 
-eachDatabase(
+slowInPostgres(
   "without refresh tokens, a session goes on by a sign-in without questions every five minutes",
   async () => {
     await using oidc = await oidcScene({ refreshTokens: false });

@@ -1,7 +1,7 @@
 /** Passkeys over HTTPS: what the pages offer, the cookie of a question, and each way by its forms. */
 import assert from "node:assert/strict";
 import { totpCode } from "../../platform/users/second_factor.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { base32 } from "./base32.ts";
 import { portalScene, type Visitor } from "./portal_scene.ts";
 import { type SoftPasskey, softPasskey } from "./soft_authenticator.ts";
@@ -19,7 +19,7 @@ async function used(user: Visitor, path: string, passkey: SoftPasskey) {
   return await user.post(path, { answer: passkey.get(options) });
 }
 
-eachDatabase("a passkey is added, signs in alone and after the password, confirms, and is removed", async () => {
+slowInPostgres("a passkey is added, signs in alone and after the password, confirms, and is removed", async () => {
   await using scene = await portalScene();
   const user = await scene.signedIn(eva), passkey = softPasskey(scene);
   assert.match(
@@ -103,7 +103,7 @@ async function typedSecret(user: Visitor, path: string): Promise<Uint8Array> {
   return base32(/<code>([A-Z2-7 ]+)<\/code>/.exec(body)![1]!.replaceAll(" ", ""));
 }
 
-eachDatabase(
+slowInPostgres(
   "whoever has passkeys alone adds an app later and makes recovery codes anew; the old ones end",
   async () => {
     await using scene = await portalScene();

@@ -20,7 +20,7 @@ import {
   usePasswordLink,
 } from "../../platform/users/sign_in.ts";
 import { listUsers } from "../../platform/users/users.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { algorithm, type Change, keysOf, type SoftPasskey, softPasskey } from "./soft_authenticator.ts";
 import { client, operator, password, type UsersScene, usersScene } from "./users_fixture.ts";
 
@@ -80,7 +80,7 @@ for (const kind of Object.keys(algorithm) as (keyof typeof algorithm)[]) {
   });
 }
 
-eachDatabase("a passkey signs in alone as both factors, is named in the log, and its use is noted", async () => {
+slowInPostgres("a passkey signs in alone as both factors, is named in the log, and its use is noted", async () => {
   await using scene = await usersScene();
   const { platform, clock, queries } = scene, { secret, userId } = await scene.user(eva);
   const passkey = await added(scene, secret);
@@ -102,7 +102,7 @@ eachDatabase("a passkey signs in alone as both factors, is named in the log, and
   for (let i = 0; i < 3; i++) assert.equal((await alone(scene, telephone)).kind, "full");
 });
 
-eachDatabase("a passkey is set up as the only second factor; recovery codes stand for it", async () => {
+slowInPostgres("a passkey is set up as the only second factor; recovery codes stand for it", async () => {
   await using scene = await usersScene();
   const { platform } = scene;
   const { token } = await inviteUser(platform, operator, {
@@ -137,7 +137,7 @@ eachDatabase("a passkey is set up as the only second factor; recovery codes stan
   assert.equal((await signInByPassword(platform, { email: eva, password, ...client })).kind, "full");
 });
 
-eachDatabase("whoever began to set up a passkey adds none to what was set up meanwhile", async () => {
+slowInPostgres("whoever began to set up a passkey adds none to what was set up meanwhile", async () => {
   await using scene = await usersScene();
   const { platform } = scene;
   const { token } = await inviteUser(platform, operator, {
@@ -195,7 +195,7 @@ for (const [what, change] of Object.entries(attacks)) {
   });
 }
 
-eachDatabase("a question is answered once, in time, by the browser that asked, for its purpose", async () => {
+slowInPostgres("a question is answered once, in time, by the browser that asked, for its purpose", async () => {
   await using scene = await usersScene();
   const { platform, clock } = scene, { secret } = await scene.user(eva);
   const passkey = await added(scene, secret);
@@ -247,7 +247,7 @@ Deno.test("texts that are no answers are refused, and count for the source alone
   assert.deepEqual(await stateOf(scene, eva), ["active", null]);
 });
 
-eachDatabase("the passkey of another user is no second factor, and no proof", async () => {
+slowInPostgres("the passkey of another user is no second factor, and no proof", async () => {
   await using scene = await usersScene();
   const { platform } = scene;
   const maxs = await scene.user(max), evas = await scene.user(eva);
@@ -264,7 +264,7 @@ eachDatabase("the passkey of another user is no second factor, and no proof", as
   await assert.rejects(removePasskey(platform, { viewer, passkeyId }), /Cannot find/);
 });
 
-eachDatabase(
+slowInPostgres(
   "a copy of a passkey is noticed by its counter; then neither is accepted, and the other ways remain",
   async () => {
     await using scene = await usersScene();
@@ -311,7 +311,7 @@ Deno.test("a stranger learns nothing of anybody's passkeys, and fills no store b
   assert.equal(await assertionOptions(platform, { use: "signIn", secret: browserKey, ...byAddress }), undefined);
 });
 
-eachDatabase("who is deactivated, invited anew, or of a closed customer signs in by no passkey", async () => {
+slowInPostgres("who is deactivated, invited anew, or of a closed customer signs in by no passkey", async () => {
   await using scene = await usersScene();
   const { platform } = scene;
   await scene.user(max);
@@ -342,7 +342,7 @@ Deno.test("whoever signs in by a provider of identities does not pass it by with
   assert.deepEqual(await stateOf(scene, eva), ["active", null]);
 });
 
-eachDatabase("a passkey proves again who somebody is, if it verified the person", async () => {
+slowInPostgres("a passkey proves again who somebody is, if it verified the person", async () => {
   await using scene = await usersScene();
   const { platform, clock } = scene, { secret } = await scene.user(eva);
   const passkey = await added(scene, secret);
@@ -357,7 +357,7 @@ eachDatabase("a passkey proves again who somebody is, if it verified the person"
   assert.equal((await maybeViewer(platform, secret))?.isConfirmed, true);
 });
 
-eachDatabase("strangers cannot keep the last administrator from signing in by passkey, in any browser", async () => {
+slowInPostgres("strangers cannot keep the last administrator from signing in by passkey, in any browser", async () => {
   await using scene = await usersScene();
   const { secret } = await scene.user(eva), passkey = await added(scene, secret), { platform } = scene;
   const stranger = { source: "203.0.113.9", browser: "curl" };
@@ -393,7 +393,7 @@ for (
   });
 }
 
-eachDatabase("a registration is of one session, one step, once, and of one user", async () => {
+slowInPostgres("a registration is of one session, one step, once, and of one user", async () => {
   await using scene = await usersScene();
   const { platform } = scene, maxs = await scene.user(max), evas = await scene.user(eva);
   const step = "full", ask = async (secret: string) => (await registrationOptions(platform, { secret, step, ...at }))!;

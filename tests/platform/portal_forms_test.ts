@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { request } from "node:https";
 import { routes } from "../../platform/portal/portal_app.tsx";
 import { setMail } from "../../platform/users/user_mails.ts";
-import { eachDatabase, isPostgres } from "../fixtures/each_database.ts";
+import { isPostgres, slowInPostgres } from "../fixtures/each_database.ts";
 import { exchange, portalScene } from "./portal_scene.ts";
 import { password } from "./users_fixture.ts";
 
@@ -66,7 +66,7 @@ Deno.test("after sign-in, nobody is led elsewhere", async () => {
   }
 });
 
-eachDatabase("what is no form, and a text that cannot be stored, is refused as that, and is no bug", async () => {
+slowInPostgres("what is no form, and a text that cannot be stored, is refused as that, and is no bug", async () => {
   await using scene = await portalScene();
   const user = await scene.signedIn(eva), stranger = scene.visitor();
   for (const type of ["multipart/form-data", "multipart/form-data; boundary=", "multipart/form-data; boundary=x"]) {
@@ -97,7 +97,7 @@ eachDatabase("what is no form, and a text that cannot be stored, is refused as t
   assert.deepEqual(scene.platform.events.filter(({ event }) => event === "portalFailed"), []);
 });
 
-eachDatabase(
+slowInPostgres(
   "a form in parts is taken as the same form is otherwise; one that is broken or too long is not",
   async () => {
     await using scene = await portalScene();

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createTask } from "../../platform/tasks/manage_tasks.ts";
 import { deactivateUser } from "../../platform/users/manage_users.ts";
 import { readingOf } from "../fixtures/platform_uploads.ts";
-import { eachDatabase, inPostgres } from "../fixtures/each_database.ts";
+import { inPostgres, slowInPostgres } from "../fixtures/each_database.ts";
 import { until } from "../fixtures/until.ts";
 import { openStream } from "./live_stream.ts";
 import { type PortalScene, portalScene, type Visitor } from "./portal_scene.ts";
@@ -31,7 +31,7 @@ async function ping(scene: PortalScene, customerId: string): Promise<void> {
   await createTask(platform, { ...operator, tenant: customerId }, { agentId, payload, validMs: 60_000 });
 }
 
-eachDatabase("a stream tells of changes of its customer and its part, and of no other", async () => {
+slowInPostgres("a stream tells of changes of its customer and its part, and of no other", async () => {
   await using scene = await liveScene();
   const user = await scene.signedIn(eva);
   await scene.devices(scene.acme, scene.berlin, [readingOf()]);
@@ -62,7 +62,7 @@ inPostgres("a change that one process makes is told by the others", async () => 
   stream.close();
 });
 
-eachDatabase("a stream ends soon after sign-out, deactivation and the loss of the permission", async () => {
+slowInPostgres("a stream ends soon after sign-out, deactivation and the loss of the permission", async () => {
   await using scene = await liveScene();
   const user = await scene.signedIn(eva), other = await scene.signedIn(max, { grants: [{ role: "technician" }] });
   const { queries, platform } = scene.platform;

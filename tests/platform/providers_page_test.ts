@@ -4,7 +4,7 @@ import { addProvider } from "../../platform/sso/manage_providers.ts";
 import { kinds } from "../../platform/sso/kinds.ts";
 import type { Setting } from "../../platform/sso/setting.ts";
 import { providerWords } from "../../platform/portal/words/provider_words.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { quickRsaKeys } from "../fixtures/rsa_keys.ts";
 import { createSamlPeer } from "../fixtures/saml_peer.ts";
 import { portalScene } from "./portal_scene.ts";
@@ -25,7 +25,7 @@ Deno.test("every setting of every kind has words", () => {
   }
 });
 
-eachDatabase(
+slowInPostgres(
   "an administrator adds a provider, gives roles to groups, and removes it; the secret is never shown",
   async () => {
     await using scene = await portalScene();
@@ -144,7 +144,7 @@ Deno.test("providers are changed only soon after a proof", async () => {
   assert.equal((await scene.platform.queries.all("SELECT 1 FROM identity_providers")).length, 0);
 });
 
-eachDatabase("the list of users says by which provider each signs in", async () => {
+slowInPostgres("the list of users says by which provider each signs in", async () => {
   await using scene = await portalScene();
   const { platform, queries } = scene.platform, admin = await scene.signedIn("eva@partner.example");
   const { providerId } = await addProvider(platform, operator, {

@@ -11,7 +11,7 @@ import { rollOut, showRelease, withdrawRelease } from "../../platform/releases/m
 import { chunksOf } from "../../platform/releases/store_file.ts";
 import { encodeReleaseKeys } from "../../common/release/release_keys.ts";
 import { withPlatform } from "./commands.ts";
-import { eachDatabase, isPostgres } from "../fixtures/each_database.ts";
+import { isPostgres, slowInPostgres } from "../fixtures/each_database.ts";
 import { startTestPlatform, type TestPlatform } from "../fixtures/platform_fixture.ts";
 import {
   fileBytesOf,
@@ -57,7 +57,7 @@ async function storedOf({ queries }: TestPlatform, target: string): Promise<Uint
 
 const content = { "linux-x64": fileBytesOf(chunkBytes * 9 + 1), "windows-x64": fileBytesOf(10, 2) };
 
-eachDatabase(
+slowInPostgres(
   "files are stored as NAME.zst byte for byte, or as NAME compressed, and a target may lack its file",
   async () => {
     await using platform = await startTestPlatform();
@@ -194,7 +194,7 @@ const wrong: {
     error: /Cannot tell which release .* as there are 2/,
   },
 ];
-eachDatabase("release add refuses what is wrong, and stores nothing", async (t) => {
+slowInPostgres("release add refuses what is wrong, and stores nothing", async (t) => {
   await using platform = await startTestPlatform();
   for (const { name, release, change, path, error } of wrong) {
     await t.step(name, () =>
@@ -215,7 +215,7 @@ eachDatabase("release add refuses what is wrong, and stores nothing", async (t) 
 
 const seconds = (ms: number) => new Date(Math.floor(ms / 1000) * 1000).toISOString().replace(".000", "");
 
-eachDatabase(
+slowInPostgres(
   "of a version that is there, only a further signature or a later roll-out that the keys signed is taken",
   async () => {
     await using platform = await startTestPlatform();
@@ -267,7 +267,7 @@ eachDatabase(
   },
 );
 
-eachDatabase("two commands that add a release at one moment store it once", async () => {
+slowInPostgres("two commands that add a release at one moment store it once", async () => {
   await using platform = await startTestPlatform();
   // Two stores of one SQLite file in one process would wait for each other.
   await using second = isPostgres() ? await platform.another() : undefined;
@@ -281,27 +281,30 @@ eachDatabase("two commands that add a release at one moment store it once", asyn
   });
 });
 
-eachDatabase("what an interrupted command has left is removed a day later, and offered to nobody before", async () => {
-  await using platform = await startTestPlatform();
-  await platform.queries.run(
-    `INSERT INTO release_files (file_id, version, target, sha256, encoded_bytes, added_at)
+slowInPostgres(
+  "what an interrupted command has left is removed a day later, and offered to nobody before",
+  async () => {
+    await using platform = await startTestPlatform();
+    await platform.queries.run(
+      `INSERT INTO release_files (file_id, version, target, sha256, encoded_bytes, added_at)
      VALUES ('fil-left', NULL, 'linux-x64', 'x', 0, :at)`,
-    { at: platform.clock.now().getTime() },
-  );
-  await platform.queries.run("INSERT INTO release_chunks (file_id, number, bytes) VALUES ('fil-left', 0, :bytes)", {
-    bytes: new Uint8Array(1),
-  });
-  await withFolder(async (folder) => {
-    await writeRelease(folder, madeRelease({ expiresAt: seconds(Date.now() + 30 * 86_400_000) }));
-    await add(platform, folder);
-    assert.deepEqual(await counts(platform), [1, 2, 2], "another command may be at it");
-    platform.clock.advance(86_400_001);
-    await add(platform, folder);
-    assert.deepEqual(await counts(platform), [1, 1, 1]);
-  });
-});
+      { at: platform.clock.now().getTime() },
+    );
+    await platform.queries.run("INSERT INTO release_chunks (file_id, number, bytes) VALUES ('fil-left', 0, :bytes)", {
+      bytes: new Uint8Array(1),
+    });
+    await withFolder(async (folder) => {
+      await writeRelease(folder, madeRelease({ expiresAt: seconds(Date.now() + 30 * 86_400_000) }));
+      await add(platform, folder);
+      assert.deepEqual(await counts(platform), [1, 2, 2], "another command may be at it");
+      platform.clock.advance(86_400_001);
+      await add(platform, folder);
+      assert.deepEqual(await counts(platform), [1, 1, 1]);
+    });
+  },
+);
 
-eachDatabase(
+slowInPostgres(
   "database check finds a file of a release of which a part is missing or too short",
   () =>
     withPlatform((run, { sql }) =>

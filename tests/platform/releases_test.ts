@@ -7,7 +7,7 @@ import { UpdateEncoding } from "../../proto/gen/opendca/v1/update.ts";
 import { chunkBytes } from "../../platform/releases/chunk_bytes.ts";
 import { pauseRelease, resumeRelease, rollOut, withdrawRelease } from "../../platform/releases/manage_releases.ts";
 import { setPin } from "../../platform/releases/customer_updates.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import {
   activatedAgent,
   call,
@@ -37,7 +37,7 @@ function updatingAgent(platform: TestPlatform, agent: TestAgent) {
   return { client, poll, [Symbol.dispose]: () => client[Symbol.dispose]() };
 }
 
-eachDatabase("a release is offered when it is rolled out, and fetched byte for byte", async () => {
+slowInPostgres("a release is offered when it is rolled out, and fetched byte for byte", async () => {
   await using platform = await startTestPlatform();
   const agent = await activatedAgent(platform, await platform.customer("Acme"));
   using updating = updatingAgent(platform, agent);
@@ -86,7 +86,7 @@ eachDatabase("a release is offered when it is rolled out, and fetched byte for b
   );
 });
 
-eachDatabase(
+slowInPostgres(
   "an agent is offered what is newer, permitted, and for its system; a pin or hold decides before",
   async () => {
     await using platform = await startTestPlatform();

@@ -8,7 +8,7 @@ import { pemOf } from "../../platform/keys/authority.ts";
 import { issueRevocationList, keptRevocationList } from "../../platform/keys/revocation_list.ts";
 import * as x509 from "../../platform/keys/x509.ts";
 import { docBlock } from "../fixtures/doc_block.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { maybeProgram, peerTest } from "../fixtures/peers.ts";
 import { activatedAgent, startTestPlatform, type TestAgent, type TestPlatform } from "../fixtures/platform_fixture.ts";
 import { shortPatienceMs, until } from "../fixtures/until.ts";
@@ -32,7 +32,7 @@ async function serialsOf({ queries }: TestPlatform, agents: TestAgent[]): Promis
   return rows.filter(({ agent_id }) => ids.includes(agent_id)).map(({ serial }) => serial).toSorted();
 }
 
-eachDatabase("the list has each revoked certificate until it expires, of all customers", async () => {
+slowInPostgres("the list has each revoked certificate until it expires, of all customers", async () => {
   await using platform = await startTestPlatform();
   const [acme, other] = [await platform.customer("Acme"), await platform.customer("Other")];
   const agents = [
@@ -67,7 +67,7 @@ eachDatabase("the list has each revoked certificate until it expires, of all cus
   assert.deepEqual(listOf(platform).serials, []);
 });
 
-eachDatabase("the access list denies everything to each revoked agent, until its certificate expires", async () => {
+slowInPostgres("the access list denies everything to each revoked agent, until its certificate expires", async () => {
   await using platform = await startTestPlatform();
   const customer = await platform.customer("Acme");
   const agents = [await activatedAgent(platform, customer), await activatedAgent(platform, customer)] as const;

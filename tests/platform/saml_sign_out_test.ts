@@ -5,7 +5,7 @@ import { createVerify } from "node:crypto";
 import { inflateRawSync } from "node:zlib";
 import { ProviderRefusal } from "../../platform/sso/provider_refusal.ts";
 import { checkSamlSignOut, isSignedOutThere } from "../../platform/sso/saml_sign_out.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { createSamlPeer, encryptedFor, type WantedSignOut } from "../fixtures/saml_peer.ts";
 import { samlAddresses, samlProvider, type SamlScene, samlScene } from "./saml_scene.ts";
 import type { Visitor } from "./portal_scene.ts";
@@ -170,7 +170,7 @@ function endings({ scene }: SamlScene): Promise<{ sessions: number; reason: stri
   });
 }
 
-eachDatabase("signing out of the portal leads to the provider, by a signed request for its session", async () => {
+slowInPostgres("signing out of the portal leads to the provider, by a signed request for its session", async () => {
   await using saml = await samlScene(peer, { "sign-out-address": signOutAddress });
   const { scene, providerId } = saml, browser = scene.visitor();
   await saml.signIn(browser);
@@ -199,7 +199,7 @@ eachDatabase("signing out of the portal leads to the provider, by a signed reque
   assert.match((await back("PartialLogout")).body, /does not say that it has signed you out everywhere/);
 });
 
-eachDatabase("the provider ends a person's sessions here, in all browsers of that session, once", async () => {
+slowInPostgres("the provider ends a person's sessions here, in all browsers of that session, once", async () => {
   await using saml = await samlScene(peer, { "sign-out-address": signOutAddress });
   const { scene, providerId } = saml, { clock } = scene.platform, path = `/sign-out/saml/${providerId}`;
   const destination = `${scene.origin}${path}`;

@@ -5,7 +5,7 @@ import { signXml } from "@node-saml/node-saml/lib/xml.js";
 import { ProviderRefusal } from "../../platform/sso/provider_refusal.ts";
 import { checkSaml, claimedRequest } from "../../platform/sso/saml.ts";
 import { mostResponseBytes } from "../../platform/sso/saml_xml.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { movedClock } from "../fixtures/platform_fixture.ts";
 import { createSamlPeer, type Wanted } from "../fixtures/saml_peer.ts";
 import { samlAddresses, samlProvider, samlScene } from "./saml_scene.ts";
@@ -215,7 +215,7 @@ Deno.test("a comment within a name cuts nothing off", async () => {
   if (!(found instanceof ProviderRefusal)) assert.equal(found.identity.subject, nameId);
 });
 
-eachDatabase("a person signs in by SAML; each answer counts once, for its request and in its browser", async () => {
+slowInPostgres("a person signs in by SAML; each answer counts once, for its request and in its browser", async () => {
   await using saml = await samlScene(peer);
   const { scene, providerId, root } = saml, browser = scene.visitor();
   const metadata = await browser.get(`/sign-in/saml/${providerId}/metadata`);

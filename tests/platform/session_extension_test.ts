@@ -6,7 +6,7 @@ import { setApprovalRules } from "../../platform/tasks/approval_rules.ts";
 import { showTask } from "../../platform/tasks/manage_tasks.ts";
 import { type ExtendWebAccess, RefusalReason, Task, TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
 import { UsageError } from "../../common/core/errors.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { call, pollOf } from "../fixtures/platform_fixture.ts";
 import {
   forward,
@@ -50,7 +50,7 @@ async function answer({ bench, poll }: SessionBench, result: Partial<TaskResult>
 
 const granted = (endsAt: Date) => ({ output: { $case: "extendWebAccess" as const, value: { endsAt } } });
 
-eachDatabase(
+slowInPostgres(
   "a session ends later once its agent has granted it, at the gateway as well, and it is audited",
   async () => {
     await using scene = await startSessionBench();
@@ -92,7 +92,7 @@ eachDatabase(
   },
 );
 
-eachDatabase("no agent gives a session more than was asked for, or without the order of that session", async () => {
+slowInPostgres("no agent gives a session more than was asked for, or without the order of that session", async () => {
   await using scene = await startSessionBench();
   const { bench, by } = scene, { platform, clock, queries } = bench.platform;
   const { sessionId, session } = await openScene(scene);
@@ -124,7 +124,7 @@ eachDatabase("no agent gives a session more than was asked for, or without the o
   assert.equal(count, 1);
 });
 
-eachDatabase("an extension that cannot be is refused with its reason, and asks the agent nothing", async () => {
+slowInPostgres("an extension that cannot be is refused with its reason, and asks the agent nothing", async () => {
   await using scene = await startSessionBench();
   const { bench, by } = scene, { platform, clock } = bench.platform;
   const { sessionId } = await openScene(scene, 20 * 60);

@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { confirmSession, signInByPassword, signInBySecondFactor, withProof } from "../../platform/users/sign_in.ts";
 import { listUsers } from "../../platform/users/users.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { client, operator, password, usersScene } from "./users_fixture.ts";
 
 const eva = "eva@partner.example";
 
-eachDatabase("while unknown browsers wait for the last administrator, none of them tries anything", async () => {
+slowInPostgres("while unknown browsers wait for the last administrator, none of them tries anything", async () => {
   await using scene = await usersScene();
   const { userId, secret, browserSecret } = await scene.user(eva), { platform, clock } = scene;
   // Somebody has the password, and half a sign-in; and somebody a session without the browser's own cookie.

@@ -24,7 +24,7 @@ import {
 import { totpCode } from "../../platform/users/second_factor.ts";
 import { listUsers } from "../../platform/users/users.ts";
 import { base32 } from "./base32.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { client, operator, password, type UsersScene, usersScene } from "./users_fixture.ts";
 
 const day = 86_400_000;
@@ -44,7 +44,7 @@ async function fail({ platform }: UsersScene, email: string, times: number, from
   return kinds;
 }
 
-eachDatabase("an invited user sets password and app, and is signed in as who was invited", async () => {
+slowInPostgres("an invited user sets password and app, and is signed in as who was invited", async () => {
   await using scene = await usersScene();
   const user = await scene.user(eva, { grants: [{ role: "technician", customerId: "Acme", siteId: "Berlin" }] });
   const viewer = await maybeViewer(scene.platform, user.secret);
@@ -55,7 +55,7 @@ eachDatabase("an invited user sets password and app, and is signed in as who was
   assert.deepEqual(actions.map(({ action }) => action), ["passwordSet", "secondFactorSet", "signedIn"]);
 });
 
-eachDatabase("the password alone opens nothing", async () => {
+slowInPostgres("the password alone opens nothing", async () => {
   await using scene = await usersScene();
   const { email } = await scene.user(eva), { platform } = scene;
   const first = await signInByPassword(platform, { email: email.toUpperCase(), password, ...client });
@@ -67,7 +67,7 @@ eachDatabase("the password alone opens nothing", async () => {
   assert.equal(await confirmSession(platform, { secret: first.secret, password, code, ...client }), false);
 });
 
-eachDatabase("a code counts once, for one of two processes, and a recovery code as well", async () => {
+slowInPostgres("a code counts once, for one of two processes, and a recovery code as well", async () => {
   await using scene = await usersScene();
   const { userId, recoveryCodes } = await scene.user(eva), { platform, clock } = scene;
   clock.advance(30_000);
@@ -88,7 +88,7 @@ eachDatabase("a code counts once, for one of two processes, and a recovery code 
   assert.equal((await signInBySecondFactor(platform, { secret: fourth, code: recovery, ...client })).kind, "refused");
 });
 
-eachDatabase("a code of another time is refused, and the log says by how much the clocks differ", async () => {
+slowInPostgres("a code of another time is refused, and the log says by how much the clocks differ", async () => {
   await using scene = await usersScene();
   const logged: Record<string, unknown>[] = [];
   scene.platform.log = (event, fields) => void logged.push({ event, ...fields });
@@ -101,7 +101,7 @@ eachDatabase("a code of another time is refused, and the log says by how much th
   assert.deepEqual(logged, [{ event: "codeOfAnotherTime", user: userId, seconds: -300 }]);
 });
 
-eachDatabase("whoever began to set up a second factor cannot replace one that was set up meanwhile", async () => {
+slowInPostgres("whoever began to set up a second factor cannot replace one that was set up meanwhile", async () => {
   await using scene = await usersScene();
   const { platform, clock } = scene;
   const { token } = await inviteUser(platform, operator, {
@@ -125,7 +125,7 @@ eachDatabase("whoever began to set up a second factor cannot replace one that wa
   assert.equal((await confirmEnrolment(platform, late)).kind, "over");
 });
 
-eachDatabase("the session after the second factor has another secret than before it", async () => {
+slowInPostgres("the session after the second factor has another secret than before it", async () => {
   await using scene = await usersScene();
   const { userId } = await scene.user(eva), { platform, clock } = scene;
   clock.advance(30_000);
@@ -140,7 +140,7 @@ eachDatabase("the session after the second factor has another secret than before
   assert.equal((await signInBySecondFactor(platform, again)).kind, "over");
 });
 
-eachDatabase(
+slowInPostgres(
   "five failed attempts in a row deactivate a user, its sessions too, and the right password then fails",
   async () => {
     await using scene = await usersScene();
@@ -158,7 +158,7 @@ eachDatabase(
   },
 );
 
-eachDatabase("a success in between starts the count anew, and wrong codes count as wrong passwords do", async () => {
+slowInPostgres("a success in between starts the count anew, and wrong codes count as wrong passwords do", async () => {
   await using scene = await usersScene();
   const { userId } = await scene.user(eva), { platform, clock } = scene;
   await scene.user(max);
@@ -177,7 +177,7 @@ eachDatabase("a success in between starts the count anew, and wrong codes count 
   assert.equal((await signInBySecondFactor(platform, { ...tries, code: right })).kind, "over");
 });
 
-eachDatabase("five attempts at once are not more than five, nor fewer", async () => {
+slowInPostgres("five attempts at once are not more than five, nor fewer", async () => {
   await using scene = await usersScene();
   await scene.user(max);
   await scene.user(eva);
@@ -185,7 +185,7 @@ eachDatabase("five attempts at once are not more than five, nor fewer", async ()
   assert.deepEqual(await stateOf(scene, eva), ["deactivated", "failedAttempts"]);
 });
 
-eachDatabase("strangers cannot keep the last administrator out of a browser that is known", async () => {
+slowInPostgres("strangers cannot keep the last administrator out of a browser that is known", async () => {
   await using scene = await usersScene();
   const { secret, browserSecret } = await scene.user(eva), { platform, clock } = scene;
   const stranger = { source: "203.0.113.9", browser: "curl" };
@@ -204,7 +204,7 @@ eachDatabase("strangers cannot keep the last administrator out of a browser that
   assert.equal((await signInByPassword(platform, { email: eva, password, ...client })).kind, "secondFactor");
 });
 
-eachDatabase(
+slowInPostgres(
   "the last administrator is deactivated by five failures of a known browser, and let in by an operator",
   async () => {
     await using scene = await usersScene();
@@ -218,7 +218,7 @@ eachDatabase(
   },
 );
 
-eachDatabase(
+slowInPostgres(
   "a source that fails with many users waits, also with the right password, and no longer than it must",
   async () => {
     await using scene = await usersScene();
@@ -233,7 +233,7 @@ eachDatabase(
   },
 );
 
-eachDatabase("what is answered does not tell whether an address is known, deactivated or invited", async () => {
+slowInPostgres("what is answered does not tell whether an address is known, deactivated or invited", async () => {
   await using scene = await usersScene();
   await scene.user(max);
   await scene.user(eva);
@@ -252,29 +252,32 @@ eachDatabase("what is answered does not tell whether an address is known, deacti
 });
 
 for (const days of [90, 180]) {
-  eachDatabase(`a user is deactivated after ${days} days without sign-in, where the dealer has chosen so`, async () => {
-    await using scene = await usersScene();
-    const { platform, clock } = scene;
-    await setSignInPolicy(platform, operator, { dealer: "Print Partner", inactiveDays: days });
-    await scene.user(eva);
-    clock.advance((days - 1) * day);
-    await scene.user(max);
-    await scene.signIn(max);
-    assert.equal(await deactivateInactive(platform), 0);
-    clock.advance(day + 60_000);
-    assert.equal(await deactivateInactive(platform), 1);
-    assert.deepEqual(await stateOf(scene, eva), ["deactivated", "inactivity"]);
-    assert.deepEqual(await stateOf(scene, max), ["active", null]);
-    // Whoever is let in again has the whole time anew.
-    const { token } = await reactivateUser(platform, operator, { user: eva });
-    await usePasswordLink(platform, { token, password, ...client });
-    clock.advance((days - 1) * day);
-    assert.equal(await deactivateInactive(platform), 1);
-    assert.deepEqual(await stateOf(scene, eva), ["active", null]);
-  });
+  slowInPostgres(
+    `a user is deactivated after ${days} days without sign-in, where the dealer has chosen so`,
+    async () => {
+      await using scene = await usersScene();
+      const { platform, clock } = scene;
+      await setSignInPolicy(platform, operator, { dealer: "Print Partner", inactiveDays: days });
+      await scene.user(eva);
+      clock.advance((days - 1) * day);
+      await scene.user(max);
+      await scene.signIn(max);
+      assert.equal(await deactivateInactive(platform), 0);
+      clock.advance(day + 60_000);
+      assert.equal(await deactivateInactive(platform), 1);
+      assert.deepEqual(await stateOf(scene, eva), ["deactivated", "inactivity"]);
+      assert.deepEqual(await stateOf(scene, max), ["active", null]);
+      // Whoever is let in again has the whole time anew.
+      const { token } = await reactivateUser(platform, operator, { user: eva });
+      await usePasswordLink(platform, { token, password, ...client });
+      clock.advance((days - 1) * day);
+      assert.equal(await deactivateInactive(platform), 1);
+      assert.deepEqual(await stateOf(scene, eva), ["active", null]);
+    },
+  );
 }
 
-eachDatabase("setSignInPolicy() refuses other days, and a dealer can do without second factors", async () => {
+slowInPostgres("setSignInPolicy() refuses other days, and a dealer can do without second factors", async () => {
   await using scene = await usersScene();
   const { platform } = scene, dealer = "Print Partner";
   await assert.rejects(
@@ -296,7 +299,7 @@ eachDatabase("setSignInPolicy() refuses other days, and a dealer can do without 
   assert.equal((await maybeViewer(platform, done.secret))?.email, eva);
 });
 
-eachDatabase("a link works once, for its time, and not after a newer one or a deactivation", async () => {
+slowInPostgres("a link works once, for its time, and not after a newer one or a deactivation", async () => {
   await using scene = await usersScene();
   const { platform, clock } = scene, dealer = "Print Partner";
   await scene.user(max);
@@ -317,7 +320,7 @@ eachDatabase("a link works once, for its time, and not after a newer one or a de
   assert.deepEqual(await stateOf(scene, eva), ["deactivated", "administrator"]);
 });
 
-eachDatabase("sessions end by time, by idleness, by hand, and one by one", async () => {
+slowInPostgres("sessions end by time, by idleness, by hand, and one by one", async () => {
   await using scene = await usersScene();
   const { platform, clock } = scene;
   const { userId } = await scene.user(eva);
@@ -342,7 +345,7 @@ eachDatabase("sessions end by time, by idleness, by hand, and one by one", async
   assert.equal((await maybeViewer(platform, two.secret))?.sessionId, viewer.sessionId);
 });
 
-eachDatabase("somebody else's session cannot be ended", async () => {
+slowInPostgres("somebody else's session cannot be ended", async () => {
   await using scene = await usersScene();
   const { platform } = scene;
   const evas = await scene.user(eva), maxs = await scene.user(max);
@@ -351,7 +354,7 @@ eachDatabase("somebody else's session cannot be ended", async () => {
   assert.notEqual(await maybeViewer(platform, maxs.secret), undefined);
 });
 
-eachDatabase("a dangerous thing asks again for password and code after ten minutes, and failures count", async () => {
+slowInPostgres("a dangerous thing asks again for password and code after ten minutes, and failures count", async () => {
   await using scene = await usersScene();
   const { platform, clock } = scene;
   await scene.user(max);
@@ -365,24 +368,28 @@ eachDatabase("a dangerous thing asks again for password and code after ten minut
   assert.equal((await maybeViewer(platform, secret))?.isConfirmed, true);
 });
 
-eachDatabase("the first user's link is made until somebody has used it, each in place of the one before", async () => {
-  await using scene = await usersScene();
-  const { platform, queries } = scene;
-  // With several dealers, nobody knows whose administrator it would be.
-  assert.equal(await maybeFirstUserLink(platform, operator), undefined);
-  await queries.run("DELETE FROM customers WHERE name = 'Elsewhere'");
-  await queries.run("DELETE FROM dealers WHERE name = 'Foreign'");
-  const older = (await maybeFirstUserLink(platform, operator))!, link = (await maybeFirstUserLink(platform, operator))!;
-  assert.equal(await linkHolder(platform, older.token), undefined);
-  const wanted = { token: link.token, password, ...client };
-  await assert.rejects(usePasswordLink(platform, { ...wanted, email: "not an address" }), UsageError);
-  assert.equal((await usePasswordLink(platform, { ...wanted, email: eva })).kind, "enrolment");
-  assert.equal((await usePasswordLink(platform, { ...wanted, email: max })).kind, "refused");
-  assert.equal(await maybeFirstUserLink(platform, operator), undefined);
-  assert.deepEqual(await stateOf(scene, eva), ["active", null]);
-});
+slowInPostgres(
+  "the first user's link is made until somebody has used it, each in place of the one before",
+  async () => {
+    await using scene = await usersScene();
+    const { platform, queries } = scene;
+    // With several dealers, nobody knows whose administrator it would be.
+    assert.equal(await maybeFirstUserLink(platform, operator), undefined);
+    await queries.run("DELETE FROM customers WHERE name = 'Elsewhere'");
+    await queries.run("DELETE FROM dealers WHERE name = 'Foreign'");
+    const older = (await maybeFirstUserLink(platform, operator))!,
+      link = (await maybeFirstUserLink(platform, operator))!;
+    assert.equal(await linkHolder(platform, older.token), undefined);
+    const wanted = { token: link.token, password, ...client };
+    await assert.rejects(usePasswordLink(platform, { ...wanted, email: "not an address" }), UsageError);
+    assert.equal((await usePasswordLink(platform, { ...wanted, email: eva })).kind, "enrolment");
+    assert.equal((await usePasswordLink(platform, { ...wanted, email: max })).kind, "refused");
+    assert.equal(await maybeFirstUserLink(platform, operator), undefined);
+    assert.deepEqual(await stateOf(scene, eva), ["active", null]);
+  },
+);
 
-eachDatabase(
+slowInPostgres(
   "an address that another dealer has is invited as any other, and each of both users signs in",
   async () => {
     await using scene = await usersScene();
@@ -413,7 +420,7 @@ eachDatabase(
   },
 );
 
-eachDatabase("whether an address is known, and how often, is not told by how long the answer takes", async () => {
+slowInPostgres("whether an address is known, and how often, is not told by how long the answer takes", async () => {
   await using scene = await usersScene();
   const { platform } = scene, checked: (string | null)[] = [];
   await scene.user(eva);
@@ -426,14 +433,14 @@ eachDatabase("whether an address is known, and how often, is not told by how lon
   assert.equal(checked.length, 6);
 });
 
-eachDatabase("a user who is no administrator is deactivated, also where there is only one user", async () => {
+slowInPostgres("a user who is no administrator is deactivated, also where there is only one user", async () => {
   await using scene = await usersScene();
   await scene.user(eva, { grants: [{ role: "viewer" }] });
   await fail(scene, eva, 5);
   assert.deepEqual(await stateOf(scene, eva), ["deactivated", "failedAttempts"]);
 });
 
-eachDatabase("roles are given within what a user belongs to, and the last administrator stays one", async () => {
+slowInPostgres("roles are given within what a user belongs to, and the last administrator stays one", async () => {
   await using scene = await usersScene();
   const { platform } = scene;
   await scene.user(eva);
@@ -462,7 +469,7 @@ eachDatabase("roles are given within what a user belongs to, and the last admini
   assert.deepEqual(grants, [{ role: "administrator", customerId: scene.acme, siteId: undefined }]);
 });
 
-eachDatabase(
+slowInPostgres(
   "nobody signs in for a customer or a dealer that is closed, and all do again once it is reopened",
   async () => {
     await using scene = await usersScene();

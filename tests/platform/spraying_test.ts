@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { auditRows } from "../../platform/audit/audit_log.ts";
 import { signInByPassword } from "../../platform/users/sign_in.ts";
 import { listUserAudit, listUsers } from "../../platform/users/users.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { client, operator, password, type UsersScene, usersScene } from "./users_fixture.ts";
 
 const names = ["ann", "ben", "cem", "dan", "eva", "fay"].map((name) => `${name}@partner.example`);
@@ -19,7 +19,7 @@ async function fail({ platform }: UsersScene, email: string): Promise<void> {
 const actions = async ({ queries }: UsersScene, action: string) =>
   (await auditRows(queries, {})).filter((row) => row.action === action);
 
-eachDatabase(
+slowInPostgres(
   "five users of a dealer who fail within an hour are noted once, in the dealer's log, and keep out nobody",
   async () => {
     await using scene = await usersScene();

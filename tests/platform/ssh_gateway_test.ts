@@ -15,7 +15,7 @@ import { revokeAgent } from "../../platform/agents/manage_agents.ts";
 import { RefusalReason, TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
 import { UsageError } from "../../common/core/errors.ts";
 import { createPrivateKey, type SshClient } from "../../common/host/ssh2.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import {
   forward,
   type SessionBench,
@@ -53,7 +53,7 @@ async function ended(client: SshClient): Promise<void> {
   await once(client, "close");
 }
 
-eachDatabase(
+slowInPostgres(
   "a session goes from the operator to the device and back, and everybody can see what became of it",
   async () => {
     await using scene = await startSessionBench();
@@ -96,7 +96,7 @@ eachDatabase(
   },
 );
 
-eachDatabase(
+slowInPostgres(
   "the key of a session works once, for this session, until it ends, and for one of two at the same moment",
   async () => {
     await using scene = await startSessionBench();
@@ -259,7 +259,7 @@ Deno.test("a gateway that stops ends its sessions, and says so", async () => {
   );
 });
 
-eachDatabase("what a gateway left behind that was killed is closed by the next one", async () => {
+slowInPostgres("what a gateway left behind that was killed is closed by the next one", async () => {
   await using scene = await startSessionBench();
   const { bench, by } = scene, { platform, clock } = bench.platform;
   const session = await scene.open();
@@ -274,7 +274,7 @@ eachDatabase("what a gateway left behind that was killed is closed by the next o
   await once(client, "close");
 });
 
-eachDatabase("openSession() says why there can be none", async () => {
+slowInPostgres("openSession() says why there can be none", async () => {
   await using scene = await startSessionBench();
   const { bench, by, agent } = scene, { platform, clock } = bench.platform;
   const wish = { device: "10.1.0.7", port: 80, scheme: "http", lastsMs: 600_000 } as const;
@@ -309,7 +309,7 @@ eachDatabase("openSession() says why there can be none", async () => {
   await refused(/its agent agt-\w+ is revoked/);
 });
 
-eachDatabase("a session that its agent refuses shows why, and makes room for another", async () => {
+slowInPostgres("a session that its agent refuses shows why, and makes room for another", async () => {
   await using scene = await startSessionBench();
   const { bench, by } = scene, { platform } = bench.platform;
   for (let count = 0; count < 4; count++) {
@@ -321,7 +321,7 @@ eachDatabase("a session that its agent refuses shows why, and makes room for ano
   }
 });
 
-eachDatabase("a session waits for approval where its agent says so, and nowhere else", async () => {
+slowInPostgres("a session waits for approval where its agent says so, and nowhere else", async () => {
   await using bench = await startSessionBench();
   const { platform } = bench.bench.platform, { by } = bench;
   const { sessionId, taskId } = await bench.open();
@@ -349,7 +349,7 @@ eachDatabase("a session waits for approval where its agent says so, and nowhere 
   assert.deepEqual(await shown(), ["waiting", undefined, null]);
 });
 
-eachDatabase("one customer neither sees nor closes the session of another", async () => {
+slowInPostgres("one customer neither sees nor closes the session of another", async () => {
   await using scene = await startSessionBench();
   const { platform } = scene.bench.platform;
   const { sessionId } = await scene.open();
@@ -405,7 +405,7 @@ Deno.test("slow readers on either side of a session hold a few megabytes in memo
   await ended(client);
 });
 
-eachDatabase("closing a session that waits takes its task back, also from an agent that has it already", async () => {
+slowInPostgres("closing a session that waits takes its task back, also from an agent that has it already", async () => {
   await using scene = await startSessionBench();
   const { bench, by } = scene, { platform } = bench.platform;
   const wish = { device: "10.1.0.7", port: 80, scheme: "http", lastsMs: 600_000 } as const;

@@ -6,7 +6,7 @@ import { maybeViewer } from "../../platform/users/sessions.ts";
 import { confirmEnrolment, enrolmentOf } from "../../platform/users/sign_in.ts";
 import { totpCode } from "../../platform/users/second_factor.ts";
 import { setMail } from "../../platform/users/user_mails.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { createSamlPeer } from "../fixtures/saml_peer.ts";
 import { base32 } from "./base32.ts";
 import { samlScene } from "./saml_scene.ts";
@@ -16,7 +16,7 @@ import { client } from "./users_fixture.ts";
 const minute = 60_000, day = 86_400_000;
 const peer = await createSamlPeer();
 
-eachDatabase("the provider's own end of a session holds after the platform's second factor too", async () => {
+slowInPostgres("the provider's own end of a session holds after the platform's second factor too", async () => {
   await using scene = await ssoScene({ needsFactor: true });
   const { platform, clock } = scene;
   const first = await scene.vouch({ ...mia, endsAt: clock.now().getTime() + 4 * minute });
@@ -31,7 +31,7 @@ eachDatabase("the provider's own end of a session holds after the platform's sec
   assert.equal(await maybeViewer(platform, done.secret), undefined);
 });
 
-eachDatabase("a page that goes on by itself keeps no session for longer than an hour; a person does", async () => {
+slowInPostgres("a page that goes on by itself keeps no session for longer than an hour; a person does", async () => {
   await using saml = await samlScene(peer);
   const { scene } = saml, { clock } = scene.platform;
   const last = async (isAlone: boolean): Promise<number> => {
@@ -70,7 +70,7 @@ Deno.test("a session by SAML counts from when the provider vouched, however long
   assert.equal((await saml.post(browser, kept)).status, 401);
 });
 
-eachDatabase(
+slowInPostgres(
   "users of a provider are warned and deactivated as all others, and warned only where they can be",
   async () => {
     await using scene = await ssoScene();

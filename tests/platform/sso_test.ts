@@ -13,7 +13,7 @@ import { deactivateInactive } from "../../platform/users/inactivity.ts";
 import { deactivateUser, reactivateUser, requestPassword } from "../../platform/users/manage_users.ts";
 import { maybeStaleSession, maybeViewer } from "../../platform/users/sessions.ts";
 import { signInByPassword, signInBySecondFactor } from "../../platform/users/sign_in.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { mia, oidcSettings, secretOf, type SsoScene, ssoScene } from "./sso_scene.ts";
 import { client, operator, password } from "./users_fixture.ts";
 
@@ -27,7 +27,7 @@ async function rolesOf(scene: SsoScene, secret: string): Promise<string[] | unde
 const actionsOf = async ({ queries }: SsoScene) =>
   (await queries.all<{ action: string }>("SELECT action FROM audit_log ORDER BY entry")).map(({ action }) => action);
 
-eachDatabase(
+slowInPostgres(
   "whoever a provider vouches for is made a user, with the roles of the groups, anew each time",
   async () => {
     await using scene = await ssoScene();
@@ -55,7 +55,7 @@ eachDatabase(
   },
 );
 
-eachDatabase("without a mapped group nobody gets in, and who has lost the last one is out at once", async () => {
+slowInPostgres("without a mapped group nobody gets in, and who has lost the last one is out at once", async () => {
   await using scene = await ssoScene();
   assert.deepEqual(await scene.vouch({ ...mia, groups: ["DCA-technicians", "dca", ""] }), {
     kind: "noRole",
@@ -68,7 +68,7 @@ eachDatabase("without a mapped group nobody gets in, and who has lost the last o
   assert.equal((await scene.queries.all("SELECT 1 FROM user_roles")).length, 0);
 });
 
-eachDatabase("an equal address takes nobody over: the person links both by password and code", async () => {
+slowInPostgres("an equal address takes nobody over: the person links both by password and code", async () => {
   await using scene = await ssoScene();
   const { platform } = scene;
   await scene.user("boss@partner.example");
@@ -103,7 +103,7 @@ eachDatabase("an equal address takes nobody over: the person links both by passw
   assert((await actionsOf(scene)).includes("userLinked"));
 });
 
-eachDatabase("the last administrator with a password cannot be linked, deactivated or lose the role", async () => {
+slowInPostgres("the last administrator with a password cannot be linked, deactivated or lose the role", async () => {
   await using scene = await ssoScene();
   const { platform, providerId: provider } = scene;
   const boss = await scene.user("boss@partner.example");
@@ -123,7 +123,7 @@ eachDatabase("the last administrator with a password cannot be linked, deactivat
   assert.equal((await scene.vouch({ ...mia, subject: "boss-1", email: undefined })).kind, "full");
 });
 
-eachDatabase("an address of another dealer's user is neither told nor taken", async () => {
+slowInPostgres("an address of another dealer's user is neither told nor taken", async () => {
   await using scene = await ssoScene();
   const foreign = await scene.user("mia@partner.example", { dealer: "Foreign" });
   const viewer = await maybeViewer(scene.platform, secretOf(await scene.vouch(mia)));
@@ -132,7 +132,7 @@ eachDatabase("an address of another dealer's user is neither told nor taken", as
   assert.notEqual(viewer!.dealerId, (await maybeViewer(scene.platform, foreign.secret))!.dealerId);
 });
 
-eachDatabase("users of a provider have no password: none is sent, guessed, or deactivates them", async () => {
+slowInPostgres("users of a provider have no password: none is sent, guessed, or deactivates them", async () => {
   await using scene = await ssoScene();
   const { platform } = scene, secret = secretOf(await scene.vouch(mia));
   for (let attempt = 0; attempt < 6; attempt++) {
@@ -143,7 +143,7 @@ eachDatabase("users of a provider have no password: none is sent, guessed, or de
   assert.deepEqual(await rolesOf(scene, secret), ["technician"]);
 });
 
-eachDatabase("a user that is deactivated here stays out, until an administrator lets it in again", async () => {
+slowInPostgres("a user that is deactivated here stays out, until an administrator lets it in again", async () => {
   await using scene = await ssoScene();
   const { platform } = scene, secret = secretOf(await scene.vouch(mia));
   await deactivateUser(platform, operator, { user: mia.email! });
@@ -157,7 +157,7 @@ eachDatabase("a user that is deactivated here stays out, until an administrator 
   assert.deepEqual(await scene.vouch(mia), { kind: "deactivated" });
 });
 
-eachDatabase("nobody signs in by a provider of a closed customer, or one that is not active", async () => {
+slowInPostgres("nobody signs in by a provider of a closed customer, or one that is not active", async () => {
   await using scene = await ssoScene();
   const { platform } = scene;
   await createCustomer(platform, operator, { name: "Short", dealer: "Print Partner" });
@@ -196,7 +196,7 @@ eachDatabase("nobody signs in by a provider of a closed customer, or one that is
   assert.deepEqual(away, { kind: "closed" });
 });
 
-eachDatabase("a provider may leave the second factor to the platform", async () => {
+slowInPostgres("a provider may leave the second factor to the platform", async () => {
   await using scene = await ssoScene({ needsFactor: true });
   const first = await scene.vouch(mia);
   assert.equal(first.kind, "enrolment");
@@ -223,7 +223,7 @@ eachDatabase("a provider may leave the second factor to the platform", async () 
   assert.equal(await maybeViewer(other.platform, (done as { secret: string }).secret), undefined);
 });
 
-eachDatabase(
+slowInPostgres(
   "a session ends within five minutes after its provider says no, and keeps up with the groups",
   async () => {
     await using scene = await ssoScene();
@@ -253,7 +253,7 @@ eachDatabase(
   },
 );
 
-eachDatabase("a provider that is away keeps sessions for a quarter of an hour, and no longer", async () => {
+slowInPostgres("a provider that is away keeps sessions for a quarter of an hour, and no longer", async () => {
   await using scene = await ssoScene();
   const { platform, clock } = scene, secret = secretOf(await scene.vouch(mia));
   const look = () => recheckSessions(platform, () => Promise.reject(new Error("no route to host")));
@@ -265,7 +265,7 @@ eachDatabase("a provider that is away keeps sessions for a quarter of an hour, a
   assert.equal(lasted / 2, 15);
 });
 
-eachDatabase("two processes ask once, and what speaks of somebody else ends the session", async () => {
+slowInPostgres("two processes ask once, and what speaks of somebody else ends the session", async () => {
   await using scene = await ssoScene();
   const { platform, clock } = scene, secret = secretOf(await scene.vouch(mia));
   clock.advance(3 * minute);
@@ -279,7 +279,7 @@ eachDatabase("two processes ask once, and what speaks of somebody else ends the 
   assert.equal(await rolesOf(scene, secret), undefined);
 });
 
-eachDatabase("a flow counts once, in its browser, for its provider, and until its end", async () => {
+slowInPostgres("a flow counts once, in its browser, for its provider, and until its end", async () => {
   await using scene = await ssoScene();
   const { platform, clock, providerId } = scene;
   const begin = (id: string) =>
@@ -330,7 +330,7 @@ eachDatabase("a flow counts once, in its browser, for its provider, and until it
   await beginFlow(platform, { ...flow, source: "another" });
 });
 
-eachDatabase(
+slowInPostgres(
   "a provider is found by name and e-mail domain; its secrets are shown nowhere; it goes with its users",
   async () => {
     await using scene = await ssoScene();

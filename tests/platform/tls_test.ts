@@ -28,7 +28,7 @@ import {
   startTestPlatform,
   type TestPlatform,
 } from "../fixtures/platform_fixture.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { maybeProgram, peerTest } from "../fixtures/peers.ts";
 import { batchOf, readingOf, recordOf } from "../fixtures/platform_uploads.ts";
 import { until } from "../fixtures/until.ts";
@@ -55,7 +55,7 @@ async function identityBy(
   return { privateKeyPem: await privateKeyPem(keys.privateKey), chain: pemOf(certificate) };
 }
 
-eachDatabase("calls other than Activate are refused without a certificate of a known agent", async (t) => {
+slowInPostgres("calls other than Activate are refused without a certificate of a known agent", async (t) => {
   await using platform = await startTestPlatform();
   const agent = await activatedAgent(platform, await platform.customer("Acme"));
   const commonName = agent.agentId;
@@ -89,7 +89,7 @@ eachDatabase("calls other than Activate are refused without a certificate of a k
   }
 });
 
-eachDatabase("a certificate is worth nothing without its private key", async () => {
+slowInPostgres("a certificate is worth nothing without its private key", async () => {
   await using platform = await startTestPlatform();
   const agent = await activatedAgent(platform, await platform.customer("Acme"));
   const { privateKeyPem } = await newKeyAndCsr();
@@ -137,7 +137,7 @@ for (const version of ["-tls1", "-tls1_1"]) {
   });
 }
 
-eachDatabase("a message of more than 4 MB is refused and the next call is answered", async () => {
+slowInPostgres("a message of more than 4 MB is refused and the next call is answered", async () => {
   await using platform = await startTestPlatform();
   const agent = await activatedAgent(platform, await platform.customer("Acme"));
   using client = connect(platform, agent.identity);
@@ -147,7 +147,7 @@ eachDatabase("a message of more than 4 MB is refused and the next call is answer
   assert.equal(await reasonOf(call(client, { method: client.poll, request: pollOf(agent) })), "answered");
 });
 
-eachDatabase("garbage instead of a message is refused and the next call is answered", async () => {
+slowInPostgres("garbage instead of a message is refused and the next call is answered", async () => {
   await using platform = await startTestPlatform();
   const agent = await activatedAgent(platform, await platform.customer("Acme"));
   const roots = Buffer.from(platform.serverAuthority);
@@ -196,7 +196,7 @@ Deno.test("a call whose message never comes is ended", async () => {
   await closed.promise;
 });
 
-eachDatabase("a call whose message comes late is refused if its agent was revoked meanwhile", async () => {
+slowInPostgres("a call whose message comes late is refused if its agent was revoked meanwhile", async () => {
   await using platform = await startTestPlatform();
   const agent = await activatedAgent(platform, await platform.customer("Acme"));
   const { privateKeyPem: key, chain: cert } = agent.identity;
@@ -257,7 +257,7 @@ Deno.test("bytes that are no TLS, and HTTP/2 that is no gRPC, do no harm", async
   assert.equal(await reasonOf(call(client, { method: client.poll, request: pollOf(agent) })), "answered");
 });
 
-eachDatabase("the agent authority signs no server, and its certificates name the agent", async () => {
+slowInPostgres("the agent authority signs no server, and its certificates name the agent", async () => {
   await using platform = await startTestPlatform();
   const { identity, agentId } = await activatedAgent(platform, await platform.customer("Acme"));
   const certificate = new x509.X509Certificate(identity.chain);

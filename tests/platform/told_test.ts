@@ -14,7 +14,7 @@ import { configRefusalsOf, maybeAgent } from "../../platform/agents/agents.ts";
 import { auditRows } from "../../platform/audit/audit_log.ts";
 import { ledgerHeadRows, mostLedgerHeads, noteLedgerHead } from "../../platform/agents/ledger_heads.ts";
 import { addTask, taskRows } from "../../platform/tasks/tasks.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { activatedAgent, call, connect, pollOf, reasonOf, startTestPlatform } from "../fixtures/platform_fixture.ts";
 import { batchOf, type Bench, readingOf, recordOf, startBench } from "../fixtures/platform_uploads.ts";
 
@@ -66,7 +66,7 @@ const ledgers = [
   },
 ];
 for (const { name, heads, rewound } of ledgers) {
-  eachDatabase(`Poll keeps the heads of a ledger that ${name}`, async () => {
+  slowInPostgres(`Poll keeps the heads of a ledger that ${name}`, async () => {
     await using bench = await startPolls();
     for (const ledgerHead of heads) await bench.poll({}, { ledgerHead });
     const { tenant, agentId } = bench.agent;
@@ -90,14 +90,14 @@ for (
     { name: "a number beyond 2^53", ledgerHead: { number: 2n ** 53n, hash: hash("a") } },
   ]
 ) {
-  eachDatabase(`Poll refuses a ledger head with ${name}`, async () => {
+  slowInPostgres(`Poll refuses a ledger head with ${name}`, async () => {
     await using bench = await startPolls();
     assert.equal(await reasonOf(bench.poll({}, { ledgerHead })), "invalid-request");
     assert.deepEqual(await ledgerHeadRows(bench.agent.tenant, bench.agent.agentId), []);
   });
 }
 
-eachDatabase("await noteLedgerHead() keeps the latest thousand", async () => {
+slowInPostgres("await noteLedgerHead() keeps the latest thousand", async () => {
   await using platform = await startTestPlatform();
   const { tenant, agentId } = await activatedAgent(platform, await platform.customer("Acme"));
   await platform.platform.store.transaction(async (tx) => {
@@ -109,7 +109,7 @@ eachDatabase("await noteLedgerHead() keeps the latest thousand", async () => {
   assert.deepEqual([heads.length, heads[0]?.number, heads.at(-1)?.number], [mostLedgerHeads, mostLedgerHeads + 2, 3]);
 });
 
-eachDatabase("Poll keeps what the policy refused, and logs it when it changes", async () => {
+slowInPostgres("Poll keeps what the policy refused, and logs it when it changes", async () => {
   await using bench = await startPolls();
   const { tenant, agentId } = bench.agent;
   const kept = async () => configRefusalsOf((await maybeAgent(tenant, agentId))!);
@@ -128,7 +128,7 @@ eachDatabase("Poll keeps what the policy refused, and logs it when it changes", 
   assert.deepEqual([(await kept()).length, (await kept())[0]!.length], [100, 500]);
 });
 
-eachDatabase(
+slowInPostgres(
   "a refused task is in the audit log once, by poll or by upload; one that nobody made as well",
   async () => {
     await using bench = await startPolls();
@@ -166,7 +166,7 @@ function impossibleTime(): Uint8Array {
   return new BinaryWriter().uint32(8).int64(9_223_372_036_854_775_807n).finish();
 }
 
-eachDatabase("a time that no calendar has is left out, in a status and in a result of a task", async () => {
+slowInPostgres("a time that no calendar has is left out, in a status and in a result of a task", async () => {
   await using bench = await startPolls();
   const { agent } = bench;
   const status = new BinaryWriter().raw(Status.encode(pollOf(agent).status!).finish());
@@ -188,7 +188,7 @@ eachDatabase("a time that no calendar has is left out, in a status and in a resu
   assert.deepEqual([kept.startedAt, kept.certificateNotAfter, kept.runId], [undefined, undefined, agent.runId]);
 });
 
-eachDatabase("Poll keeps only so much of a status", async () => {
+slowInPostgres("Poll keeps only so much of a status", async () => {
   await using bench = await startPolls();
   const fault = { code: "c".repeat(1000), message: "m\0".repeat(10_000), lastAt: undefined, count: 1 };
   const machine = { hostname: "h".repeat(100_000), os: "linux", arch: "", fingerprint: "f".repeat(100_000) };
@@ -198,7 +198,7 @@ eachDatabase("Poll keeps only so much of a status", async () => {
   assert.equal(row.hostname.length, 255);
 });
 
-eachDatabase(
+slowInPostgres(
   "Poll refuses a text that is too long with its place and limit, and cuts one that loses nothing",
   async () => {
     await using bench = await startPolls();

@@ -19,13 +19,13 @@ import { checkedRegion, moveRegion, stateRegion } from "../../platform/trust/reg
 import { deletionOrder, tableFacts } from "../../platform/trust/tables.ts";
 import { addProvider } from "../../platform/sso/manage_providers.ts";
 import { deactivateUser } from "../../platform/users/manage_users.ts";
-import { eachDatabase, inPostgres } from "../fixtures/each_database.ts";
+import { inPostgres, slowInPostgres } from "../fixtures/each_database.ts";
 import { startTestPlatform } from "../fixtures/platform_fixture.ts";
 import { looseQueries } from "../fixtures/loose_queries.ts";
 import { customerWithEverything, dump, ofNobody, tablesOf } from "./tenant_scene.ts";
 import { client, operator, type UsersScene, usersScene } from "./users_fixture.ts";
 
-eachDatabase("a server of another region than the database says does not start", async () => {
+slowInPostgres("a server of another region than the database says does not start", async () => {
   await using scene = await usersScene();
   const { platform, queries } = scene;
   assert.equal(await stateRegion(platform, operator, undefined), undefined);
@@ -99,7 +99,7 @@ async function dealerOf({ queries, acme }: UsersScene): Promise<string> {
   return (await queries.get<{ dealer_id: string }>(sql, { acme }))!.dealer_id;
 }
 
-eachDatabase("a document behind the agreement opens by its signature, and closes with the next version", async () => {
+slowInPostgres("a document behind the agreement opens by its signature, and closes with the next version", async () => {
   await using scene = await usersScene();
   const { platform } = scene, party: Party = { dealerId: await dealerOf(scene), customerId: undefined };
   const content = new TextEncoder().encode("SOC 2 Type 2");
@@ -137,7 +137,7 @@ Deno.test("documents of unknown kinds, without content, or with paths in their n
   await add("Policy (2026).pdf");
 });
 
-eachDatabase("the evidence of a signature is verified by the audit log; a change of any field is found", async () => {
+slowInPostgres("the evidence of a signature is verified by the audit log; a change of any field is found", async () => {
   await using scene = await usersScene();
   const { platform } = scene, party: Party = { dealerId: await dealerOf(scene), customerId: scene.acme };
   const { sha256 } = await publishText(platform, operator, { ...text, kind: "dpa" });
@@ -177,7 +177,7 @@ async function linesOf(lines: AsyncIterable<string>): Promise<Record<string, unk
   return all;
 }
 
-eachDatabase("an export has every row of a customer and no secret, and an erasure leaves none of them", async () => {
+slowInPostgres("an export has every row of a customer and no secret, and an erasure leaves none of them", async () => {
   await using test = await startTestPlatform();
   const { platform } = test;
   const agent = await customerWithEverything(test, "Acme"), other = await customerWithEverything(test, "Other");
@@ -222,7 +222,7 @@ eachDatabase("an export has every row of a customer and no secret, and an erasur
   await assert.rejects(linesOf(exportCustomer(platform, operator, { customer: id })), /Cannot find/);
 });
 
-eachDatabase(
+slowInPostgres(
   "an erasure takes the customer's users along, and its identity provider with domains and groups",
   async () => {
     await using scene = await usersScene();
@@ -249,7 +249,7 @@ eachDatabase(
   },
 );
 
-eachDatabase(
+slowInPostgres(
   "an export that runs while its customer is erased ends with an error, not as if it were whole",
   async () => {
     await using test = await startTestPlatform();
@@ -263,7 +263,7 @@ eachDatabase(
   },
 );
 
-eachDatabase("everything about a person is exported without secrets, and erased but for the audit log", async () => {
+slowInPostgres("everything about a person is exported without secrets, and erased but for the audit log", async () => {
   await using scene = await usersScene();
   const { platform, queries } = scene;
   await scene.user("admin@partner.example");
@@ -284,7 +284,7 @@ eachDatabase("everything about a person is exported without secrets, and erased 
   await assert.rejects(erase(), /Cannot find/);
 });
 
-eachDatabase("the order of deletion puts each table before those that it refers to", async () => {
+slowInPostgres("the order of deletion puts each table before those that it refers to", async () => {
   await using scene = await usersScene();
   const facts = await scene.platform.store.transaction((tx) => tableFacts(tx));
   const order = deletionOrder(facts).map(({ name }) => name);

@@ -9,7 +9,7 @@ import { warnInactive } from "../../platform/users/inactivity.ts";
 import { inviteUser, requestPassword, setPortalOrigin } from "../../platform/users/manage_users.ts";
 import { linkHolder, signInByPassword, usePasswordLink } from "../../platform/users/sign_in.ts";
 import { setMail } from "../../platform/users/user_mails.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { createTestAuthority } from "../fixtures/test_authority.ts";
 import { until } from "../fixtures/until.ts";
 import { client, operator, password, type UsersScene, usersScene } from "./users_fixture.ts";
@@ -77,7 +77,7 @@ const plain = (text: string) =>
     ),
   );
 
-eachDatabase("an invitation is sent in the user's language, encrypted, with a link that works", async () => {
+slowInPostgres("an invitation is sent in the user's language, encrypted, with a link that works", async () => {
   await using scene = await usersScene();
   await using server = await startMailServer();
   await withMail(scene);
@@ -102,7 +102,7 @@ eachDatabase("an invitation is sent in the user's language, encrypted, with a li
   assert.deepEqual(await row(), { state: "sent", body: null });
 });
 
-eachDatabase("a mail waits for a server that is away, and what waits is sealed", async () => {
+slowInPostgres("a mail waits for a server that is away, and what waits is sealed", async () => {
   await using scene = await usersScene();
   using console = quietConsole();
   await withMail(scene);
@@ -137,7 +137,7 @@ function quietConsole(): Disposable & { said: unknown[] } {
   return { said, [Symbol.dispose]: () => void Object.assign(console, { warn, error, log }) };
 }
 
-eachDatabase(
+slowInPostgres(
   "a mail that the server never takes is given up; one that it does not take now is tried again",
   async () => {
     await using scene = await usersScene();
@@ -162,7 +162,7 @@ eachDatabase(
   },
 );
 
-eachDatabase(
+slowInPostgres(
   "of two processes, one takes a mail; if it dies, the other one takes it later; after three days it is given up",
   async () => {
     await using scene = await usersScene();
@@ -192,7 +192,7 @@ eachDatabase(
   },
 );
 
-eachDatabase(
+slowInPostgres(
   "a new password: a link for active users alone, at most every five minutes; the answer tells nothing",
   async () => {
     await using scene = await usersScene();
@@ -223,7 +223,7 @@ eachDatabase(
   },
 );
 
-eachDatabase("users are warned two weeks and three days before they are deactivated, once each", async () => {
+slowInPostgres("users are warned two weeks and three days before they are deactivated, once each", async () => {
   await using scene = await usersScene();
   const { platform, clock } = scene, day = 86_400_000;
   await withMail(scene);
@@ -237,7 +237,7 @@ eachDatabase("users are warned two weeks and three days before they are deactiva
   assert.deepEqual(warnedOn, [76, 87]);
 });
 
-eachDatabase(
+slowInPostgres(
   "a mail with HTML has both forms, says how it is ended, and is known as one if it comes twice",
   async () => {
     await using scene = await usersScene();

@@ -6,7 +6,7 @@ import { listAudit } from "../../platform/audit/read_audit.ts";
 import { noteBroker, notePresence } from "../../platform/agents/presence.ts";
 import { cancelTask, listTasks } from "../../platform/tasks/manage_tasks.ts";
 import { TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { forward, type SessionBench, signIn, startSessionBench, webAccess } from "../fixtures/ssh_sessions.ts";
 import { maybeOpenedSecret } from "../../common/protocol/sealed_secret.ts";
 import { until } from "../fixtures/until.ts";
@@ -47,7 +47,7 @@ function connectByMqtt({ bench, by, agent: { agentId } }: SessionBench): Promise
   });
 }
 
-eachDatabase("access open says what is known: that the agent was asked, whatever its policy was", async () => {
+slowInPostgres("access open says what is known: that the agent was asked, whatever its policy was", async () => {
   await using scene = await startSessionBench();
   await connectByMqtt(scene);
   await scene.poll({ webAccess: { ...webAccess, needsApproval: true } });
@@ -57,7 +57,7 @@ eachDatabase("access open says what is known: that the agent was asked, whatever
   assert.match(ran.stderr, /^next: the agent was asked; opendca-platform access show ses-\w+ says how far it is\n$/);
 });
 
-eachDatabase("access open says that an agent without MQTT gets the task with its next poll", async () => {
+slowInPostgres("access open says that an agent without MQTT gets the task with its next poll", async () => {
   await using scene = await startSessionBench();
   await scene.poll({ webAccess });
   const { ran, code } = openCommand(scene);
@@ -73,7 +73,7 @@ eachDatabase("access open says that an agent without MQTT gets the task with its
   assert.equal(await waiting.code, 69);
 });
 
-eachDatabase("task --wait says how the agent gets the task, and when", async () => {
+slowInPostgres("task --wait says how the agent gets the task, and when", async () => {
   await using scene = await startSessionBench();
   const { bench: { platform: { platform } }, agent: { agentId }, by } = scene;
   await scene.poll({});
@@ -89,7 +89,7 @@ eachDatabase("task --wait says how the agent gets the task, and when", async () 
   assert.deepEqual([await polled.code, await pushed.code], [69, 69]);
 });
 
-eachDatabase("access open --wait follows what the agent says, until the session is open", async () => {
+slowInPostgres("access open --wait follows what the agent says, until the session is open", async () => {
   await using scene = await startSessionBench();
   await connectByMqtt(scene);
   const { ran, code } = openCommand(scene, "--wait");
@@ -111,7 +111,7 @@ eachDatabase("access open --wait follows what the agent says, until the session 
   assert.deepEqual(ran.stderr.split("\n").filter((line) => line !== "" && !line.startsWith(`${sessionId}: `)), []);
 });
 
-eachDatabase("access show and the audit log name who approved a session at the agent", async () => {
+slowInPostgres("access show and the audit log name who approved a session at the agent", async () => {
   await using scene = await startSessionBench();
   const { platform } = scene.bench.platform;
   await scene.poll({});
@@ -136,7 +136,7 @@ eachDatabase("access show and the audit log name who approved a session at the a
   assert.deepEqual(entries.map(({ subject }) => subject), [taskId]);
 });
 
-eachDatabase("access open --wait says why a session was refused", async () => {
+slowInPostgres("access open --wait says why a session was refused", async () => {
   await using scene = await startSessionBench();
   await connectByMqtt(scene);
   const { ran, code } = openCommand(scene, "--wait", "--json");

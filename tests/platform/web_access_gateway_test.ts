@@ -13,7 +13,7 @@ import { batchOf, readingOf, recordOf } from "../fixtures/platform_uploads.ts";
 import { startWebAccess } from "../../platform/edge/http/start_web_access.ts";
 import { createServerCertificate } from "../../platform/keys/server_certificate.ts";
 import { startSimulator } from "../../simulator/simulator.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { forward, signIn, startSessionBench, tunnelOf } from "../fixtures/ssh_sessions.ts";
 import { freePort } from "../fixtures/free_port.ts";
 import { soon, until } from "../fixtures/until.ts";
@@ -68,7 +68,7 @@ async function startPages() {
   };
 }
 
-eachDatabase(
+slowInPostgres(
   "a page at a process without the tunnel leads to the one that has it, for the session's user only",
   async () => {
     await using at = await startPages();
@@ -110,7 +110,7 @@ eachDatabase(
   },
 );
 
-eachDatabase(
+slowInPostgres(
   "a link leads through the agent's tunnel to the printer's page, for one browser, until the end",
   async () => {
     await using at = await startPages();
@@ -172,7 +172,7 @@ eachDatabase(
   },
 );
 
-eachDatabase("a connection that the printer has closed while it was idle is not used again", async () => {
+slowInPostgres("a connection that the printer has closed while it was idle is not used again", async () => {
   await using at = await startPages();
   const { scene, platform } = at, { by } = scene;
   const session = await scene.open(), { sessionId } = session;
@@ -208,7 +208,7 @@ eachDatabase("a connection that the printer has closed while it was idle is not 
   await new Promise((resolve) => device.close(resolve));
 });
 
-eachDatabase("links end, and what is kept of them opens nothing", async () => {
+slowInPostgres("links end, and what is kept of them opens nothing", async () => {
   await using at = await startPages();
   const { scene, platform } = at, { by } = scene;
   const { sessionId } = await scene.open({ lastsMs: 1_800_000 });
@@ -229,7 +229,7 @@ eachDatabase("links end, and what is kept of them opens nothing", async () => {
   await assert.rejects(listRequests(platform, by, { sessionId: "ses-000000000000" }), /Cannot find the session/);
 });
 
-eachDatabase("certificates of printers are kept by device and port", async () => {
+slowInPostgres("certificates of printers are kept by device and port", async () => {
   await using at = await startPages();
   const { scene, platform } = at, { by } = scene;
   const session = await scene.open({ port: 443, scheme: "https" });
@@ -268,7 +268,7 @@ eachDatabase("certificates of printers are kept by device and port", async () =>
   otherClient.end();
 });
 
-eachDatabase("certificates and the permission of old TLS follow a merge of devices, and its end", async () => {
+slowInPostgres("certificates and the permission of old TLS follow a merge of devices, and its end", async () => {
   await using at = await startPages();
   const { scene, platform } = at, { by, agent } = scene;
   const other = readingOf({ serial: "ZZZ98765", address: "10.1.0.8" });

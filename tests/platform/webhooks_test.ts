@@ -19,7 +19,7 @@ import {
 import { eventTypes } from "../../platform/events/queue_events.ts";
 import { UsageError } from "../../common/core/errors.ts";
 import { AlertSeverity, LevelKind, type Reading } from "../../proto/gen/opendca/v1/reading.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { activatedAgent, call, connect, startTestPlatform } from "../fixtures/platform_fixture.ts";
 import { batchOf, readingOf, recordOf } from "../fixtures/platform_uploads.ts";
 import { until } from "../fixtures/until.ts";
@@ -93,7 +93,7 @@ const withAlert = (alerts: boolean, percent: number): Reading =>
 const typesOf = ({ got }: Receiver) => got.map(({ body }) => JSON.parse(body).type).sort();
 const whole = (found: Receiver, count: number) => until("the receiver got it", () => found.got.length >= count);
 
-eachDatabase("what happens is told once, signed, soon, with what it is about", async () => {
+slowInPostgres("what happens is told once, signed, soon, with what it is about", async () => {
   await using hook = await receiver();
   const { test, platform, customer, upload } = await scene();
   await using _ = test;
@@ -126,7 +126,7 @@ eachDatabase("what happens is told once, signed, soon, with what it is about", a
   await until("its answer is noted", async () => (await listWebhooks(platform, operator))[0]!.waiting === 0);
 });
 
-eachDatabase(
+slowInPostgres(
   "a webhook is told of its dealer's and its customer's events alone, and of the types that it wants",
   async () => {
     await using mine = await receiver();
@@ -151,43 +151,50 @@ eachDatabase(
   },
 );
 
-eachDatabase("what is not taken is sent again, is a dead letter after three days, and can be sent again", async () => {
-  await using hook = await receiver();
-  const { test, platform } = await scene();
-  await using _ = test;
-  const { webhookId } = await createWebhook(platform, operator, { url: hook.url, events: everything, description: "" });
-  hook.answer.status = 500;
-  await testWebhook(platform, operator, { webhookId });
-  const state = async () => (await listDeliveries(platform, operator, { webhookId }))[0]!;
-  const tried = (count: number) =>
-    until(
-      "it was tried",
-      async () => (await state()).tries >= count && (await state()).failure !== null && hook.got.length >= count,
-    );
-  await tried(1);
-  let spent = 0;
-  for (const [i, waitMs] of waitsMs.entries()) {
-    await until("the delivery is as it should be", async () => {
-      const { next_at, state: is } = await state();
-      return is === "dead" || next_at - test.clock.now().getTime() === waitMs;
+slowInPostgres(
+  "what is not taken is sent again, is a dead letter after three days, and can be sent again",
+  async () => {
+    await using hook = await receiver();
+    const { test, platform } = await scene();
+    await using _ = test;
+    const { webhookId } = await createWebhook(platform, operator, {
+      url: hook.url,
+      events: everything,
+      description: "",
     });
-    assert.equal((await state()).state, "waiting");
-    test.clock.advance(waitMs);
-    spent += waitMs;
-    await test.platform.store.transaction((tx) => Promise.resolve(tx.notify("webhook", "")));
-    await tried(i + 2);
-  }
-  await until("the delivery is as it should be", async () => (await state()).state === "dead");
-  assert(spent > 2.5 * 86_400_000 && spent < 3.5 * 86_400_000, String(spent / 86_400_000));
-  assert.match((await state()).failure!, /answered 500/);
-  assert.equal(new Set(hook.got.map(({ headers }) => headers["webhook-id"])).size, 1);
-  assert.equal((await listWebhooks(platform, operator))[0]!.dead, 1);
-  hook.answer.status = 200;
-  assert.equal(await resendDeliveries(platform, operator, { webhookId }), 1);
-  await until("the delivery is as it should be", async () => (await state()).state === "sent");
-});
+    hook.answer.status = 500;
+    await testWebhook(platform, operator, { webhookId });
+    const state = async () => (await listDeliveries(platform, operator, { webhookId }))[0]!;
+    const tried = (count: number) =>
+      until(
+        "it was tried",
+        async () => (await state()).tries >= count && (await state()).failure !== null && hook.got.length >= count,
+      );
+    await tried(1);
+    let spent = 0;
+    for (const [i, waitMs] of waitsMs.entries()) {
+      await until("the delivery is as it should be", async () => {
+        const { next_at, state: is } = await state();
+        return is === "dead" || next_at - test.clock.now().getTime() === waitMs;
+      });
+      assert.equal((await state()).state, "waiting");
+      test.clock.advance(waitMs);
+      spent += waitMs;
+      await test.platform.store.transaction((tx) => Promise.resolve(tx.notify("webhook", "")));
+      await tried(i + 2);
+    }
+    await until("the delivery is as it should be", async () => (await state()).state === "dead");
+    assert(spent > 2.5 * 86_400_000 && spent < 3.5 * 86_400_000, String(spent / 86_400_000));
+    assert.match((await state()).failure!, /answered 500/);
+    assert.equal(new Set(hook.got.map(({ headers }) => headers["webhook-id"])).size, 1);
+    assert.equal((await listWebhooks(platform, operator))[0]!.dead, 1);
+    hook.answer.status = 200;
+    assert.equal(await resendDeliveries(platform, operator, { webhookId }), 1);
+    await until("the delivery is as it should be", async () => (await state()).state === "sent");
+  },
+);
 
-eachDatabase("two processes send each message once", async () => {
+slowInPostgres("two processes send each message once", async () => {
   await using hook = await receiver();
   const { test, platform } = await scene({ allowed: ["127.0.0.1"] });
   await using _ = test;
@@ -245,7 +252,7 @@ Deno.test("a receiver that hangs does not hold up the others, and nobody is call
   );
 });
 
-eachDatabase("after a rotation both secrets sign for a day; a removed webhook is told nothing", async () => {
+slowInPostgres("after a rotation both secrets sign for a day; a removed webhook is told nothing", async () => {
   await using hook = await receiver();
   const { test, platform } = await scene();
   await using _ = test;
@@ -285,7 +292,7 @@ eachDatabase("after a rotation both secrets sign for a day; a removed webhook is
   await assert.rejects(testWebhook(platform, operator, { webhookId }), UsageError);
 });
 
-eachDatabase("agents and devices that go silent are told once, and again after they were back", async () => {
+slowInPostgres("agents and devices that go silent are told once, and again after they were back", async () => {
   await using hook = await receiver();
   const { test, platform, upload, agent } = await scene();
   await using _ = test;
@@ -309,7 +316,7 @@ eachDatabase("agents and devices that go silent are told once, and again after t
   assert.equal(await noteSilent(platform), 1);
 });
 
-eachDatabase("a paused webhook is told nothing, then what has waited; after three days it is given up", async () => {
+slowInPostgres("a paused webhook is told nothing, then what has waited; after three days it is given up", async () => {
   await using hook = await receiver();
   await using other = await receiver();
   const { test, platform, upload } = await scene();

@@ -62,10 +62,17 @@ export function parseReport(xml: string): TestCase[] {
   return cases;
 }
 
+/** Of several runs: what one of them left out, as another did not. A report calls it "skipped" where a filter did so. */
+export function ofAllRuns(cases: readonly TestCase[]): TestCase[] {
+  const key = ({ file, name }: TestCase) => `${file} ${name}`;
+  const ran = new Set(cases.filter(({ outcome }) => outcome !== "skipped").map(key));
+  return cases.filter((one) => one.outcome !== "skipped" || !ran.has(key(one)));
+}
+
 /** The cases of all reports of a folder. */
 export function readReports(folder: string): TestCase[] {
-  return [...Deno.readDirSync(folder)].filter(({ name }) => name.endsWith(".xml"))
-    .flatMap(({ name }) => parseReport(Deno.readTextFileSync(`${folder}/${name}`)));
+  const reports = [...Deno.readDirSync(folder)].filter(({ name }) => name.endsWith(".xml"));
+  return ofAllRuns(reports.flatMap(({ name }) => parseReport(Deno.readTextFileSync(`${folder}/${name}`))));
 }
 
 /**
