@@ -21,11 +21,14 @@ interface Weak {
   /** Digest of the signature of an authority between the two. */
   intermediate?: string;
   server: string[];
+  /** In `deno task test`; the others are among the slow tests. */
+  isQuick?: true;
 }
 
 const cases: Weak[] = [
   {
     name: "TLS 1.1",
+    isQuick: true,
     want: "tls tls-failed",
     says: /does not support TLS 1\.2 or newer/,
     server: ["-tls1_1", ...anything],
@@ -55,10 +58,18 @@ const cases: Weak[] = [
     intermediate: "sha1",
     server: ["-cert_chain", "intermediate.pem", ...anything],
   },
-  { name: "SHA-1", want: "tls weak-certificate", says: /a signature with SHA-1/, digest: "sha1", server: anything },
+  {
+    name: "SHA-1",
+    isQuick: true,
+    want: "tls weak-certificate",
+    says: /a signature with SHA-1/,
+    digest: "sha1",
+    server: anything,
+  },
   { name: "MD5", want: "tls weak-certificate", says: /a signature with MD5/, digest: "md5", server: anything },
   {
     name: "an RSA key of 1024 bits",
+    isQuick: true,
     want: "tls weak-certificate",
     says: /RSA key of 1024 bits/,
     key: "rsa:1024",
@@ -72,8 +83,9 @@ const cases: Weak[] = [
     server: anything,
   },
 ];
-for (const { name, want, says, server, authority = "rsa:2048", key = "rsa:2048", ...digests } of cases) {
-  peerTest(`opendca doctor names a platform with ${name}: ${want}`, ["openssl"], async () => {
+for (const { name, want, says, server, authority = "rsa:2048", key = "rsa:2048", isQuick, ...digests } of cases) {
+  const speed = isQuick ? "" : " (slow)";
+  peerTest(`opendca doctor names a platform with ${name}: ${want}${speed}`, ["openssl"], async () => {
     let ca = "";
     await using peer = await startPeer("openssl", "ACCEPT", async (folder, port) => {
       await certify(folder, { authority, key, digest: "sha256", ...digests });

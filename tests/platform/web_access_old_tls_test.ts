@@ -66,9 +66,18 @@ function helpersOf(folder: string): number {
 }
 
 const anything = "ALL:@SECLEVEL=0";
-const cases: { name: string; server: string[]; key?: string; says: string[]; uses: RegExp | undefined }[] = [
+const cases: {
+  name: string;
+  server: string[];
+  key?: string;
+  says: string[];
+  uses: RegExp | undefined;
+  /** In `deno task test`; the others are among the slow tests. */
+  isQuick?: true;
+}[] = [
   {
     name: "TLS 1.0 with RSA key exchange and a key of 1024 bits",
+    isQuick: true,
     server: ["-tls1", "-cipher", "AES128-SHA:@SECLEVEL=0"],
     key: "rsa:1024",
     says: [
@@ -138,15 +147,16 @@ const cases: { name: string; server: string[]; key?: string; says: string[]; use
   },
   {
     name: "signatures with SHA-1",
+    isQuick: true,
     server: ["-tls1_2", "-cipher", anything, "-sigalgs", "RSA+SHA1"],
     says: ["it signs with SHA-1"],
     uses: /TLS 1\.2, ECDHE-RSA-AES/,
   },
 ];
 
-for (const { name, server, key = "rsa:2048", says, uses } of cases) {
+for (const { name, server, key = "rsa:2048", says, uses, isQuick } of cases) {
   peerTest(
-    `a printer with ${name} is refused by name, and shown where it is permitted`,
+    `a printer with ${name} is refused by name, and shown where it is permitted${isQuick ? "" : " (slow)"}`,
     ["openssl", "socat"],
     async () => {
       await using printer = await startOldServer(server, key);
