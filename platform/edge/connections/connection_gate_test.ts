@@ -91,6 +91,23 @@ Deno.test("many sources leave the room that is reserved for agents", () => {
   assert.equal(gate.closed.length, 1, "the others had room");
 });
 
+Deno.test("where all places are taken, the oldest anonymous connection goes for a new one, and never an agent's", () => {
+  const gate = driven();
+  for (let agent = 0; agent < 10; agent++) {
+    assert.equal(gate.come(`10.0.2.${agent}:1`), true);
+    gate.callBegan(`10.0.2.${agent}:1`, `agent-${agent}`)();
+  }
+  for (const peer of ["10.0.1.1:1", "10.0.1.2:1"]) assert.equal(gate.come(peer), true);
+  assert.equal(gate.come("10.0.3.1:1"), false, "all are new");
+  gate.advance(1000);
+  for (const peer of ["10.0.3.1:1", "10.0.3.2:1"]) assert.equal(gate.come(peer), true);
+  assert.deepEqual(gate.closed, ["10.0.1.1:1", "10.0.1.2:1"]);
+  for (const peer of ["10.0.3.1:1", "10.0.3.2:1"]) gate.callBegan(peer, `agent-${peer}`)();
+  gate.advance(1000);
+  assert.equal(gate.come("10.0.4.1:1"), false, "all are of agents");
+  assert.equal(gate.closed.length, 2);
+});
+
 Deno.test("a connection without a call ends after seconds, one with calls after a minute, an agent's never", () => {
   const gate = driven();
   gate.come("10.0.0.1:1");
