@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { DatabaseSync } from "node:sqlite";
 import { type Actor, appendAudit, auditRows, auditVerdict, noDigest } from "./audit_log.ts";
 import { parseDatabaseUrl } from "../store/postgres/database_url.ts";
@@ -77,6 +78,18 @@ eachDatabase(
         const [, { digest }] = await auditRows(forger, { limit: 2 }) as [unknown, { digest: string }];
         await tamper(`UPDATE audit_log SET subject = 'forged', digest = '${digest}' WHERE entry = 2`);
         assert.equal((await auditVerdict(queries)).brokenAt, 3);
+        await tamper("DELETE FROM audit_log");
+      });
+      await t.step("an entry taken out, and the digests of the later ones made anew", async () => {
+        const event = { at, customerId: null, actor: "platform" as const, action: "tested" };
+        for (const subject of ["s1", "s2", "s3"]) await appendAudit(queries, { ...event, subject });
+        const [first] = await auditRows(queries, { limit: 3 });
+        const third = JSON.stringify([first!.digest, 3, at.getTime(), null, "platform", "tested", "s3", "{}"]);
+        const digest = createHash("sha256").update(third).digest("hex");
+        await tamper(
+          `DELETE FROM audit_log WHERE entry = 2; UPDATE audit_log SET digest = '${digest}' WHERE entry = 3`,
+        );
+        assert.equal((await auditVerdict(queries)).brokenAt, 2);
       });
     }),
 );
