@@ -174,7 +174,15 @@ Deno.test("forward is for the user of the session: a used link, another user's, 
   assert.equal(scene.connections(), 0);
 });
 
-Deno.test("the program forwards by a link alone, without a data directory, and says what it does", async () => {
+Deno.test("forward refuses to listen at what is no HOST:PORT", async () => {
+  const refused = await endedHere(["forward", "ses-000000000000", "--listen", "9100"], {});
+  assert.deepEqual([refused.code, refused.err.split("\n")[0]], [
+    64,
+    'error: Cannot use --listen as HOST:PORT: current value is "9100"',
+  ]);
+});
+
+Deno.test("the program forwards by a link alone, without a data directory, and says what it does (slow)", async () => {
   await using at = await startRaw();
   const { scene, sessionId } = at;
   await until("it waits", () => scene.access.sessions()[0]?.step === "waiting");
@@ -193,11 +201,6 @@ Deno.test("the program forwards by a link alone, without a data directory, and s
     scene.access.kill(sessionId);
     await until("it has ended", () => /the session has ended: /.test(program.err()));
     assert.equal((await program.status).code, 0);
-    const refused = await endedHere(["forward", "ses-000000000000", "--listen", "9100"], {});
-    assert.deepEqual([refused.code, refused.err.split("\n")[0]], [
-      64,
-      'error: Cannot use --listen as HOST:PORT: current value is "9100"',
-    ]);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
