@@ -182,18 +182,23 @@ eachDatabase("an alert lasts from the first reading that shows it to the first w
   ]);
 });
 
-eachDatabase("two devices that are one have the state, samples and alerts of both", async () => {
+eachDatabase("devices that are one have the state, samples and alerts of all, of one moment too", async () => {
   await using s = await scene();
-  const from = await s.device(), into = await s.device();
+  const first = await s.device(), from = await s.device(), into = await s.device();
+  await s.read(first, noon, total(98));
   await s.read(from, noon, { ...total(100), ...toner(5), alerts: [jam] });
   await s.read(into, noon, total(99));
   await s.read(into, noon + hour, total(101));
-  await s.store.transaction((tx) => mergeDevices(tx.tenant(s.tenant.customerId), { from, into, at: noon + hour }));
+  await s.store.transaction(async (tx) => {
+    const tenant = tx.tenant(s.tenant.customerId), at = noon + hour;
+    await mergeDevices(tenant, { from: first, into: from, at });
+    await mergeDevices(tenant, { from, into, at });
+  });
   const state = (await maybeDeviceState(s.tenant, into))!;
   assert.deepEqual([state.total, state.low, state.meters_at, state.supplies_at], [101, 1, noon + hour, noon]);
   assert.equal(await maybeDeviceState(s.tenant, from), undefined);
   const history = await meterHistoryRows(s.tenant, { deviceId: into, name: "total", limit: 9 });
-  assert.deepEqual(history.map(({ value }) => value).toSorted(), [100, 101, 99]);
+  assert.deepEqual(history.map(({ value }) => value).toSorted(), [100, 101, 98, 99]);
   assert.equal((await openAlerts(s.tenant, into)).length, 1);
 });
 
