@@ -8,7 +8,7 @@ import { setUserGrants } from "../../platform/users/manage_users.ts";
 import { exportUsers, pageOfUsers, userSorts } from "../../platform/users/list_users.ts";
 import { listUsers } from "../../platform/users/users.ts";
 import { allPages } from "../fixtures/all_pages.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { readingOf } from "../fixtures/platform_uploads.ts";
 import { type PortalScene, portalScene } from "./portal_scene.ts";
 import { operator } from "./users_fixture.ts";
@@ -76,7 +76,7 @@ async function onThePage(scene: PortalScene, every: readonly ListedAgent[]): Pro
 
 const json = (rows: readonly object[]) => rows.map((row) => JSON.stringify(row));
 
-eachDatabase(
+slowInPostgres(
   "agents are found, filtered and paged in every order as the whole list is, and are all in the CSV",
   async () => {
     await using scene = await portalScene();
@@ -152,7 +152,7 @@ eachDatabase(
   },
 );
 
-eachDatabase(
+slowInPostgres(
   "users are found, filtered and paged in every order as the whole list is, each with what it may do",
   async () => {
     await using scene = await portalScene();

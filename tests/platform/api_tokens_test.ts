@@ -13,7 +13,7 @@ import {
 import { deactivateUser, setUserGrants } from "../../platform/users/manage_users.ts";
 import { UsageError } from "../../common/core/errors.ts";
 import { closeCustomer } from "../../platform/customers/close.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { portalScene } from "./portal_scene.ts";
 import { operator, usersScene } from "./users_fixture.ts";
 
@@ -40,7 +40,7 @@ Deno.test("isTokenText() knows a token by its checksum, and refuses every change
   }
 });
 
-eachDatabase("a token works until it is revoked, and only its digest is stored", async () => {
+slowInPostgres("a token works until it is revoked, and only its digest is stored", async () => {
   await using scene = await usersScene();
   const { platform, clock, queries } = scene;
   await scene.user(eva);
@@ -58,7 +58,7 @@ eachDatabase("a token works until it is revoked, and only its digest is stored",
   await assert.rejects(revokeToken(platform, operator, { tokenId }), UsageError);
 });
 
-eachDatabase("a token ends by its time, with its user, and with its user's roles", async () => {
+slowInPostgres("a token ends by its time, with its user, and with its user's roles", async () => {
   await using scene = await usersScene();
   const { platform, clock, acme } = scene;
   await scene.user("root@partner.example");
@@ -75,7 +75,7 @@ eachDatabase("a token ends by its time, with its user, and with its user's roles
   assert.equal(await maybeTokenCaller(platform, long), undefined);
 });
 
-eachDatabase("nobody makes a token that may do more than its user, and none reaches other customers", async () => {
+slowInPostgres("nobody makes a token that may do more than its user, and none reaches other customers", async () => {
   await using scene = await usersScene();
   const { platform, acme, other, berlin, foreign } = scene;
   await scene.user(eva, { grants: [{ role: "viewer" }, { role: "technician", customerId: acme, siteId: berlin }] });
@@ -106,7 +106,7 @@ eachDatabase("nobody makes a token that may do more than its user, and none reac
   assert(tokenMay(token, "readFleet", { customerId: acme, siteId: berlin }));
 });
 
-eachDatabase("a token of a customer's user ends when the customer is closed", async () => {
+slowInPostgres("a token of a customer's user ends when the customer is closed", async () => {
   await using scene = await usersScene();
   const { platform, acme, other } = scene;
   await scene.user(eva, { customer: "Acme", grants: [{ role: "viewer" }] });

@@ -15,7 +15,7 @@ import { setApprovalRules } from "../../platform/tasks/approval_rules.ts";
 import { createTask } from "../../platform/tasks/manage_tasks.ts";
 import { deactivateUser, setUserGrants } from "../../platform/users/manage_users.ts";
 import { setMail } from "../../platform/users/user_mails.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { batchOf, readingOf, recordOf } from "../fixtures/platform_uploads.ts";
 import { startSessionBench } from "../fixtures/ssh_sessions.ts";
 import { type PortalScene, portalScene, type Visitor } from "./portal_scene.ts";
@@ -40,7 +40,7 @@ async function foreignSite({ platform: { platform }, foreign }: PortalScene): Pr
 
 const tasksOf = ({ platform: { queries } }: PortalScene) => queries.all<{ kind: string }>("SELECT kind FROM tasks");
 
-eachDatabase(
+slowInPostgres(
   "what needs an approval is done once somebody else has approved it, in the name of whoever asked",
   async () => {
     await using scene = await portalScene();
@@ -87,7 +87,7 @@ eachDatabase(
   },
 );
 
-eachDatabase("the overview and the tab say what waits for the viewer, and nothing else", async () => {
+slowInPostgres("the overview and the tab say what waits for the viewer, and nothing else", async () => {
   await using scene = await portalScene();
   const agentId = await agentAt(scene, scene.berlin), root = `/customers/${scene.acme}`;
   const { platform, queries } = scene.platform;
@@ -132,7 +132,7 @@ eachDatabase("the overview and the tab say what waits for the viewer, and nothin
   assert.deepEqual(await said(berlin), nothing);
 });
 
-eachDatabase("whoever can approve a request is told of it by mail, once for a group of requests", async () => {
+slowInPostgres("whoever can approve a request is told of it by mail, once for a group of requests", async () => {
   await using scene = await portalScene();
   const agentId = await agentAt(scene, scene.berlin), root = `/customers/${scene.acme}`;
   const { platform, clock } = scene.platform, { store, pepper } = platform;
@@ -178,7 +178,7 @@ eachDatabase("whoever can approve a request is told of it by mail, once for a gr
   assert.deepEqual((await mails()).map(({ recipient }) => recipient), ["berlin@partner.example", eva]);
 });
 
-eachDatabase("nobody approves their own request, one of another customer or site, or one that is over", async () => {
+slowInPostgres("nobody approves their own request, one of another customer or site, or one that is over", async () => {
   await using scene = await portalScene();
   const agentId = await agentAt(scene, scene.berlin), root = `/customers/${scene.acme}`;
   const { platform } = scene.platform, by = { ...operator, tenant: scene.acme };
@@ -217,7 +217,7 @@ eachDatabase("nobody approves their own request, one of another customer or site
   assert.equal((await tasksOf(scene)).length, 0);
 });
 
-eachDatabase("what a user asked for who may not do it any more is not done", async () => {
+slowInPostgres("what a user asked for who may not do it any more is not done", async () => {
   await using scene = await portalScene();
   const agentId = await agentAt(scene, scene.berlin), { platform } = scene.platform;
   const by = { ...operator, tenant: scene.acme };
@@ -246,7 +246,7 @@ eachDatabase("what a user asked for who may not do it any more is not done", asy
   }
 });
 
-eachDatabase("of two who approve at the same time, one does; no other way leads around the rule", async () => {
+slowInPostgres("of two who approve at the same time, one does; no other way leads around the rule", async () => {
   await using scene = await portalScene();
   const agentId = await agentAt(scene, scene.berlin), { platform } = scene.platform;
   const by = { ...operator, tenant: scene.acme }, task = { agentId, payload: ping, validMs: 60_000 };
@@ -264,7 +264,7 @@ eachDatabase("of two who approve at the same time, one does; no other way leads 
   assert.equal((await tasksOf(scene)).length, 1);
 });
 
-eachDatabase("web access that is approved is what was asked for, and of whoever asked", async () => {
+slowInPostgres("web access that is approved is what was asked for, and of whoever asked", async () => {
   await using scene = await startSessionBench();
   const { platform, clock } = scene.bench.platform, { by } = scene;
   const wish: SessionWish = { device: "10.1.0.7", port: 8000, scheme: "http", lastsMs: 600_000 };
@@ -300,7 +300,7 @@ eachDatabase("web access that is approved is what was asked for, and of whoever 
   assert.equal((await showApproval(platform, by, next)).state, "waiting");
 });
 
-eachDatabase("`approval` shows, decides and sets the rules", async () => {
+slowInPostgres("`approval` shows, decides and sets the rules", async () => {
   await withPlatform(async (run) => {
     await run("customer", "create", "Acme");
     assert.equal((await run("approval", "rules")).stdout, "nothing needs an approval\n");

@@ -19,7 +19,7 @@ import { meterPeriods } from "../../platform/devices/samples.ts";
 import { platformStatus } from "../../platform/devices/platform_status.ts";
 import type { Parameters, Store, Transaction } from "../../platform/store/store.ts";
 import { createTask, listTasks } from "../../platform/tasks/manage_tasks.ts";
-import { eachDatabase, inPostgres } from "../fixtures/each_database.ts";
+import { inPostgres, slowInPostgres } from "../fixtures/each_database.ts";
 import {
   activate,
   activatedAgent,
@@ -57,7 +57,7 @@ async function actions(platform: TestPlatform): Promise<string[]> {
 
 const stateOf = async (platform: TestPlatform, sql: string) => (await platform.queries.all<{ state: string }>(sql))[0];
 
-eachDatabase(
+slowInPostgres(
   "a closed site ends its agents, codes, tasks and sessions, and nobody else's; its data stays",
   async () => {
     const { platform, parts, by, siteId, office, berlin } = await scene();
@@ -128,7 +128,7 @@ eachDatabase(
   },
 );
 
-eachDatabase("a closed customer ends the work of all its sites, and is not the one that is meant", async () => {
+slowInPostgres("a closed customer ends the work of all its sites, and is not the one that is meant", async () => {
   const { platform, parts, by, siteId, office, berlin } = await scene();
   await using _ = platform;
   const stranger = await activatedAgent(platform, await platform.customer("Other"));
@@ -151,30 +151,36 @@ eachDatabase("a closed customer ends the work of all its sites, and is not the o
   await createSite(parts, by, { name: "New" });
 });
 
-eachDatabase("a dealer is closed with its customers, and reopened with those that were not closed before", async () => {
-  const { platform, parts, by, office, berlin } = await scene();
-  await using _ = platform;
-  const { customer_id: gone } = await createCustomer(parts, by, { name: "Gone" });
-  await closeCustomer(parts, by, { customer: "Gone", reason });
-  const [dealer] = await platform.queries.all<{ dealer_id: string; name: string }>("SELECT * FROM dealers");
-  const { name } = dealer!;
-  await assert.rejects(closeDealer(parts, by, { dealer: name, reason }), /as it has 2 active agents/);
-  const ended = await closeDealer(parts, by, { dealer: name, reason, revokeAgents });
-  assert.deepEqual([ended.customers, ended.agents], [1, 2]);
-  for (const agent of [office, berlin]) assert.equal(await polled(platform, agent), "agent-revoked");
-  assert.deepEqual((await actions(platform)).slice(-2), ["customerClosed", "dealerClosed"]);
-  const refused = new RegExp(`as the dealer "${name}" is closed`);
-  await assert.rejects(createCustomer(parts, by, { name: "New" }), refused);
-  await assert.rejects(createSite(parts, by, { name: "New" }), refused);
-  await assert.rejects(reopenCustomer(parts, by, { customer: gone }), refused);
-  assert.ok((await listSites(parts, by)).every(({ closed_at }) => closed_at !== null), "its sites are closed as well");
-  await reopenDealer(parts, by, { dealer: name });
-  assert.ok((await listSites(parts, by)).every(({ closed_at }) => closed_at === null));
-  await createSite(parts, by, { name: "New" });
-  await assert.rejects(createSite(parts, { actor, tenant: gone }, { name: "New" }), /the customer "Gone" is closed/);
-});
+slowInPostgres(
+  "a dealer is closed with its customers, and reopened with those that were not closed before",
+  async () => {
+    const { platform, parts, by, office, berlin } = await scene();
+    await using _ = platform;
+    const { customer_id: gone } = await createCustomer(parts, by, { name: "Gone" });
+    await closeCustomer(parts, by, { customer: "Gone", reason });
+    const [dealer] = await platform.queries.all<{ dealer_id: string; name: string }>("SELECT * FROM dealers");
+    const { name } = dealer!;
+    await assert.rejects(closeDealer(parts, by, { dealer: name, reason }), /as it has 2 active agents/);
+    const ended = await closeDealer(parts, by, { dealer: name, reason, revokeAgents });
+    assert.deepEqual([ended.customers, ended.agents], [1, 2]);
+    for (const agent of [office, berlin]) assert.equal(await polled(platform, agent), "agent-revoked");
+    assert.deepEqual((await actions(platform)).slice(-2), ["customerClosed", "dealerClosed"]);
+    const refused = new RegExp(`as the dealer "${name}" is closed`);
+    await assert.rejects(createCustomer(parts, by, { name: "New" }), refused);
+    await assert.rejects(createSite(parts, by, { name: "New" }), refused);
+    await assert.rejects(reopenCustomer(parts, by, { customer: gone }), refused);
+    assert.ok(
+      (await listSites(parts, by)).every(({ closed_at }) => closed_at !== null),
+      "its sites are closed as well",
+    );
+    await reopenDealer(parts, by, { dealer: name });
+    assert.ok((await listSites(parts, by)).every(({ closed_at }) => closed_at === null));
+    await createSite(parts, by, { name: "New" });
+    await assert.rejects(createSite(parts, { actor, tenant: gone }, { name: "New" }), /the customer "Gone" is closed/);
+  },
+);
 
-eachDatabase("what fails while a customer is closed leaves all of it as it was", async () => {
+slowInPostgres("what fails while a customer is closed leaves all of it as it was", async () => {
   const { platform, parts, by, berlin } = await scene();
   await using _ = platform;
   const before = await actions(platform);

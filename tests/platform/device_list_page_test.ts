@@ -1,7 +1,7 @@
 /** The list of devices in the portal: search, order, columns, CSV of what is seen, saved views, all customers. */
 import assert from "node:assert/strict";
 import { mergeDevice } from "../../platform/devices/merge_device.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { readingOf } from "../fixtures/platform_uploads.ts";
 import { type PortalScene, portalScene } from "./portal_scene.ts";
 import { operator } from "./users_fixture.ts";
@@ -31,7 +31,7 @@ async function fleet(scene: PortalScene): Promise<void> {
   await scene.devices(scene.acme, scene.bonn, [4, 5].map((n) => reading(n, "=cmd|' /C calc'!A0")));
 }
 
-eachDatabase(
+slowInPostgres(
   "devices are found by words of any kind, in the order of any column, and in CSV as they are seen",
   async () => {
     await using scene = await portalScene();
@@ -63,7 +63,7 @@ eachDatabase(
   },
 );
 
-eachDatabase("more devices than go in one lot are all in the CSV, once each, with merged ones as one", async () => {
+slowInPostgres("more devices than go in one lot are all in the CSV, once each, with merged ones as one", async () => {
   await using scene = await portalScene();
   const numbers = Array.from({ length: 450 }, (_, n) => n + 1);
   const ids = await scene.devices(
@@ -83,40 +83,43 @@ eachDatabase("more devices than go in one lot are all in the CSV, once each, wit
   assert.match((await user.get(last)).body, /350 to 449 of 449/);
 });
 
-eachDatabase("a view is saved, shown first, shared with the dealer alone, and removed by its owner alone", async () => {
-  await using scene = await portalScene();
-  await fleet(scene);
-  const root = `/customers/${scene.acme}/devices`;
-  const user = await scene.signedIn(eva);
-  const view = { list: "devices", name: "Busy <b>", query: "q=berlin&sort=-pages&site=x&page=3", next: root };
-  const saved = await user.post("/views", { ...view, default: "1", shared: "1" });
-  assert.equal(saved.location, `${root}?q=berlin&sort=-pages`);
-  assert.equal((await user.get(root)).location, `${root}?q=berlin&sort=-pages`);
-  assert.match((await user.get(`${root}?all=1`)).body, /Busy &lt;b&gt; \(shared\)/);
-  assert.equal((await user.post("/views", { ...view, name: " " })).status, 422);
-  assert.equal((await user.post("/views", { ...view, list: "users" })).status, 422);
-  assert.equal((await user.post("/views", { ...view, next: "//evil.example/" })).location, "/?q=berlin&sort=-pages");
-  // The one of the same name is replaced, and is neither first nor shared now.
-  assert.equal((await user.get(root)).status, 200);
-  await user.post("/views", { ...view, shared: "1" });
+slowInPostgres(
+  "a view is saved, shown first, shared with the dealer alone, and removed by its owner alone",
+  async () => {
+    await using scene = await portalScene();
+    await fleet(scene);
+    const root = `/customers/${scene.acme}/devices`;
+    const user = await scene.signedIn(eva);
+    const view = { list: "devices", name: "Busy <b>", query: "q=berlin&sort=-pages&site=x&page=3", next: root };
+    const saved = await user.post("/views", { ...view, default: "1", shared: "1" });
+    assert.equal(saved.location, `${root}?q=berlin&sort=-pages`);
+    assert.equal((await user.get(root)).location, `${root}?q=berlin&sort=-pages`);
+    assert.match((await user.get(`${root}?all=1`)).body, /Busy &lt;b&gt; \(shared\)/);
+    assert.equal((await user.post("/views", { ...view, name: " " })).status, 422);
+    assert.equal((await user.post("/views", { ...view, list: "users" })).status, 422);
+    assert.equal((await user.post("/views", { ...view, next: "//evil.example/" })).location, "/?q=berlin&sort=-pages");
+    // The one of the same name is replaced, and is neither first nor shared now.
+    assert.equal((await user.get(root)).status, 200);
+    await user.post("/views", { ...view, shared: "1" });
 
-  const max = await scene.signedIn("max@partner.example", { grants: [{ role: "viewer" }] });
-  const seen = (await max.get(`${root}?all=1`)).body;
-  assert.match(seen, /Busy &lt;b&gt; \(shared\)/);
-  assert.doesNotMatch(seen, /\/remove/);
-  assert.equal((await max.get(root)).status, 200, "another's view is not shown first");
-  assert.equal((await max.post("/views", { ...view, shared: "1" })).status, 422, "a viewer shares nothing");
-  const { view_id } = (await scene.platform.queries.get<{ view_id: string }>("SELECT view_id FROM saved_views"))!;
-  assert.equal((await max.post(`/views/${view_id}/remove`, { next: root })).status, 422);
-  const ofAcme = await scene.signedIn("ann@acme.example", { customer: "Acme" });
-  assert.doesNotMatch((await ofAcme.get(`${root}?all=1`)).body, /Busy/);
-  const foreign = await scene.signedIn("bob@foreign.example", { dealer: "Foreign" });
-  assert.doesNotMatch((await foreign.get(`/customers/${scene.foreign}/devices?all=1`)).body, /Busy/);
-  assert.equal((await user.post(`/views/${view_id}/remove`, { next: root })).location, `${root}?all=1`);
-  assert.doesNotMatch((await user.get(`${root}?all=1`)).body, /Busy/);
-});
+    const max = await scene.signedIn("max@partner.example", { grants: [{ role: "viewer" }] });
+    const seen = (await max.get(`${root}?all=1`)).body;
+    assert.match(seen, /Busy &lt;b&gt; \(shared\)/);
+    assert.doesNotMatch(seen, /\/remove/);
+    assert.equal((await max.get(root)).status, 200, "another's view is not shown first");
+    assert.equal((await max.post("/views", { ...view, shared: "1" })).status, 422, "a viewer shares nothing");
+    const { view_id } = (await scene.platform.queries.get<{ view_id: string }>("SELECT view_id FROM saved_views"))!;
+    assert.equal((await max.post(`/views/${view_id}/remove`, { next: root })).status, 422);
+    const ofAcme = await scene.signedIn("ann@acme.example", { customer: "Acme" });
+    assert.doesNotMatch((await ofAcme.get(`${root}?all=1`)).body, /Busy/);
+    const foreign = await scene.signedIn("bob@foreign.example", { dealer: "Foreign" });
+    assert.doesNotMatch((await foreign.get(`/customers/${scene.foreign}/devices?all=1`)).body, /Busy/);
+    assert.equal((await user.post(`/views/${view_id}/remove`, { next: root })).location, `${root}?all=1`);
+    assert.doesNotMatch((await user.get(`${root}?all=1`)).body, /Busy/);
+  },
+);
 
-eachDatabase("a device is found among all customers, and among the sites that somebody may see alone", async () => {
+slowInPostgres("a device is found among all customers, and among the sites that somebody may see alone", async () => {
   await using scene = await portalScene();
   await fleet(scene);
   await scene.devices(scene.foreign, await siteOf(scene), [readingOf({ address: "10.9.0.1", serial: "SER9" })]);

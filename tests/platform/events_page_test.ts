@@ -4,12 +4,12 @@ import { eventsOf } from "../../platform/portal/fleet/device_events.tsx";
 import { translator } from "../../platform/portal/words/words.ts";
 import { mergeDevice, undoDeviceChange } from "../../platform/devices/merge_device.ts";
 import { AgentStatus } from "../../proto/gen/opendca/v1/agent_service.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { readingOf } from "../fixtures/platform_uploads.ts";
 import { portalScene } from "./portal_scene.ts";
 import { operator } from "./users_fixture.ts";
 
-eachDatabase("a device shows when it appeared, what changed, and merges by people, newest first", async () => {
+slowInPostgres("a device shows when it appeared, what changed, and merges by people, newest first", async () => {
   await using scene = await portalScene();
   const readings = [1, 2].map((n) => readingOf({ address: `10.1.0.${n}`, serial: `SER${n}` }));
   const [one, two] = await scene.devices(scene.acme, scene.berlin, readings);
@@ -34,7 +34,7 @@ Deno.test("kinds of events that this version does not know are shown as they are
   );
 });
 
-eachDatabase("an agent shows faults, backlog and, to whoever may read the log, what happened to it", async () => {
+slowInPostgres("an agent shows faults, backlog and, to whoever may read the log, what happened to it", async () => {
   await using scene = await portalScene();
   await scene.devices(scene.acme, scene.berlin, [readingOf()]);
   const { queries } = scene.platform, tenant = queries.tenant(scene.acme);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import type { PlatformHost } from "../../platform/edge/cli/host.ts";
 import { runPlatform } from "../../platform/edge/cli/run_platform.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { glpiSchema } from "../fixtures/glpi_schema.ts";
 import { feedScene, glpiServer, readingWith } from "./feed_scene.ts";
 
@@ -33,7 +33,7 @@ function commandsOf({ platform }: Awaited<ReturnType<typeof feedScene>>, files: 
   };
 }
 
-eachDatabase("feeds are made, shown, paused and removed by commands", async () => {
+slowInPostgres("feeds are made, shown, paused and removed by commands", async () => {
   await using glpi = await glpiServer();
   const scene = await feedScene();
   const { test, upload, settled } = scene;
@@ -61,7 +61,7 @@ eachDatabase("feeds are made, shown, paused and removed by commands", async () =
   assert.equal((await run("feed", "create", "glpi", glpi.url, "--every", "1s")).code, 64);
 });
 
-eachDatabase("a customer's printers are written as files that GLPI imports", async () => {
+slowInPostgres("a customer's printers are written as files that GLPI imports", async () => {
   const scene = await feedScene();
   const { test, upload } = scene;
   await using _ = test;

@@ -1,13 +1,13 @@
 /** The page of feeds: what it shows, who may change what, and whose feeds nobody sees. */
 import assert from "node:assert/strict";
 import { createFeed, listFeeds } from "../../platform/feeds/feeds.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { operator } from "./feed_scene.ts";
 import { portalScene } from "./portal_scene.ts";
 
 const address = "https://glpi.invalid/front/inventory.php";
 
-eachDatabase("a feed is added, paused, resumed and removed on its page", async () => {
+slowInPostgres("a feed is added, paused, resumed and removed on its page", async () => {
   await using scene = await portalScene();
   const { platform } = scene.platform;
   const user = await scene.signedIn("eva@partner.example");

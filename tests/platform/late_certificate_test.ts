@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { revokeAgent } from "../../platform/agents/manage_agents.ts";
 import { renew } from "../../platform/agents/renew.ts";
 import { CallError } from "../../platform/agents/call_error.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { activatedAgent, newKeyAndCsr, startTestPlatform } from "../fixtures/platform_fixture.ts";
 
-eachDatabase("an agent that is revoked while its call is under way gets no further certificate", async () => {
+slowInPostgres("an agent that is revoked while its call is under way gets no further certificate", async () => {
   await using platform = await startTestPlatform();
   const { agentId, tenant } = await activatedAgent(platform, await platform.customer("Acme"));
   const { customerId } = tenant;

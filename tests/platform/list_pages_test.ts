@@ -6,7 +6,7 @@ import { watchAlerts } from "../../platform/alerts/alert_watch.ts";
 import { reportedSorts } from "../../platform/devices/alerts.ts";
 import { emptyingSorts } from "../../platform/devices/kept_forecasts.ts";
 import { supplySorts } from "../../platform/devices/list_supplies.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { readingOf } from "../fixtures/platform_uploads.ts";
 import { type PortalScene, portalScene, type Visitor } from "./portal_scene.ts";
 import { operator } from "./users_fixture.ts";
@@ -133,7 +133,7 @@ const steps: Record<string, (portal: PortalScene, user: Visitor) => Promise<void
   },
 };
 
-eachDatabase(
+slowInPostgres(
   "supplies and alerts are listed in every order, with columns, as CSV and by views of one's own",
   async (t) => {
     await using portal = await scene();
@@ -142,7 +142,7 @@ eachDatabase(
   },
 );
 
-eachDatabase(
+slowInPostgres(
   "a group of alerts tells the worst, the first and the last, and is acknowledged at sites that are seen",
   async () => {
     await using scene = await portalScene();

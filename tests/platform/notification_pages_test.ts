@@ -5,7 +5,7 @@ import { listRules } from "../../platform/notifications/rules.ts";
 import { createWebhook, listDeliveries, listWebhooks } from "../../platform/interfaces/webhooks.ts";
 import { stopPathOf } from "../../platform/notifications/stop_links.ts";
 import { setMail } from "../../platform/users/user_mails.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { portalScene } from "./portal_scene.ts";
 import { operator } from "./users_fixture.ts";
 
@@ -29,7 +29,7 @@ const rule = {
   most: "5",
 };
 
-eachDatabase("a rule is made, changed, tested, paused, resumed and removed by pages", async () => {
+slowInPostgres("a rule is made, changed, tested, paused, resumed and removed by pages", async () => {
   await using scene = await portalScene();
   const user = await scene.signedIn(eva), { platform } = scene.platform;
   assert.match((await user.get("/notifications")).body, /sends no mails yet/);
@@ -65,28 +65,31 @@ eachDatabase("a rule is made, changed, tested, paused, resumed and removed by pa
   assert(actions.every(({ actor }) => actor === `user:${eva}`));
 });
 
-eachDatabase("a rule can be of one site, and supplies have limits of their own or those of the customer", async () => {
-  await using scene = await portalScene();
-  const user = await scene.signedIn(eva), { platform } = scene.platform;
-  const made = await user.post("/notifications", { ...rule, event: "supply", place: scene.acme, site: "berlin" });
-  assert.match((await user.get(made.location)).body, /Acme: Berlin/);
-  const [listed] = await listRules(platform, operator);
-  assert.deepEqual([listed!.siteId, listed!.settings.percent, listed!.settings.days], [
-    scene.berlin,
-    undefined,
-    undefined,
-  ]);
-  const wish = { ...rule, event: "supply", site: "Bonn", percent: "50" };
-  assert.match((await user.post(made.location, wish)).body, /The rule is saved/);
-  const [changed] = await listRules(platform, operator);
-  // What it is for stays.
-  assert.deepEqual([changed!.siteId, changed!.settings.percent], [scene.berlin, 50]);
-  const theirs = await scene.signedIn("acme@acme.example", { customer: "Acme", grants: [{ role: "administrator" }] });
-  assert.match(
-    (await theirs.get((await theirs.post("/notifications", { ...rule, site: "Bonn" })).location)).body,
-    /Acme: Bonn/,
-  );
-});
+slowInPostgres(
+  "a rule can be of one site, and supplies have limits of their own or those of the customer",
+  async () => {
+    await using scene = await portalScene();
+    const user = await scene.signedIn(eva), { platform } = scene.platform;
+    const made = await user.post("/notifications", { ...rule, event: "supply", place: scene.acme, site: "berlin" });
+    assert.match((await user.get(made.location)).body, /Acme: Berlin/);
+    const [listed] = await listRules(platform, operator);
+    assert.deepEqual([listed!.siteId, listed!.settings.percent, listed!.settings.days], [
+      scene.berlin,
+      undefined,
+      undefined,
+    ]);
+    const wish = { ...rule, event: "supply", site: "Bonn", percent: "50" };
+    assert.match((await user.post(made.location, wish)).body, /The rule is saved/);
+    const [changed] = await listRules(platform, operator);
+    // What it is for stays.
+    assert.deepEqual([changed!.siteId, changed!.settings.percent], [scene.berlin, 50]);
+    const theirs = await scene.signedIn("acme@acme.example", { customer: "Acme", grants: [{ role: "administrator" }] });
+    assert.match(
+      (await theirs.get((await theirs.post("/notifications", { ...rule, site: "Bonn" })).location)).body,
+      /Acme: Bonn/,
+    );
+  },
+);
 
 Deno.test("a rule that makes no sense is refused with what was typed", async () => {
   await using scene = await portalScene();
@@ -121,7 +124,7 @@ Deno.test("a rule that makes no sense is refused with what was typed", async () 
   assert.deepEqual(await listRules(platform, operator), []);
 });
 
-eachDatabase(
+slowInPostgres(
   "a webhook is made with its secret shown once, paused, tested and removed; dead letters are sent again",
   async () => {
     await using scene = await portalScene();
@@ -216,7 +219,7 @@ Deno.test("nobody sees or changes rules and webhooks of another dealer, and a cu
   assert.equal((await listRules(platform, operator)).length, 2);
 });
 
-eachDatabase("the link of a mail asks before it ends them; a mail program may end them at once", async () => {
+slowInPostgres("the link of a mail asks before it ends them; a mail program may end them at once", async () => {
   await using scene = await portalScene();
   const user = await scene.signedIn(eva), { platform } = scene.platform;
   await user.post("/notifications", rule);

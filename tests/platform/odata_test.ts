@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type Filter, matches, orderOf, type Row, type Value } from "../../platform/interfaces/filter.ts";
 import { listEntities } from "../../platform/interfaces/list_entities.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { anyFilter } from "./any_filter.ts";
 import { ask, odataFleet, printer } from "./odata_fleet.ts";
 import { type ProgramsScene, programsScene } from "./programs_scene.ts";
@@ -105,7 +105,7 @@ async function walk(
   return walked;
 }
 
-eachDatabase("pages lead to the next one, to the end, with the top that is left", async () => {
+slowInPostgres("pages lead to the next one, to the end, with the top that is left", async () => {
   await using scene = await programsScene();
   const count = 30;
   await scene.devices(
@@ -339,7 +339,7 @@ fleetTest("the database finds the rows that a filter is true of, whatever the fi
   );
 });
 
-eachDatabase("a fleet by OData", async (t) => {
+slowInPostgres("a fleet by OData", async (t) => {
   await using scene = await programsScene();
   await odataFleet(scene);
   for (const [name, body] of ofFleet) await t.step(name, () => body(scene));

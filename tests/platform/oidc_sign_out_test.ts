@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { type JWTPayload, SignJWT } from "jose";
 import { addProvider, changeProvider, setGroupRoles } from "../../platform/sso/manage_providers.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { type HandmadeOidc, startHandmadeOidc } from "../fixtures/handmade_oidc.ts";
 import { newRsaKeys } from "../fixtures/rsa_keys.ts";
 import { type PortalScene, portalScene, type Visitor } from "./portal_scene.ts";
@@ -67,7 +67,7 @@ async function signOutScene(settings: Record<string, string> = {}): Promise<Sign
   };
 }
 
-eachDatabase("a logout token of the provider ends sessions by person and by session, once", async () => {
+slowInPostgres("a logout token of the provider ends sessions by person and by session, once", async () => {
   await using signOut = await signOutScene();
   const { scene, peer, claims, send, isIn } = signOut;
   const desk = await signOut.signIn({ sid: "s-desk" }), phone = await signOut.signIn({ sid: "s-phone" });

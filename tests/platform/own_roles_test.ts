@@ -4,14 +4,14 @@ import { inviteUser, setUserGrants } from "../../platform/users/manage_users.ts"
 import { listOwnRoles, removeOwnRole, saveOwnRole } from "../../platform/users/own_roles.ts";
 import { type Grant, mayGive } from "../../platform/users/permissions.ts";
 import { listUsers } from "../../platform/users/users.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { readingOf } from "../fixtures/platform_uploads.ts";
 import { portalScene } from "./portal_scene.ts";
 import { operator, usersScene } from "./users_fixture.ts";
 
 const dealer = "Print Partner";
 
-eachDatabase("a role is made, given for a site, changed at once for those who have it, and removed", async () => {
+slowInPostgres("a role is made, given for a site, changed at once for those who have it, and removed", async () => {
   await using scene = await portalScene();
   const admin = await scene.signedIn("eva@partner.example");
   await scene.devices(scene.acme, scene.berlin, [readingOf()]);
@@ -45,7 +45,7 @@ eachDatabase("a role is made, given for a site, changed at once for those who ha
   assert.match((await admin.get("/audit?of=users")).body, /roleRemoved/);
 });
 
-eachDatabase("names and permissions that cannot be, roles of others, and customers' users are refused", async () => {
+slowInPostgres("names and permissions that cannot be, roles of others, and customers' users are refused", async () => {
   await using scene = await portalScene();
   const admin = await scene.signedIn("eva@partner.example");
   const boss = await scene.signedIn("boss@foreign.example", { dealer: "Foreign" });
@@ -80,7 +80,7 @@ eachDatabase("names and permissions that cannot be, roles of others, and custome
   );
 });
 
-eachDatabase("nobody gives more than they have, and changing a role raises nobody", async () => {
+slowInPostgres("nobody gives more than they have, and changing a role raises nobody", async () => {
   await using scene = await usersScene();
   const { platform } = scene;
   const save = (role: Omit<Parameters<typeof saveOwnRole>[2], "dealer">) =>
@@ -109,7 +109,7 @@ eachDatabase("nobody gives more than they have, and changing a role raises nobod
   assert.ok(!mayGive([{ role: "toString" }], [{ role: "viewer" }]));
 });
 
-eachDatabase("a role that lets in the last who may manage users can neither lose that nor be removed", async () => {
+slowInPostgres("a role that lets in the last who may manage users can neither lose that nor be removed", async () => {
   await using scene = await usersScene();
   const { platform } = scene;
   await saveOwnRole(platform, operator, { dealer, name: "Lead", permissions: ["manageUsers"] });

@@ -6,7 +6,7 @@ import { PlatformConfig } from "../../proto/gen/opendca/v1/config.ts";
 import { configDocument, keepAgentConfig } from "../../platform/agents/agent_configs.ts";
 import { noteConfigHash, noteConfigRefusals } from "../../platform/agents/agents.ts";
 import { refusalsByField } from "../../platform/portal/tasks/config_refusals.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { readingOf } from "../fixtures/platform_uploads.ts";
 import { portalScene } from "./portal_scene.ts";
 
@@ -49,7 +49,7 @@ Deno.test("each refusal of a real agent's policy is shown at its field", () => {
   assert.deepEqual([...refusalsByField(all).keys()], ["general"]);
 });
 
-eachDatabase(
+slowInPostgres(
   "a configuration is saved, pending until the agent has it, refused at its field, and taken back",
   async () => {
     await using scene = await portalScene();

@@ -15,7 +15,7 @@ import { watchAlerts } from "../../platform/alerts/alert_watch.ts";
 import { deactivateUser, inviteUser } from "../../platform/users/manage_users.ts";
 import { createPasswordHasher } from "../../platform/users/password_hasher.ts";
 import { saveOwnRole } from "../../platform/users/own_roles.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { readingOf } from "../fixtures/platform_uploads.ts";
 import { until } from "../fixtures/until.ts";
 import { openStream } from "./live_stream.ts";
@@ -44,7 +44,7 @@ function lowPrinter(address: string, serial: string): Reading {
   } as unknown as Reading;
 }
 
-eachDatabase("a user signs in by password and app, looks at the fleet, and signs out", async () => {
+slowInPostgres("a user signs in by password and app, looks at the fleet, and signs out", async () => {
   await using scene = await portalScene();
   const [device] = await scene.devices(scene.acme, scene.berlin, [lowPrinter("10.1.0.7", "ABC12345")]);
   await scene.signedIn(eva);
@@ -73,7 +73,7 @@ eachDatabase("a user signs in by password and app, looks at the fleet, and signs
   assert.equal((await browser.get("/")).location, "/sign-in");
 });
 
-eachDatabase("the first start has a link, by which its holder becomes the first administrator", async () => {
+slowInPostgres("the first start has a link, by which its holder becomes the first administrator", async () => {
   using passwords = createPasswordHasher();
   await using scene = await portalScene({ portal: { host: "127.0.0.1", port: 0, passwords } });
   const { firstUser } = scene.platform.portal!, path = new URL(firstUser!).pathname, browser = scene.visitor();
@@ -310,7 +310,7 @@ Deno.test("texts that a printer or a person sets are texts, on every page", asyn
   assert.doesNotMatch(csv, /(^|,)"?[=+\-@]/m);
 });
 
-eachDatabase(
+slowInPostgres(
   "an administrator invites, deactivates and lets in again; a customer's one no more than its own",
   async () => {
     await using scene = await portalScene();
@@ -410,7 +410,7 @@ Deno.test("the portal speaks the language that the browser asks for, then that o
 /** Without scripts, the page is loaded again. */
 const refresh = /<noscript><meta http-equiv="refresh" content="3"><\/noscript>/;
 
-eachDatabase("a technician makes a code, starts and cancels a task, and revokes an agent with a reason", async () => {
+slowInPostgres("a technician makes a code, starts and cancels a task, and revokes an agent with a reason", async () => {
   await using scene = await portalScene();
   const [device] = await scene.devices(scene.acme, scene.berlin, [readingOf()]);
   const root = `/customers/${scene.acme}`, user = await scene.signedIn(eva, { grants: [{ role: "technician" }] });

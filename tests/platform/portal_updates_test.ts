@@ -1,7 +1,7 @@
 /** Updates in the portal: what a dealer may choose for its own agents, and what stays the operator's. */
 import assert from "node:assert/strict";
 import { UpdatePhase } from "../../proto/gen/opendca/v1/update.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { readingOf } from "../fixtures/platform_uploads.ts";
 import { type PortalScene, portalScene } from "./portal_scene.ts";
 
@@ -21,7 +21,7 @@ async function addRelease({ platform: { queries } }: PortalScene, version: strin
   );
 }
 
-eachDatabase("a dealer sets shares and pins of its own customers, sites and agents, and of nobody else", async () => {
+slowInPostgres("a dealer sets shares and pins of its own customers, sites and agents, and of nobody else", async () => {
   await using scene = await portalScene();
   await addRelease(scene, "0.3.0", 50);
   await scene.devices(scene.acme, scene.berlin, [readingOf()]);

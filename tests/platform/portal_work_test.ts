@@ -4,7 +4,7 @@ import { Buffer } from "node:buffer";
 import { checkUnlockToken, parseUnlockToken } from "../../common/protocol/unlock_token.ts";
 import { RefusalReason, TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
 import { noteTaskResult } from "../../platform/tasks/tasks.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { readingOf } from "../fixtures/platform_uploads.ts";
 import { type PortalScene, portalScene } from "./portal_scene.ts";
 
@@ -19,7 +19,7 @@ async function agentOf({ platform: { queries } }: PortalScene, customerId: strin
   return (await queries.tenant(customerId).get<AgentRow>("SELECT * FROM agents WHERE customer_id = :customer"))!;
 }
 
-eachDatabase(
+slowInPostgres(
   "an unlock token is for one lock of an agent of the customer, is asked for by somebody, and is audited",
   async () => {
     await using scene = await portalScene();

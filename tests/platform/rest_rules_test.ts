@@ -6,14 +6,14 @@ import { createWebhook } from "../../platform/interfaces/webhooks.ts";
 import { createRule, listRules } from "../../platform/notifications/rules.ts";
 import { defaultRule } from "../../platform/notifications/settings.ts";
 import { setMail } from "../../platform/users/user_mails.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { owner, programsScene } from "./programs_scene.ts";
 import { operator } from "./users_fixture.ts";
 
 const root = `${restRoot}/notification-rules`;
 const desk = { name: "Service desk", emails: ["desk@partner.example"], users: [owner] };
 
-eachDatabase("a program makes, changes, pauses, tests and deletes a rule", async () => {
+slowInPostgres("a program makes, changes, pauses, tests and deletes a rule", async () => {
   await using scene = await programsScene();
   const program = await scene.program(), { platform } = scene.platform;
   await platform.store.transaction((tx) => setMail(tx, "dca@partner.example"));
@@ -62,7 +62,7 @@ eachDatabase("a program makes, changes, pauses, tests and deletes a rule", async
   assert(audited.every(({ actor }) => actor === `api-token:${program.tokenId}`));
 });
 
-eachDatabase(
+slowInPostgres(
   "of a customer, a program sees and makes rules of this customer alone, and names nobody else",
   async () => {
     await using scene = await programsScene();
@@ -103,7 +103,7 @@ eachDatabase(
   },
 );
 
-eachDatabase("what a rule has sent is listed page by page, to those alone who see the rule", async () => {
+slowInPostgres("what a rule has sent is listed page by page, to those alone who see the rule", async () => {
   await using scene = await programsScene();
   const program = await scene.program(), { platform, queries } = scene.platform;
   await platform.store.transaction((tx) => setMail(tx, "dca@partner.example"));
@@ -154,7 +154,7 @@ eachDatabase("what a rule has sent is listed page by page, to those alone who se
   }
 });
 
-eachDatabase("no rule is made for what is closed", async () => {
+slowInPostgres("no rule is made for what is closed", async () => {
   await using scene = await programsScene();
   const program = await scene.program(),
     { platform } = scene.platform,

@@ -11,7 +11,7 @@ import { createCode } from "../../platform/agents/activation_codes.ts";
 import { revokeToken } from "../../platform/users/api_tokens.ts";
 import { type Permission, permissions, type Place } from "../../platform/users/permissions.ts";
 import type { SignedTask } from "../../proto/gen/opendca/v1/task.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { readingOf } from "../fixtures/platform_uploads.ts";
 import { type Answer, type Program, type ProgramsScene, programsScene } from "./programs_scene.ts";
 import { sessionOf } from "./tenant_scene.ts";
@@ -98,7 +98,7 @@ Deno.test("the OpenAPI document is valid, complete, and open to everybody", asyn
   }
 });
 
-eachDatabase("each route answers as the document says", async () => {
+slowInPostgres("each route answers as the document says", async () => {
   await using scene = await programsScene();
   const ids = await filled(scene, scene.acme, scene.berlin), program = await scene.program();
   const document = (await program.get(api("/openapi.json"))).json;
@@ -177,7 +177,7 @@ for (const { name, places, isWhole, isDealer } of widths) {
   });
 }
 
-eachDatabase("a token of one site sees this site alone, in lists and by id", async () => {
+slowInPostgres("a token of one site sees this site alone, in lists and by id", async () => {
   await using scene = await programsScene();
   const berlin = await filled(scene, scene.acme, scene.berlin), bonn = await filled(scene, scene.acme, scene.bonn, 2);
   const program = await scene.program({ places: [{ customerId: scene.acme, siteId: scene.berlin }] });
@@ -205,7 +205,7 @@ eachDatabase("a token of one site sees this site alone, in lists and by id", asy
   assert(exported.body.includes(berlin.device) && !exported.body.includes(bonn.device));
 });
 
-eachDatabase("pages have every row once, while rows come and go", async () => {
+slowInPostgres("pages have every row once, while rows come and go", async () => {
   await using scene = await programsScene();
   const readings = (net: number, count: number) =>
     Array.from(
@@ -236,7 +236,7 @@ eachDatabase("pages have every row once, while rows come and go", async () => {
   ) assert.equal((await program.get(wrong)).status, 400, wrong);
 });
 
-eachDatabase("the newest rows come first, page after page", async () => {
+slowInPostgres("the newest rows come first, page after page", async () => {
   await using scene = await programsScene();
   const { agent } = await filled(scene, scene.acme, scene.berlin);
   const program = await scene.program(), root = api(`/customers/${scene.acme}`);
@@ -258,41 +258,44 @@ eachDatabase("the newest rows come first, page after page", async () => {
   }
 });
 
-eachDatabase("a request with the same Idempotency-Key does its work once, and a different one is refused", async () => {
-  await using scene = await programsScene();
-  const { agent } = await filled(scene, scene.acme, scene.berlin);
-  const program = await scene.program(),
-    root = api(`/customers/${scene.acme}`),
-    key = { "idempotency-key": "order-17" };
-  const body = { kind: "ping", agentId: agent, target: "10.1.0.7" };
-  const before = (await program.get(`${root}/tasks`)).json.items.length;
-  const answers = await Promise.all([1, 2, 3, 4].map(() => program.send("POST", `${root}/tasks`, body, key)));
-  assert.deepEqual(new Set(answers.map(({ status, body }) => `${status} ${body}`)).size, 1, JSON.stringify(answers));
-  assert.equal(answers[0]!.status, 201);
-  assert.equal((await program.get(`${root}/tasks`)).json.items.length, before + 1);
-  assert.equal((await program.send("POST", `${root}/tasks`, { ...body, count: 2 }, key)).status, 409);
-  const other = await scene.program();
-  assert.notEqual((await other.send("POST", `${root}/tasks`, body, key)).json.taskId, answers[0]!.json.taskId);
-  // A secret is the same one again, and is nowhere in the store.
-  const code = () =>
-    program.send("POST", `${root}/activation-codes`, { siteId: scene.berlin }, { "idempotency-key": "c" });
-  const made = await code(), again = await code();
-  assert.equal(made.json.code, again.json.code);
-  assert.equal(again.headers["idempotent-replayed"], "true");
-  const kept = await scene.platform.queries.all<{ body: Uint8Array }>("SELECT body FROM api_answers");
-  assert(kept.every(({ body }) => !new TextDecoder().decode(body).includes(made.json.code)));
-  const several = await program.send("POST", `${root}/activation-codes`, { siteId: scene.berlin, uses: 3 });
-  assert.equal(several.json.uses, 3);
-  const codes: { codeId: string }[] = (await program.get(`${root}/activation-codes`)).json.items;
-  const { mostUses, usesLeft } = Object(codes.find(({ codeId }) => codeId === several.json.codeId));
-  assert.deepEqual([mostUses, usesLeft], [3, 3]);
-  const tooMany = await program.send("POST", `${root}/activation-codes`, { siteId: scene.berlin, uses: 1001 });
-  assert.equal(tooMany.status, 422);
-  // What failed was not done, and may be tried again.
-  const wrong = { ...body, agentId: "agt-000000000000" }, failed = { "idempotency-key": "f" };
-  assert.equal((await program.send("POST", `${root}/tasks`, wrong, failed)).status, 404);
-  assert.equal((await program.send("POST", `${root}/tasks`, body, failed)).status, 201);
-});
+slowInPostgres(
+  "a request with the same Idempotency-Key does its work once, and a different one is refused",
+  async () => {
+    await using scene = await programsScene();
+    const { agent } = await filled(scene, scene.acme, scene.berlin);
+    const program = await scene.program(),
+      root = api(`/customers/${scene.acme}`),
+      key = { "idempotency-key": "order-17" };
+    const body = { kind: "ping", agentId: agent, target: "10.1.0.7" };
+    const before = (await program.get(`${root}/tasks`)).json.items.length;
+    const answers = await Promise.all([1, 2, 3, 4].map(() => program.send("POST", `${root}/tasks`, body, key)));
+    assert.deepEqual(new Set(answers.map(({ status, body }) => `${status} ${body}`)).size, 1, JSON.stringify(answers));
+    assert.equal(answers[0]!.status, 201);
+    assert.equal((await program.get(`${root}/tasks`)).json.items.length, before + 1);
+    assert.equal((await program.send("POST", `${root}/tasks`, { ...body, count: 2 }, key)).status, 409);
+    const other = await scene.program();
+    assert.notEqual((await other.send("POST", `${root}/tasks`, body, key)).json.taskId, answers[0]!.json.taskId);
+    // A secret is the same one again, and is nowhere in the store.
+    const code = () =>
+      program.send("POST", `${root}/activation-codes`, { siteId: scene.berlin }, { "idempotency-key": "c" });
+    const made = await code(), again = await code();
+    assert.equal(made.json.code, again.json.code);
+    assert.equal(again.headers["idempotent-replayed"], "true");
+    const kept = await scene.platform.queries.all<{ body: Uint8Array }>("SELECT body FROM api_answers");
+    assert(kept.every(({ body }) => !new TextDecoder().decode(body).includes(made.json.code)));
+    const several = await program.send("POST", `${root}/activation-codes`, { siteId: scene.berlin, uses: 3 });
+    assert.equal(several.json.uses, 3);
+    const codes: { codeId: string }[] = (await program.get(`${root}/activation-codes`)).json.items;
+    const { mostUses, usesLeft } = Object(codes.find(({ codeId }) => codeId === several.json.codeId));
+    assert.deepEqual([mostUses, usesLeft], [3, 3]);
+    const tooMany = await program.send("POST", `${root}/activation-codes`, { siteId: scene.berlin, uses: 1001 });
+    assert.equal(tooMany.status, 422);
+    // What failed was not done, and may be tried again.
+    const wrong = { ...body, agentId: "agt-000000000000" }, failed = { "idempotency-key": "f" };
+    assert.equal((await program.send("POST", `${root}/tasks`, wrong, failed)).status, 404);
+    assert.equal((await program.send("POST", `${root}/tasks`, body, failed)).status, 201);
+  },
+);
 
 Deno.test("nobody is known by a cookie, by Basic, or by a wrong token, and too many tries have to wait", async () => {
   await using scene = await programsScene();
@@ -325,7 +328,7 @@ Deno.test("a token that calls too often has to wait, and others do not", async (
   assert.equal((await other.get(path)).status, 200);
 });
 
-eachDatabase("a token that is revoked ends at once, also in the middle of an export", async () => {
+slowInPostgres("a token that is revoked ends at once, also in the middle of an export", async () => {
   await using scene = await programsScene();
   const { device } = await filled(scene, scene.acme, scene.berlin);
   const tenant = scene.platform.queries.tenant(scene.acme), rows = 25_000;
@@ -438,7 +441,7 @@ Deno.test("what has not changed is not sent again", async () => {
   assert.equal((await program.get(path, { "if-none-match": String(headers.etag) })).status, 200);
 });
 
-eachDatabase("a text that no database keeps is refused, wherever it is", async () => {
+slowInPostgres("a text that no database keeps is refused, wherever it is", async () => {
   await using scene = await programsScene();
   const { agent } = await filled(scene, scene.acme, scene.berlin);
   const program = await scene.program(), root = api(`/customers/${scene.acme}`), odata = "/odata/v1";

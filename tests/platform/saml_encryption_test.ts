@@ -4,7 +4,7 @@ import { Buffer } from "node:buffer";
 import { ProviderRefusal } from "../../platform/sso/provider_refusal.ts";
 import { checkSaml } from "../../platform/sso/saml.ts";
 import { ensuredSamlKeys, keyOverlapMs, samlCertificate, samlKeys } from "../../platform/sso/saml_keys.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { movedClock } from "../fixtures/platform_fixture.ts";
 import { createSamlPeer, encryptedFor, type Encryption, type Wanted } from "../fixtures/saml_peer.ts";
 import { samlAddresses, samlProvider, samlScene } from "./saml_scene.ts";
@@ -156,34 +156,37 @@ Deno.test("what a stranger encrypts for the portal is refused by one sentence, w
   assert.match(texts[0]!, /^nothing of it can be decrypted: /);
 });
 
-eachDatabase("a person signs in by an encrypted assertion; one that cannot be opened uses its request up", async () => {
-  await using saml = await samlScene(peer, { "encrypted-only": "yes" });
-  const { scene, providerId } = saml, browser = scene.visitor();
-  const metadata = await browser.get(`/sign-in/saml/${providerId}/metadata`);
-  const offered = /use="encryption"[\s\S]*?X509Certificate>([^<]+)<([\s\S]*?)<\/KeyDescriptor>/.exec(metadata.body)!;
-  assert.match(offered[2]!, /aes256-gcm"[\s\S]*aes128-cbc"[\s\S]*rsa-oaep-mgf1p"/);
-  assert(!/rsa-1_5|tripledes/.test(metadata.body));
-  assert.equal((await browser.get(`/sign-in/saml/${providerId}/metadata`)).body, metadata.body);
-  const forPortal = encryptedFor(
-    `-----BEGIN CERTIFICATE-----\n${offered[1]!.match(/.{1,64}/g)!.join("\n")}\n-----END CERTIFICATE-----\n`,
-  );
-  const begun = await saml.begin(browser, `/sign-in/with/${providerId}?next=%2Faccount`);
-  const plain = await saml.post(browser, saml.answer(begun.id));
-  assert.equal(plain.status, 401);
-  const response = saml.answer(begun.id, { encrypt: forPortal });
-  assert.equal((await saml.post(browser, response)).location, "/account");
-  assert.match((await browser.get("/account")).body, /mia@partner\.example/);
-  assert.equal((await saml.post(browser, response)).status, 401);
-  const next = await saml.begin(browser), foreign = encryptedFor(other.keyOfTest.certificatePem);
-  const refused = await saml.post(browser, saml.answer(next.id, { encrypt: foreign }));
-  assert.equal(refused.status, 401);
-  // Byte for byte what a wrong signature is told: nothing of how far it came.
-  assert.equal(refused.body, plain.body);
-  assert.equal((await saml.post(browser, saml.answer(next.id, { encrypt: forPortal }))).status, 401);
-  const { store } = scene.platform.platform;
-  const [row] = await store.transaction((tx) => tx.all<{ private_key: Uint8Array }>("SELECT * FROM provider_keys"));
-  assert(!Buffer.from(row!.private_key).includes("PRIVATE KEY"), "the key is stored in the clear");
-});
+slowInPostgres(
+  "a person signs in by an encrypted assertion; one that cannot be opened uses its request up",
+  async () => {
+    await using saml = await samlScene(peer, { "encrypted-only": "yes" });
+    const { scene, providerId } = saml, browser = scene.visitor();
+    const metadata = await browser.get(`/sign-in/saml/${providerId}/metadata`);
+    const offered = /use="encryption"[\s\S]*?X509Certificate>([^<]+)<([\s\S]*?)<\/KeyDescriptor>/.exec(metadata.body)!;
+    assert.match(offered[2]!, /aes256-gcm"[\s\S]*aes128-cbc"[\s\S]*rsa-oaep-mgf1p"/);
+    assert(!/rsa-1_5|tripledes/.test(metadata.body));
+    assert.equal((await browser.get(`/sign-in/saml/${providerId}/metadata`)).body, metadata.body);
+    const forPortal = encryptedFor(
+      `-----BEGIN CERTIFICATE-----\n${offered[1]!.match(/.{1,64}/g)!.join("\n")}\n-----END CERTIFICATE-----\n`,
+    );
+    const begun = await saml.begin(browser, `/sign-in/with/${providerId}?next=%2Faccount`);
+    const plain = await saml.post(browser, saml.answer(begun.id));
+    assert.equal(plain.status, 401);
+    const response = saml.answer(begun.id, { encrypt: forPortal });
+    assert.equal((await saml.post(browser, response)).location, "/account");
+    assert.match((await browser.get("/account")).body, /mia@partner\.example/);
+    assert.equal((await saml.post(browser, response)).status, 401);
+    const next = await saml.begin(browser), foreign = encryptedFor(other.keyOfTest.certificatePem);
+    const refused = await saml.post(browser, saml.answer(next.id, { encrypt: foreign }));
+    assert.equal(refused.status, 401);
+    // Byte for byte what a wrong signature is told: nothing of how far it came.
+    assert.equal(refused.body, plain.body);
+    assert.equal((await saml.post(browser, saml.answer(next.id, { encrypt: forPortal }))).status, 401);
+    const { store } = scene.platform.platform;
+    const [row] = await store.transaction((tx) => tx.all<{ private_key: Uint8Array }>("SELECT * FROM provider_keys"));
+    assert(!Buffer.from(row!.private_key).includes("PRIVATE KEY"), "the key is stored in the clear");
+  },
+);
 
 Deno.test("a source whose encrypted answers were refused thirty times waits with these, and with nothing else", async () => {
   await using saml = await samlScene(peer);

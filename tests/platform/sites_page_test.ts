@@ -1,10 +1,10 @@
 /** Customers and sites in the portal: made, renamed, closed, reopened, by whoever may and nobody else. */
 import assert from "node:assert/strict";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { readingOf } from "../fixtures/platform_uploads.ts";
 import { portalScene } from "./portal_scene.ts";
 
-eachDatabase("a dealer makes a customer with a site, renames them, and closes and reopens them", async () => {
+slowInPostgres("a dealer makes a customer with a site, renames them, and closes and reopens them", async () => {
   await using scene = await portalScene();
   const user = await scene.signedIn("eva@partner.example");
   const made = await user.post("/customers", { name: "New <b>" });
@@ -35,7 +35,7 @@ eachDatabase("a dealer makes a customer with a site, renames them, and closes an
   assert.equal((await user.post(`${root}/reopen`)).location, `${root}/sites`);
 });
 
-eachDatabase("a site with an agent is closed only along with it, and only after a further proof", async () => {
+slowInPostgres("a site with an agent is closed only along with it, and only after a further proof", async () => {
   await using scene = await portalScene();
   await scene.devices(scene.acme, scene.berlin, [readingOf()]);
   const user = await scene.signedIn("eva@partner.example"), site = `/customers/${scene.acme}/sites/${scene.berlin}`;
@@ -47,27 +47,30 @@ eachDatabase("a site with an agent is closed only along with it, and only after 
   assert.match((await user.post(`/customers/${scene.acme}/close`, { reason: "x" })).location, /^\/confirm/);
 });
 
-eachDatabase("a customer's own people change its sites and not itself; people of a site that site alone", async () => {
-  await using scene = await portalScene();
-  const root = `/customers/${scene.acme}`;
-  const ofAcme = await scene.signedIn("ann@acme.example", { customer: "Acme" });
-  assert.equal((await ofAcme.get("/customers")).status, 404);
-  assert.equal((await ofAcme.post("/customers", { name: "Own" })).status, 404);
-  assert.doesNotMatch((await ofAcme.get("/")).body, /href="\/customers"/);
-  assert.equal((await ofAcme.post(`${root}/sites`, { name: "Rome" })).status, 303);
-  for (const change of ["rename", "close", "reopen"]) {
-    const answer = await ofAcme.post(`${root}/${change}`, { name: "Mine", reason: "x" });
-    assert.equal(answer.status, 422, change);
-    assert.equal((await ofAcme.post(`/customers/${scene.other}/${change}`, { name: "x", reason: "x" })).status, 404);
-  }
-  const ofBerlin = await scene.signedIn("max@partner.example", {
-    grants: [{ role: "administrator", customerId: "Acme", siteId: "Berlin" }],
-  });
-  assert.doesNotMatch((await ofBerlin.get(`${root}/sites`)).body, /Bonn/);
-  assert.equal((await ofBerlin.post(`${root}/sites`, { name: "Milan" })).status, 422);
-  assert.equal((await ofBerlin.post(`${root}/sites/${scene.bonn}/rename`, { name: "Mine" })).status, 422);
-  assert.equal((await ofBerlin.post(`${root}/rename`, { name: "Mine" })).status, 422);
-  assert.equal((await ofBerlin.post(`${root}/sites/${scene.berlin}/rename`, { name: "Spandau" })).status, 303);
-  const sites = await scene.platform.queries.all<{ name: string }>("SELECT name FROM sites ORDER BY name");
-  assert.deepEqual(sites.map(({ name }) => name), ["Bonn", "Rome", "Spandau"]);
-});
+slowInPostgres(
+  "a customer's own people change its sites and not itself; people of a site that site alone",
+  async () => {
+    await using scene = await portalScene();
+    const root = `/customers/${scene.acme}`;
+    const ofAcme = await scene.signedIn("ann@acme.example", { customer: "Acme" });
+    assert.equal((await ofAcme.get("/customers")).status, 404);
+    assert.equal((await ofAcme.post("/customers", { name: "Own" })).status, 404);
+    assert.doesNotMatch((await ofAcme.get("/")).body, /href="\/customers"/);
+    assert.equal((await ofAcme.post(`${root}/sites`, { name: "Rome" })).status, 303);
+    for (const change of ["rename", "close", "reopen"]) {
+      const answer = await ofAcme.post(`${root}/${change}`, { name: "Mine", reason: "x" });
+      assert.equal(answer.status, 422, change);
+      assert.equal((await ofAcme.post(`/customers/${scene.other}/${change}`, { name: "x", reason: "x" })).status, 404);
+    }
+    const ofBerlin = await scene.signedIn("max@partner.example", {
+      grants: [{ role: "administrator", customerId: "Acme", siteId: "Berlin" }],
+    });
+    assert.doesNotMatch((await ofBerlin.get(`${root}/sites`)).body, /Bonn/);
+    assert.equal((await ofBerlin.post(`${root}/sites`, { name: "Milan" })).status, 422);
+    assert.equal((await ofBerlin.post(`${root}/sites/${scene.bonn}/rename`, { name: "Mine" })).status, 422);
+    assert.equal((await ofBerlin.post(`${root}/rename`, { name: "Mine" })).status, 422);
+    assert.equal((await ofBerlin.post(`${root}/sites/${scene.berlin}/rename`, { name: "Spandau" })).status, 303);
+    const sites = await scene.platform.queries.all<{ name: string }>("SELECT name FROM sites ORDER BY name");
+    assert.deepEqual(sites.map(({ name }) => name), ["Bonn", "Rome", "Spandau"]);
+  },
+);

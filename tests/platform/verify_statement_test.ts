@@ -10,7 +10,7 @@ import { defaultRetention, dropOld } from "../../platform/devices/retention.ts";
 import { Batch } from "../../proto/gen/opendca/v1/batch.ts";
 import { parseStatement, type StatementFile } from "../../src/statement/statement_file.ts";
 import { type StatementVerdict, type VerifyPins, verifyStatement } from "../../src/statement/verify_statement.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { signedScene, today } from "./signed_scene.ts";
 
 const day = 86_400_000;
@@ -21,7 +21,7 @@ const kinds = ({ rows }: StatementVerdict) => rows.map(({ kind }) => kind);
 /** With the false value of a reset in the period, so that the proof has a step. */
 const values = { 21: 1000, 18: 1100, 12: 40, 9: 90, 6: 160 };
 
-eachDatabase("a statement of signed readings is proved without the platform", async () => {
+slowInPostgres("a statement of signed readings is proved without the platform", async () => {
   await using scene = await signedScene();
   await scene.send({ 21: 1000, 18: 1100 });
   await scene.send({ 12: 40, 9: 90 });
@@ -35,7 +35,7 @@ eachDatabase("a statement of signed readings is proved without the platform", as
   assert.equal(verdict.agents[0]!.agent, scene.agent.agentId);
 });
 
-eachDatabase("what is not signed is told, and is no error", async () => {
+slowInPostgres("what is not signed is told, and is no error", async () => {
   await using scene = await signedScene();
   await scene.send({ 21: 1000 });
   // An agent of an earlier version.
@@ -45,7 +45,7 @@ eachDatabase("what is not signed is told, and is no error", async () => {
   assert.match(verdict.rows[0]!.why, /the agent did not sign it/);
 });
 
-eachDatabase(
+slowInPostgres(
   "a seal of other records, by another key or of a damaged form proves nothing, and is audited",
   async () => {
     const alterations: [RegExp, (batch: Batch) => Batch][] = [
@@ -70,7 +70,7 @@ eachDatabase(
   },
 );
 
-eachDatabase("a batch that is missing in the chain is told", async () => {
+slowInPostgres("a batch that is missing in the chain is told", async () => {
   await using scene = await signedScene();
   await scene.send({ 21: 1000 });
   await scene.send({ 12: 1100 }, (batch) => ({ ...batch, seal: { ...batch.seal!, previous: Buffer.alloc(32, 7) } }));
@@ -79,7 +79,7 @@ eachDatabase("a batch that is missing in the chain is told", async () => {
   assert.ok(verdict.notes.length > 0 || verdict.problems.length > 0);
 });
 
-eachDatabase("a statement keeps its proof when the readings are gone", async () => {
+slowInPostgres("a statement keeps its proof when the readings are gone", async () => {
   await using scene = await signedScene();
   await scene.send(values);
   const text = await scene.statement();

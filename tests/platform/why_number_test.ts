@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { deviceText, shownDevice } from "../../platform/edge/cli/device_details.ts";
 import { showDevice } from "../../platform/devices/show_device.ts";
 import { LevelKind, OtherSource, Reading, WhyNotTaken } from "../../proto/gen/opendca/v1/reading.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { readingOf } from "../fixtures/platform_uploads.ts";
 import { type PortalScene, portalScene, type Visitor } from "./portal_scene.ts";
 import { operator } from "./users_fixture.ts";
@@ -64,7 +64,7 @@ async function rowsOf({ scene, user, device }: Shown): Promise<{ rows: string[][
 const detailsOf = ({ scene, device }: Shown) =>
   showDevice(scene.platform.platform, { ...operator, tenant: scene.acme }, { device });
 
-eachDatabase(
+slowInPostgres(
   "the page of a device shows what was answered as well, what contradicts first, in each language",
   async () => {
     await using scene = await portalScene();
@@ -99,7 +99,7 @@ eachDatabase(
   },
 );
 
-eachDatabase("nothing is in doubt where all agree, nor where an agent tells nothing else", async () => {
+slowInPostgres("nothing is in doubt where all agree, nor where an agent tells nothing else", async () => {
   await using scene = await portalScene();
   const of = await shown(scene, readingWith([agreeing, { ...against, value: 1020 }]));
   const { rows, body } = await rowsOf(of);
@@ -113,7 +113,7 @@ eachDatabase("nothing is in doubt where all agree, nor where an agent tells noth
   assert.match(old.body, /No other object answered for these values\. Agents before 0\.2 do not tell\./);
 });
 
-eachDatabase("the JSON of a device and device show tell what was answered as well", async () => {
+slowInPostgres("the JSON of a device and device show tell what was answered as well", async () => {
   await using scene = await portalScene();
   const of = await shown(scene, readingWith([agreeing, against, refused]));
   const want = {
@@ -142,7 +142,7 @@ eachDatabase("the JSON of a device and device show tell what was answered as wel
   ]);
 });
 
-eachDatabase(
+slowInPostgres(
   "what an agent that is none tells of other sources is cut, shown as text and never a number that is none",
   async () => {
     await using scene = await portalScene();

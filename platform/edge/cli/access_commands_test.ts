@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { eachDatabase } from "../../../tests/fixtures/each_database.ts";
+import { slowInPostgres } from "../../../tests/fixtures/each_database.ts";
 import { now, withPlatform } from "../../../tests/platform/commands.ts";
 import { type SessionState, sessionStates } from "../../access/manage_sessions.ts";
 import { addSession } from "../../access/sessions.ts";
@@ -10,7 +10,7 @@ import { addTask } from "../../tasks/tasks.ts";
 
 const hourMs = 3_600_000;
 
-eachDatabase(
+slowInPostgres(
   "access says what is missing: a device, a session, --raw for a port that prints",
   () =>
     withPlatform(async (run) => {
@@ -51,7 +51,7 @@ const sshdKeys = {
   "sshd.key": "-----BEGIN OPENSSH PRIVATE KEY-----\n",
 };
 
-eachDatabase(
+slowInPostgres(
   "serve tells where its gateway listens, and refuses hosts that agents could not reach it at",
   () =>
     withPlatform(async (run, { folder }) => {
@@ -86,7 +86,7 @@ eachDatabase(
     }, sshdKeys),
 );
 
-eachDatabase(
+slowInPostgres(
   "serve tells where it shows pages of printers, and what it needs for that",
   () =>
     withPlatform(async (run, { folder }) => {
@@ -133,7 +133,7 @@ interface ListedJson {
   agentId: string;
 }
 
-eachDatabase(
+slowInPostgres(
   "access list is of an agent, of a state as it is shown, and of the last time",
   () =>
     withPlatform(async (run, { openStore }) => {

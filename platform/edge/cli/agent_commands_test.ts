@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { eachDatabase, isPostgres } from "../../../tests/fixtures/each_database.ts";
+import { isPostgres, slowInPostgres } from "../../../tests/fixtures/each_database.ts";
 import { AgentStatus } from "../../../proto/gen/opendca/v1/agent_service.ts";
 import { type Installation, now, type RunCommand, withPlatform } from "../../../tests/platform/commands.ts";
 import { addAgent, noteConfigRefusals, notePoll } from "../../agents/agents.ts";
@@ -45,7 +45,7 @@ function withAgent(
   }, files);
 }
 
-eachDatabase(
+slowInPostgres(
   "agent show tells what the policy refused, and that the ledger was rewound",
   () =>
     withAgent(async (run, { agentId }) => {
@@ -62,7 +62,7 @@ eachDatabase(
     }),
 );
 
-eachDatabase("agent ledger-heads lists the heads, latest first", () =>
+slowInPostgres("agent ledger-heads lists the heads, latest first", () =>
   withAgent(async (run, { agentId }) => {
     assert.deepEqual((await run("agent", "ledger-heads", agentId)).stdout.split("\n"), [
       "ENTRY  HASH                              FIRST TOLD           REWOUND",
@@ -79,7 +79,7 @@ eachDatabase("agent ledger-heads lists the heads, latest first", () =>
     });
   }));
 
-eachDatabase("task set-config is what the next polls give as well", () =>
+slowInPostgres("task set-config is what the next polls give as well", () =>
   withAgent(async (run, { agentId }) => {
     await run("agent", "configure", agentId, "--file", "before.json");
     assert.equal((await run("task", "set-config", agentId, "--file", "after.json")).code, 0);
@@ -117,7 +117,7 @@ for (const { text, says } of mistakes) {
     }, { "c.json": text }));
 }
 
-eachDatabase(
+slowInPostgres(
   "task list is of an agent that there is, and tells an expired task",
   () =>
     withAgent(async (run, { agentId, sql }) => {
@@ -134,7 +134,7 @@ eachDatabase(
     }),
 );
 
-eachDatabase("task list names each task by its command", () =>
+slowInPostgres("task list names each task by its command", () =>
   withAgent(async (run, { agentId }) => {
     const typed = [
       ["read", agentId, "10.1.0.7"],
@@ -158,7 +158,7 @@ eachDatabase("task list names each task by its command", () =>
     assert.deepEqual(wanted.filter((command) => !new RegExp(`  ${command}  `).test(stdout)), [], stdout);
   }, { "c.json": '{"pollIntervalSeconds":300}' }));
 
-eachDatabase("task scan refuses more targets than fit into a message", () =>
+slowInPostgres("task scan refuses more targets than fit into a message", () =>
   withAgent(async (run, { agentId }) => {
     const targets = Array.from({ length: 12_000 }, (_, i) => `10.${i >> 8}.${i & 255}.7`);
     const { code, stderr } = await run("task", "scan", agentId, "--target", ...targets);
@@ -202,7 +202,7 @@ const changes = (agentId: string): string[][] => [
   ["unlock", "11111111-2222-4333-8444-555555555555"],
 ];
 
-eachDatabase(
+slowInPostgres(
   "every command that changes something is in the audit log with who, or changes nothing",
   () =>
     withAgent(async (run, { agentId, sql }) => {
@@ -254,7 +254,7 @@ eachDatabase(
     }, { "c.json": "{}" }),
 );
 
-eachDatabase(
+slowInPostgres(
   "every command takes an id of another customer for one that there is not",
   () =>
     withAgent(async (run, { agentId, sql }) => {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { eachDatabase } from "../../../tests/fixtures/each_database.ts";
+import { slowInPostgres } from "../../../tests/fixtures/each_database.ts";
 import { now, withPlatform } from "../../../tests/platform/commands.ts";
 
-eachDatabase(
+slowInPostgres(
   "the first customer has a dealer of its own making, and with two of them one has to be named",
   () =>
     withPlatform(async (run) => {
@@ -47,7 +47,7 @@ for (
     [["customer", "list", "--dealer", "nobody"], /^error: Cannot find the dealer "nobody"\nhint: /],
   ] as const
 ) {
-  eachDatabase(`${args.join(" ")} is refused, and nothing is made`, () =>
+  slowInPostgres(`${args.join(" ")} is refused, and nothing is made`, () =>
     withPlatform(async (run) => {
       await run("dealer", "create", "Acme Print");
       const before = (await run("audit", "list", "--json")).stdout;
@@ -66,7 +66,7 @@ const renames = [
   { what: "site", id: "siteId", action: "siteRenamed" },
 ];
 for (const { what, id, action } of renames) {
-  eachDatabase(`${what} rename gives another name, which no other one has`, () =>
+  slowInPostgres(`${what} rename gives another name, which no other one has`, () =>
     withPlatform(async (run) => {
       const dealer = ["--dealer", "First"], customer = ["--customer", "Own"];
       await run("dealer", "create", "First");
@@ -98,7 +98,7 @@ for (const { what, id, action } of renames) {
 }
 
 for (const { what, id } of renames) {
-  eachDatabase(
+  slowInPostgres(
     `${what} close and reopen say what they did, and lists show since when it is closed`,
     () =>
       withPlatform(async (run) => {
@@ -133,7 +133,7 @@ for (const { what, id } of renames) {
   );
 }
 
-eachDatabase("customer close says what ended with it", () =>
+slowInPostgres("customer close says what ended with it", () =>
   withPlatform(async (run) => {
     await run("customer", "create", "Acme");
     await run("site", "create", "Berlin");
@@ -156,7 +156,7 @@ eachDatabase("customer close says what ended with it", () =>
     );
   }));
 
-eachDatabase("customer quota shows, sets and resets the limit", () =>
+slowInPostgres("customer quota shows, sets and resets the limit", () =>
   withPlatform(async (run) => {
     await run("customer", "create", "Acme");
     const quota = async (...args: string[]) => (await run("customer", "quota", "Acme", ...args)).stdout;

@@ -1,6 +1,6 @@
 /** Lists of devices on a store: none is left out, whatever it lacks. */
 import assert from "node:assert/strict";
-import { eachDatabase } from "../../../tests/fixtures/each_database.ts";
+import { slowInPostgres } from "../../../tests/fixtures/each_database.ts";
 import stringWidth from "string-width";
 import { ReadingScope, Record as RecordMessage } from "../../../proto/gen/opendca/v1/batch.ts";
 import { AlertSeverity, LevelKind, PrinterState, Reading } from "../../../proto/gen/opendca/v1/reading.ts";
@@ -213,7 +213,7 @@ for (const name of ["serial-1", "WHOLE", "10.1.0.1"]) {
   );
 }
 
-eachDatabase("device show says which devices share what was given", () =>
+slowInPostgres("device show says which devices share what was given", () =>
   withDevices(async (run) => {
     const { code, stderr } = await run("device", "show", "twin");
     assert.equal(code, 64);
@@ -268,7 +268,7 @@ shown("alert list shows the alerts that last, by severity", async (run) => {
   assert.match(stderr, /--severity as a severity: current value is "bad"/);
 });
 
-eachDatabase("alert list says that --limit has cut it off, in every format", () =>
+slowInPostgres("alert list says that --limit has cut it off, in every format", () =>
   withDevices(async (run) => {
     const rest = "alerts 1 to 1; there are more: --offset 1";
     assert.ok((await run("alert", "list", "--limit", "1")).stdout.endsWith(`\n${rest}\n`));
@@ -345,7 +345,7 @@ for (const list of [["device", "list"], ["reading", "list"]]) {
 }
 
 for (const [scene, options] of Object.entries(scenes)) {
-  eachDatabase(
+  slowInPostgres(
     `lists and sheets of devices that nothing changes: ${scene}`,
     (t) =>
       withDevices(async (run) => {
@@ -354,7 +354,7 @@ for (const [scene, options] of Object.entries(scenes)) {
   );
 }
 
-eachDatabase(
+slowInPostgres(
   "each list says that there are no devices, or that they are at closed sites",
   () =>
     withDevices(async (run) => {

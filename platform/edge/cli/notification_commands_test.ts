@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { UsageError } from "../../../common/core/errors.ts";
-import { eachDatabase } from "../../../tests/fixtures/each_database.ts";
+import { slowInPostgres } from "../../../tests/fixtures/each_database.ts";
 import { withPlatform } from "../../../tests/platform/commands.ts";
 import { hoursText, parseHours } from "./notification_commands.ts";
 
@@ -28,7 +28,7 @@ Deno.test("working hours are read as they are written", () => {
   }
 });
 
-eachDatabase(
+slowInPostgres(
   "a rule by commands: create, list, change, show, test, sent, pause, resume, remove",
   () =>
     withPlatform(async (run) => {

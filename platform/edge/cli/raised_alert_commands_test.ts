@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { LevelKind } from "../../../proto/gen/opendca/v1/reading.ts";
-import { eachDatabase } from "../../../tests/fixtures/each_database.ts";
+import { slowInPostgres } from "../../../tests/fixtures/each_database.ts";
 import { withPlatform } from "../../../tests/platform/commands.ts";
 import { deviceScene, firstMs } from "../../../tests/platform/device_changes_fixture.ts";
 import { watchAlerts } from "../../alerts/alert_watch.ts";
@@ -16,7 +16,7 @@ const black = (percent: number) => ({
   level: { kind: LevelKind.EXACT, percent, level: percent, capacity: 100, unit: "percent" },
 });
 
-eachDatabase(
+slowInPostgres(
   "alert raised, show, acknowledge and release; supply list --forecast, also of a device that tells formulas",
   () =>
     withPlatform(async (run, { openStore }) => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { encodeReleaseKeys } from "../../../common/release/release_keys.ts";
 import { withPlatform } from "../../../tests/platform/commands.ts";
-import { eachDatabase } from "../../../tests/fixtures/each_database.ts";
+import { slowInPostgres } from "../../../tests/fixtures/each_database.ts";
 import {
   fileBytesOf,
   madeRelease,
@@ -27,7 +27,7 @@ async function withRelease(options: ReleaseOptions, body: (folder: string, keys:
   }
 }
 
-eachDatabase("a release is added, rolled out, paused, resumed and withdrawn on the command line", () =>
+slowInPostgres("a release is added, rolled out, paused, resumed and withdrawn on the command line", () =>
   withRelease(
     { content: { "linux-x64": fileBytesOf(1000) }, rollout: { percent: 50 } },
     (folder, keys) =>
@@ -95,7 +95,7 @@ eachDatabase("a release is added, rolled out, paused, resumed and withdrawn on t
       }),
   ));
 
-eachDatabase(
+slowInPostgres(
   "pins are set, shown and taken back; what an agent said of an update has no control characters",
   () =>
     withPlatform(async (run, { openStore }) => {
@@ -151,7 +151,7 @@ eachDatabase(
     }),
 );
 
-eachDatabase("a roll-out that paused itself is a problem of status", () =>
+slowInPostgres("a roll-out that paused itself is a problem of status", () =>
   withPlatform(async (run, { sql }) => {
     await run("customer", "create", "Acme");
     await sql(

@@ -1,26 +1,29 @@
 import assert from "node:assert/strict";
 /* What is refused before the store is asked runs on SQLite alone. */
-import { eachDatabase } from "../../../tests/fixtures/each_database.ts";
+import { slowInPostgres } from "../../../tests/fixtures/each_database.ts";
 import { checkUnlockToken, parseUnlockToken } from "../../../common/protocol/unlock_token.ts";
 import { parseUnlockKey } from "../../../src/config/public_keys.ts";
 import { now, withPlatform } from "../../../tests/platform/commands.ts";
 import { createAuthority } from "../../keys/authority.ts";
 
-eachDatabase("runPlatform() makes a customer, a site and a code, and tells who did", () =>
-  withPlatform(async (run) => {
-    assert.match((await run("customer", "create", "Acme GmbH")).stdout, /^cus-\w{12}\n$/);
-    assert.match((await run("site", "create", "Berlin", "--customer", "acme gmbh")).stdout, /^sit-\w{12}\n$/);
-    assert.match((await run("code", "create")).stdout, /^\w{4}-\w{4}-\w{4}\n$/);
-    const codes = JSON.parse((await run("code", "list", "--json")).stdout);
-    assert.deepEqual([codes.length, codes[0].state, codes[0].expiresAt], [1, "open", "2026-03-16T08:00:00.000Z"]);
-    const audit = JSON.parse((await run("audit", "list", "--json")).stdout);
-    assert.deepEqual(audit.map(({ actor, action }: { actor: string; action: string }) => [actor, action]), [
-      ["operator:eva", "customerCreated"],
-      ["operator:eva", "siteCreated"],
-      ["operator:eva", "activationCodeCreated"],
-    ]);
-    assert.match((await run("audit", "verify")).stdout, /^3 entries, unbroken/);
-  }));
+slowInPostgres(
+  "runPlatform() makes a customer, a site and a code, and tells who did",
+  () =>
+    withPlatform(async (run) => {
+      assert.match((await run("customer", "create", "Acme GmbH")).stdout, /^cus-\w{12}\n$/);
+      assert.match((await run("site", "create", "Berlin", "--customer", "acme gmbh")).stdout, /^sit-\w{12}\n$/);
+      assert.match((await run("code", "create")).stdout, /^\w{4}-\w{4}-\w{4}\n$/);
+      const codes = JSON.parse((await run("code", "list", "--json")).stdout);
+      assert.deepEqual([codes.length, codes[0].state, codes[0].expiresAt], [1, "open", "2026-03-16T08:00:00.000Z"]);
+      const audit = JSON.parse((await run("audit", "list", "--json")).stdout);
+      assert.deepEqual(audit.map(({ actor, action }: { actor: string; action: string }) => [actor, action]), [
+        ["operator:eva", "customerCreated"],
+        ["operator:eva", "siteCreated"],
+        ["operator:eva", "activationCodeCreated"],
+      ]);
+      assert.match((await run("audit", "verify")).stdout, /^3 entries, unbroken/);
+    }),
+);
 
 const names = [
   { environment: { SUDO_USER: "eva", USER: "root" }, actor: "operator:eva" },
@@ -39,7 +42,7 @@ for (const { environment, actor } of names) {
     ));
 }
 
-eachDatabase("at a terminal each step says the next one, beside what a script would take", () =>
+slowInPostgres("at a terminal each step says the next one, beside what a script would take", () =>
   withPlatform(
     async (run) => {
       const made = await run("customer", "create", "Acme");
@@ -70,7 +73,7 @@ eachDatabase("at a terminal each step says the next one, beside what a script wo
   ));
 
 for (const list of ["customer", "site", "code", "agent", "task", "device", "reading"]) {
-  eachDatabase(`${list} list says what to do where there is nothing`, () =>
+  slowInPostgres(`${list} list says what to do where there is nothing`, () =>
     withPlatform(async (run) => {
       if (list !== "customer") await run("customer", "create", "Acme");
       const { stdout, code } = await run(list, "list");
@@ -79,7 +82,7 @@ for (const list of ["customer", "site", "code", "agent", "task", "device", "read
     }));
 }
 
-eachDatabase("runPlatform() lists in columns", () =>
+slowInPostgres("runPlatform() lists in columns", () =>
   withPlatform(async (run) => {
     await run("customer", "create", "Acme");
     await run("customer", "create", "Ümlaut 漢字");
@@ -92,7 +95,7 @@ eachDatabase("runPlatform() lists in columns", () =>
     ]);
   }));
 
-eachDatabase("runPlatform() keeps a withdrawn code from being withdrawn again", () =>
+slowInPostgres("runPlatform() keeps a withdrawn code from being withdrawn again", () =>
   withPlatform(async (run) => {
     await run("customer", "create", "Acme");
     await run("site", "create", "Berlin");
@@ -142,7 +145,7 @@ for (const { args, says } of mistakes) {
     }));
 }
 
-eachDatabase("runPlatform() asks which customer when there are several", () =>
+slowInPostgres("runPlatform() asks which customer when there are several", () =>
   withPlatform(async (run) => {
     assert.match((await run("site", "list")).stderr, /no customer yet\nhint: opendca-platform customer create/);
     await run("customer", "create", "A");
@@ -150,7 +153,7 @@ eachDatabase("runPlatform() asks which customer when there are several", () =>
     assert.match((await run("site", "list")).stderr, /there are 2/);
   }));
 
-eachDatabase(
+slowInPostgres(
   "unlock-key prints what platform.unlockKey takes, and a token of unlock is believed by it",
   () =>
     withPlatform(async (run) => {
@@ -230,7 +233,7 @@ Deno.test("agent configure reads a file named - from standard input", () =>
     assert.deepEqual([code, /"-" as JSON/.test(stderr)], [78, true], stderr);
   }, { "-": "x" }));
 
-eachDatabase("serve prints one line of JSON when it is ready", () =>
+slowInPostgres("serve prints one line of JSON when it is ready", () =>
   withPlatform(async (run) => {
     const { code, stdout } = await run("serve", "--listen", "127.0.0.1:0", "--host-name", "localhost");
     const ready = JSON.parse(stdout);
@@ -307,7 +310,7 @@ const validTimes: [args: string[], ms: number][] = [
   [["unlock", "a9eba39a-daf4-40b2-b8db-c58d7b034ce3", "--valid-hours", "30m"], 1_800_000],
 ];
 for (const [args, ms] of validTimes) {
-  eachDatabase(`runPlatform() ${args.join(" ")} is valid for ${ms / 3_600_000} h`, () =>
+  slowInPostgres(`runPlatform() ${args.join(" ")} is valid for ${ms / 3_600_000} h`, () =>
     withPlatform(async (run) => {
       await run("customer", "create", "Acme");
       await run("site", "create", "Berlin");

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { eachDatabase } from "../../../tests/fixtures/each_database.ts";
+import { slowInPostgres } from "../../../tests/fixtures/each_database.ts";
 import { withPlatform } from "../../../tests/platform/commands.ts";
 
-eachDatabase(
+slowInPostgres(
   "sign-in adds, shows, changes and removes an identity provider; its secret is printed nowhere",
   () =>
     withPlatform(async (run) => {

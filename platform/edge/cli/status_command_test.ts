@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { eachDatabase } from "../../../tests/fixtures/each_database.ts";
+import { slowInPostgres } from "../../../tests/fixtures/each_database.ts";
 import { type Installation, now, type RunCommand, withPlatform } from "../../../tests/platform/commands.ts";
 import { addAgent, markRevoked, notePoll, suspectClone } from "../../agents/agents.ts";
 import { appendAudit } from "../../audit/audit_log.ts";
@@ -47,7 +47,7 @@ function withAgents(
   });
 }
 
-eachDatabase(
+slowInPostgres(
   "status names agents of every customer that do not report",
   () =>
     withAgents({ Acme: [1, 17], Blue: [2, "never"] }, async (run) => {
@@ -83,7 +83,7 @@ const checks: [name: string, agents: Record<string, (number | "never")[]>, code:
   ["many silent agents", { Acme: [1, 60, 60, 60, 60, 60, 60, 60] }, 1, /; 2 more \|/],
 ];
 for (const [name, agents, code, says] of checks) {
-  eachDatabase(`status --check of ${name} ends with ${code}`, () =>
+  slowInPostgres(`status --check of ${name} ends with ${code}`, () =>
     withAgents(agents, async (run) => {
       const ran = await run("status", "--check");
       assert.deepEqual([ran.code, ran.stderr], [code, ""]);
@@ -92,7 +92,7 @@ for (const [name, agents, code, says] of checks) {
     }));
 }
 
-eachDatabase(
+slowInPostgres(
   "status says which agents are in doubt, and nothing of revoked ones",
   () =>
     withAgents({ Acme: [1, 900] }, async (run, { openStore }) => {
@@ -124,7 +124,7 @@ Deno.test("status --check of a store that cannot be read is unknown", () =>
     assert.match(ran.stdout, /^OPENDCA-PLATFORM UNKNOWN - [^\n|]+\n$/);
   }));
 
-eachDatabase(
+slowInPostgres(
   "status of an empty platform says what is next",
   () =>
     withPlatform(async (run) =>
@@ -132,7 +132,7 @@ eachDatabase(
     ),
 );
 
-eachDatabase(
+slowInPostgres(
   "status warns of guessed activation codes for a day after the alarm",
   () =>
     withAgents({ Acme: [1] }, async (run, { openStore }) => {

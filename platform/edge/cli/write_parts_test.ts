@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { exitCodeFor, messageOf } from "../../../common/core/errors.ts";
-import { eachDatabase } from "../../../tests/fixtures/each_database.ts";
+import { slowInPostgres } from "../../../tests/fixtures/each_database.ts";
 import { withPlatform } from "../../../tests/platform/commands.ts";
 import { writeParts } from "./write_parts.ts";
 
@@ -28,7 +28,7 @@ Deno.test("a file that cannot be where it was asked for is a sentence, and leave
   await Deno.remove(folder, { recursive: true });
 });
 
-eachDatabase(
+slowInPostgres(
   "meters for billing are not written into a folder that is not there",
   () =>
     withPlatform(async (run, { folder }) => {
