@@ -43,7 +43,7 @@ function simulated(
   return { points, begin, emptyAt: at, random };
 }
 
-Deno.test("the range holds the moment in about eight of ten cases, however it is used and the level is rounded", () => {
+Deno.test("the range holds the moment in about eight of ten cases, however it is used and the level is rounded (slow)", () => {
   let allHits = 0, all = 0;
   for (const step of [1, 2, 5, 10]) {
     for (const use of ["steady", "office", "bursty"] as const) {

@@ -59,7 +59,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "an agent over its quota sends all of it by itself when the day is over",
+  name: "an agent over its quota sends all of it by itself when the day is over (slow)",
   ignore: Deno.build.os !== "linux",
   async fn() {
     const schedule = "{ fullSweepEvery: 24h, statusEvery: 6h, metersEvery: 12h, jitter: 0% }";

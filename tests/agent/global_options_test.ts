@@ -101,7 +101,7 @@ for (
   });
 }
 
-Deno.test("run --verbose --color always logs at level debug and in colour, whatever the file and NO_COLOR say", async () => {
+Deno.test("run --verbose --color always logs at level debug and in colour, whatever the file and NO_COLOR say (slow)", async () => {
   const settings = `sites: [{ name: office, ranges: [127.208.0.0/30], port: ${port}, rate: 0 }]
 limits: { timeout: 300ms, workers: 1 }
 log: { level: warn, format: json }`;

@@ -50,7 +50,7 @@ function databaseTest(name: string, body: (installation: Installation) => Promis
 }
 
 databaseTest(
-  "opendca-platform migrates, checks and serves PostgreSQL with the permissions of its task",
+  "opendca-platform migrates, checks and serves PostgreSQL with the permissions of its task (slow)",
   async (parts) => {
     const { database: { url, ownerUrl, sql }, run, program, fails, folder } = parts;
     const early = await fails(url, "customer", "list");

@@ -63,7 +63,7 @@ slowInPostgres("what changes while a file is sent", async (t) => {
 });
 
 /* Places and times are of the process, whatever its database. */
-Deno.test("of many agents at one moment a few fetch, the others come back later, and polls go on", async () => {
+Deno.test("of many agents at one moment a few fetch, the others come back later, and polls go on (slow)", async () => {
   // Six parts a second, of 40 for each: nobody gets all of it meanwhile.
   await using all = await updateScene({ streams: 2, bytesPerSecond: 6 * chunkBytes });
   const { sha256 } = all;

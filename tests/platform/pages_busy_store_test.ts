@@ -27,7 +27,7 @@ function failing(store: { transaction: Store["transaction"] }, number: number): 
   return seen;
 }
 
-Deno.test("a page whose n-th question fails says that the database is busy, and the failure reaches nobody else", async () => {
+Deno.test("a page whose n-th question fails says that the database is busy, and the failure reaches nobody else (slow)", async () => {
   await using scene = await portalScene();
   const user = scene.here(await scene.signedIn(eva)), paths = await fullScene(scene, { signer: eva });
   const { store } = scene.platform.platform, unhandled: unknown[] = [];

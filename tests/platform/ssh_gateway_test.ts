@@ -362,7 +362,7 @@ slowInPostgres("one customer neither sees nor closes the session of another", as
   await assert.rejects(openSession(platform, other, wish), /Cannot find the device/);
 });
 
-Deno.test("slow readers on either side of a session hold a few megabytes in memory, and lose nothing", async () => {
+Deno.test("slow readers on either side of a session hold a few megabytes in memory, and lose nothing (slow)", async () => {
   await using scene = await startSessionBench();
   const session = await scene.open();
   const client = await signIn(scene, session);

@@ -45,43 +45,47 @@ peerTest("a session goes through OpenSSH's sshd to the device and back, until it
   });
 });
 
-peerTest("sshd takes the key of a session once, until the session ends, and no other key", programs, async () => {
-  await using at = await startSshdScene();
-  const { scene } = at, { bench } = scene;
-  await assert.rejects(at.signIn(createPrivateKey()), "any key");
-  const order = await scene.order(), run = scene.run(order), { sessionId } = order;
-  const privateKey = privateKeyOf(scene, order);
-  const tunnel = await tunnelOf(bench, sessionId);
-  await assert.rejects(at.signIn(privateKey), "while it is open");
-  scene.access.kill(sessionId);
-  assert.match((await run).end, /the administrator ended it/);
-  assert.equal(await tunnel.closed, "the agent closed the connection");
-  await assert.rejects(at.signIn(privateKey), "after it was closed");
-  const late = await scene.order({}, { lastsMs: 60_000 });
-  bench.bench.platform.clock.advance(60_001);
-  await assert.rejects(at.signIn(privateKeyOf(scene, late)), "a session that is over");
-  assert.deepEqual(
-    new Set(refusals(scene)),
-    new Set([
-      "there is no such session",
-      "the key was used before",
-      "the session is closed",
-      "the session has expired",
-    ]),
-  );
-  const audit = await bench.bench.platform.queries.all<{ action: string }>(
-    "SELECT DISTINCT action FROM audit_log WHERE action LIKE 'access%' ORDER BY action",
-    {},
-  );
-  assert.deepEqual(audit.map(({ action }) => action), [
-    "accessKeyRefused",
-    "accessSessionEnded",
-    "accessSessionOpened",
-    "accessSessionStarted",
-  ]);
-});
+peerTest(
+  "sshd takes the key of a session once, until the session ends, and no other key (slow)",
+  programs,
+  async () => {
+    await using at = await startSshdScene();
+    const { scene } = at, { bench } = scene;
+    await assert.rejects(at.signIn(createPrivateKey()), "any key");
+    const order = await scene.order(), run = scene.run(order), { sessionId } = order;
+    const privateKey = privateKeyOf(scene, order);
+    const tunnel = await tunnelOf(bench, sessionId);
+    await assert.rejects(at.signIn(privateKey), "while it is open");
+    scene.access.kill(sessionId);
+    assert.match((await run).end, /the administrator ended it/);
+    assert.equal(await tunnel.closed, "the agent closed the connection");
+    await assert.rejects(at.signIn(privateKey), "after it was closed");
+    const late = await scene.order({}, { lastsMs: 60_000 });
+    bench.bench.platform.clock.advance(60_001);
+    await assert.rejects(at.signIn(privateKeyOf(scene, late)), "a session that is over");
+    assert.deepEqual(
+      new Set(refusals(scene)),
+      new Set([
+        "there is no such session",
+        "the key was used before",
+        "the session is closed",
+        "the session has expired",
+      ]),
+    );
+    const audit = await bench.bench.platform.queries.all<{ action: string }>(
+      "SELECT DISTINCT action FROM audit_log WHERE action LIKE 'access%' ORDER BY action",
+      {},
+    );
+    assert.deepEqual(audit.map(({ action }) => action), [
+      "accessKeyRefused",
+      "accessSessionEnded",
+      "accessSessionOpened",
+      "accessSessionStarted",
+    ]);
+  },
+);
 
-peerTest("of two agents with one key, one gets the session", programs, async () => {
+peerTest("of two agents with one key, one gets the session (slow)", programs, async () => {
   await using at = await startSshdScene();
   const { scene } = at, order = await scene.order(), { forwardPort: port, sessionId } = order;
   // It has the key, and the port before the other; it does not say the words of an agent.
@@ -97,7 +101,7 @@ peerTest("of two agents with one key, one gets the session", programs, async () 
 });
 
 peerTest(
-  "a program at the gateway that takes the port of a session, or connects to it, reaches nothing",
+  "a program at the gateway that takes the port of a session, or connects to it, reaches nothing (slow)",
   programs,
   async () => {
     await using at = await startSshdScene();
@@ -138,7 +142,7 @@ peerTest(
   },
 );
 
-peerTest("a device that does not answer, and one that ends, are seen through sshd", programs, async () => {
+peerTest("a device that does not answer, and one that ends, are seen through sshd (slow)", programs, async () => {
   await using at = await startSshdScene({ onConnection: (socket) => void socket.end() });
   const { scene } = at, order = await scene.order(), run = scene.run(order);
   const tunnel = await tunnelOf(scene.bench, order.sessionId);
@@ -150,7 +154,7 @@ peerTest("a device that does not answer, and one that ends, are seen through ssh
 });
 
 peerTest(
-  "there is no session through sshd for an agent that does not know it, or without a free port",
+  "there is no session through sshd for an agent that does not know it, or without a free port (slow)",
   programs,
   async () => {
     await using at = await startSshdScene({ ports: 1 });

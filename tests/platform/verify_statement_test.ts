@@ -203,50 +203,55 @@ function resigned(value: Json, key: SigningKey): Json {
   return { ...value as object, hash: hex, signature: { ...signature, value: signed } } as Json;
 }
 
-Deno.test("each alteration of a statement is found", async (t) => {
-  await using scene = await signedScene();
-  await scene.send({ 21: 1000, 18: 1100 });
-  await scene.send({ 12: 40 });
-  // Batches that no reading needs.
-  await scene.send({ 10: 60 });
-  await scene.send({ 9: 90 });
-  await scene.send({ 6: 160 });
-  const original = JSON.parse(await scene.statement()) as Json;
-  assert.ok(isClean(original));
-  const { batches } = original as unknown as StatementFile;
-  assert.deepEqual(batches.map((line) => ["links" in line, line.batch]), [[false, 1], [false, 2], [true, 3], [
-    false,
-    5,
-  ]]);
+for (const [name, isWhole] of [["a", false], ["each", true]] as const) {
+  Deno.test(`${name} alteration of each field of a statement is found${isWhole ? " (slow)" : ""}`, async (t) => {
+    await using scene = await signedScene();
+    await scene.send({ 21: 1000, 18: 1100 });
+    await scene.send({ 12: 40 });
+    // Batches that no reading needs.
+    await scene.send({ 10: 60 });
+    await scene.send({ 9: 90 });
+    await scene.send({ 6: 160 });
+    const original = JSON.parse(await scene.statement()) as Json;
+    assert.ok(isClean(original));
+    const { batches } = original as unknown as StatementFile;
+    assert.deepEqual(batches.map((line) => ["links" in line, line.batch]), [[false, 1], [false, 2], [true, 3], [
+      false,
+      5,
+    ]]);
 
-  await t.step("batches without a signature prove nothing by themselves", () => {
-    const file = { ...original as unknown as StatementFile, batches: batches.slice(0, -1) };
-    const altered = resigned(file as unknown as Json, scene.platform.platform.signingKey);
-    assert.match(
-      verify(JSON.stringify(altered)).problems.join(),
-      /^batch 3 of .* is not signed by the agent, nor is one/,
+    await t.step("batches without a signature prove nothing by themselves", () => {
+      const file = { ...original as unknown as StatementFile, batches: batches.slice(0, -1) };
+      const altered = resigned(file as unknown as Json, scene.platform.platform.signingKey);
+      assert.match(
+        verify(JSON.stringify(altered)).problems.join(),
+        /^batch 3 of .* is not signed by the agent, nor is one/,
+      );
+    });
+    const all = [...alterations(original)].filter(({ path, altered }) =>
+      canonicalJson(withAltered(original, path, altered)) !== canonicalJson(original)
     );
-  });
-  const all = [...alterations(original)].filter(({ path, altered }) =>
-    canonicalJson(withAltered(original, path, altered)) !== canonicalJson(original)
-  );
-  assert.ok(all.length > 400, `${all.length}`);
-  const fieldOf = ({ path }: { path: string[] }) => path.map((name) => /^\d+$/.test(name) ? "*" : name).join(".");
+    assert.ok(all.length > 400, `${all.length}`);
+    const fieldOf = ({ path }: { path: string[] }) => path.map((name) => /^\d+$/.test(name) ? "*" : name).join(".");
 
-  await t.step("by anybody", () => {
-    // All is in the hash: one alteration of each field will do.
-    const one = new Map(all.map((each) => [fieldOf(each), each])).values();
-    const missed = [...one].filter(({ path, altered }) => isClean(withAltered(original, path, altered)));
-    assert.deepEqual(missed.map(({ path, altered }) => `${path.join(".")} = ${JSON.stringify(altered)}`), []);
-  });
+    const ofEach = [...new Map(all.map((each) => [fieldOf(each), each])).values()];
 
-  await t.step("by the platform itself, where it says what an agent read", () => {
-    const key = scene.platform.platform.signingKey;
-    const missed = all.filter(({ path, altered }) => isClean(resigned(withAltered(original, path, altered), key)));
-    const fields = new Set(missed.map(fieldOf));
-    assert.deepEqual([...fields].filter((field) => !vouchedFor.some((known) => known.test(field))), []);
+    await t.step("by anybody", () => {
+      // All is in the hash: one alteration of each field will do.
+      const missed = ofEach.filter(({ path, altered }) => isClean(withAltered(original, path, altered)));
+      assert.deepEqual(missed.map(({ path, altered }) => `${path.join(".")} = ${JSON.stringify(altered)}`), []);
+    });
+
+    await t.step("by the platform itself, where it says what an agent read", () => {
+      const key = scene.platform.platform.signingKey;
+      const missed = (isWhole ? all : ofEach).filter(({ path, altered }) =>
+        isClean(resigned(withAltered(original, path, altered), key))
+      );
+      const fields = new Set(missed.map(fieldOf));
+      assert.deepEqual([...fields].filter((field) => !vouchedFor.some((known) => known.test(field))), []);
+    });
   });
-});
+}
 
 /* What only the platform vouches for: see docs/billing.md. */
 const vouchedFor: RegExp[] = [

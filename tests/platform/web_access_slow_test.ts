@@ -32,7 +32,7 @@ async function settled(count: () => number): Promise<number> {
   return count();
 }
 
-Deno.test("a printer that does not read holds back the browser that sends to it", async () => {
+Deno.test("a printer that does not read holds back the browser that sends to it (slow)", async () => {
   let received = 0;
   const sockets: net.Socket[] = [];
   const printer = net.createServer((socket) => {
@@ -60,7 +60,7 @@ Deno.test("a printer that does not read holds back the browser that sends to it"
   printer.close();
 });
 
-Deno.test("a browser that does not read holds back an HTTPS printer", async () => {
+Deno.test("a browser that does not read holds back an HTTPS printer (slow)", async () => {
   const { certificatePem: cert, keyPem: key } = await (await createTestAuthority()).issue({ names: ["printer"] });
   let sent = 0;
   const printer = https.createServer({ cert, key }, async (_, response) => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { eachDatabase, isPostgres, openTestStore } from "../fixtures/each_database.ts";
+import { isPostgres, openTestStore, slowInPostgres } from "../fixtures/each_database.ts";
 import { checkIdentities, type IdentityScene, identityScene, silent } from "../fixtures/identity_model.ts";
 
 const day = 86_400_000;
@@ -148,12 +148,12 @@ identityCase(
   },
 );
 
-eachDatabase("agents and the platform agree on which devices there are", async (t) => {
+slowInPostgres("agents and the platform agree on which devices there are", async (t) => {
   await using store = await openTestStore();
   for (const { name, body } of cases) await t.step(name, () => body(identityScene(store)));
 });
 
-eachDatabase(
+slowInPostgres(
   "two agents and the platform know as many devices as there are, whatever a view hides and a network loses",
   // In PostgreSQL each takes several times as long; tests/faults has more of them.
   () => checkIdentities(isPostgres() ? 4 : 60),

@@ -129,7 +129,7 @@ Deno.test("record of every printer of the office replays to the same reading, wi
 });
 
 recordingsTest(
-  "redactRecording() leaves the reading of every recorded printer as it is, without whose it is",
+  "redactRecording() leaves the reading of every recorded printer as it is, without whose it is (slow)",
   (folder) => {
     let redacted = 0;
     for (const { name, objects } of recordedPrinters(folder)) {

@@ -99,7 +99,7 @@ const serial1 = "serial example/CNB70001", mac1 = "mac 00:1b:a9:00:00:01", seria
 
 const cases: { name: string; devices: OldDevice[]; left: string[] }[] = [
   {
-    name: "148 devices of nine that show nothing of themselves are nine",
+    name: "148 devices of nine that show nothing of themselves are nine (slow)",
     devices: Array.from({ length: 148 }, (_, i): OldDevice => ({
       id: `dev-${String(i).padStart(3, "0")}`,
       model: null,
