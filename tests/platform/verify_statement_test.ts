@@ -203,7 +203,7 @@ function resigned(value: Json, key: SigningKey): Json {
   return { ...value as object, hash: hex, signature: { ...signature, value: signed } } as Json;
 }
 
-for (const [name, isWhole] of [["a", false], ["each", true]] as const) {
+for (const [name, isWhole] of [["an", false], ["each", true]] as const) {
   Deno.test(`${name} alteration of each field of a statement is found${isWhole ? " (slow)" : ""}`, async (t) => {
     await using scene = await signedScene();
     await scene.send({ 21: 1000, 18: 1100 });

@@ -31,11 +31,14 @@ Deno.test("scan reads a printer of an unknown maker from the standard MIB", asyn
 });
 
 Deno.test("scan asks a typical printer at most 12 times and a silent address twice", async () => {
-  const silent = standardPrinter("127.91.1.6", { faults: [{ kind: "silence" }] });
-  const { simulator } = await scan([standardPrinter("127.91.1.5"), silent], ["127.91.1.0/28"]);
-  assert(simulator.requests("127.91.1.5") <= 12, `${simulator.requests("127.91.1.5")} requests`);
-  assert.equal(simulator.requests("127.91.1.6"), 2);
-  assert.equal(simulator.sets, 0);
+  const typical = await scan([standardPrinter("127.91.1.5")], ["127.91.1.0/29"]);
+  const asked = typical.simulator.requests("127.91.1.5");
+  assert(asked > 0 && asked <= 12, `${asked} requests`);
+  // By itself: on a busy machine the printer may answer late, and a sweep that finds one late asks again.
+  const silent = standardPrinter("127.91.1.14", { faults: [{ kind: "silence" }] });
+  const { simulator } = await scan([silent], ["127.91.1.8/29"]);
+  assert.equal(simulator.requests("127.91.1.14"), 2);
+  assert.equal(typical.simulator.sets + simulator.sets, 0);
 });
 
 Deno.test("scan never sends to an excluded address", async () => {
