@@ -109,7 +109,7 @@ Deno.test("what the task test leaves out as slow is in test:slow", () => {
   const quick = testRuns("test")[0]!;
   const slow = testRuns("test:slow").find((run) => run.includes("--slow"))!;
   const withSlowTests = quick.slice(quick.indexOf("--quick") + 1).filter((folder) =>
-    testsBelow(folder).some((path) => /slowInPostgres\(|" \(slow\)"/.test(read(path)))
+    testsBelow(folder).some((path) => /slowInPostgres\(|["\w] \(slow\)["`]/.test(read(path)))
   );
   assert.ok(withSlowTests.length > 0);
   assert.deepEqual(withSlowTests.filter((folder) => !slow.includes(folder)), []);

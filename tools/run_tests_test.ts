@@ -40,8 +40,9 @@ Deno.test("the tests of a folder run in groups, slow ones apart, each file is in
     Deno.writeTextFileSync(`${folder}/c.ts`, "throw new Error();");
     assert.deepEqual(await run(), { code: 0, cases: ["a_test.ts passed", "b_test.ts passed"] });
     assert.deepEqual(await run("--each"), { code: 1, cases: ["a_test.ts passed", "b_test.ts failed"] });
-    for (const [file, name] of [["a", "by default (slow)"], ["more/b", "a text (now)"], ["d", "it is slow"]]) {
-      Deno.writeTextFileSync(`${folder}/${file}_test.ts`, `Deno.test("${name}", () => {});`);
+    const names = { a: ["by default", "(slow)"], "more/b": ["a text", "(now)"], d: ["it is slow"] };
+    for (const [file, words] of Object.entries(names)) {
+      Deno.writeTextFileSync(`${folder}/${file}_test.ts`, `Deno.test("${words.join(" ")}", () => {});`);
     }
     const all = ["a_test.ts passed", "b_test.ts passed", "d_test.ts passed"];
     assert.deepEqual(await run(), { code: 0, cases: all });
