@@ -9,7 +9,7 @@ import { queueChanges } from "../../platform/events/queue_changes.ts";
 import { createFeed, pauseFeed, resumeFeed } from "../../platform/feeds/feeds.ts";
 import { maybeZabbixText, zabbixFrame } from "../../platform/feeds/zabbix_frames.ts";
 import type { Store, Transaction } from "../../platform/store/store.ts";
-import { eachDatabase, inPostgres } from "../fixtures/each_database.ts";
+import { inPostgres, slowInPostgres } from "../fixtures/each_database.ts";
 import { until } from "../fixtures/until.ts";
 import { answering, feedScene, type Glpi, glpiServer, operator, readingWith, taken } from "./feed_scene.ts";
 
@@ -63,7 +63,7 @@ async function fedScene(count = 3) {
   };
 }
 
-eachDatabase("a round after no change reads no devices, and one after a change those that came", async () => {
+slowInPostgres("a round after no change reads no devices, and one after a change those that came", async () => {
   await using scene = await fedScene(20);
   const { test, platform, acme, glpi, feedId, upload, round } = scene, statements = statementsOf(platform.store);
   assert.equal((await round(feedId)).sent, 0);
@@ -124,7 +124,7 @@ inPostgres("what is committed after a round that did not see it is sent by the n
   assert.equal(glpi.got.filter(({ body }) => body.includes("Room 3")).length, 1);
 });
 
-eachDatabase("what a round has not brought to its end comes again, and each other once", async () => {
+slowInPostgres("what a round has not brought to its end comes again, and each other once", async () => {
   await using scene = await fedScene(8);
   const { test, acme, glpi, feedId, upload, round, settled } = scene;
   // One of two servers dies while the receiver thinks.
@@ -154,7 +154,7 @@ eachDatabase("what a round has not brought to its end comes again, and each othe
   assert.equal((await round(feedId)).sent, 0);
 });
 
-eachDatabase("devices are taken away and come back with merges, sites, customers and pauses", async () => {
+slowInPostgres("devices are taken away and come back with merges, sites, customers and pauses", async () => {
   await using scene = await fedScene();
   const { test, platform, acme, by, feedId, upload, round, feed } = scene;
   const devices = async () => ((await round(feedId)).failure, (await feed(feedId))!.devices);
@@ -185,7 +185,7 @@ eachDatabase("devices are taken away and come back with merges, sites, customers
   assert.equal(await devices(), 4);
 });
 
-eachDatabase("a pass once a day mends what the queue does not know", async () => {
+slowInPostgres("a pass once a day mends what the queue does not know", async () => {
   await using scene = await fedScene();
   const { test, acme, glpi, feedId, round } = scene;
   const begun = test.clock.now().getTime();
@@ -203,7 +203,7 @@ eachDatabase("a pass once a day mends what the queue does not know", async () =>
   assert.match(glpi.got.map(({ body }) => body).join(), /Cellar/);
 });
 
-eachDatabase("more than a receiver will ever catch up with is left to a pass", async () => {
+slowInPostgres("more than a receiver will ever catch up with is left to a pass", async () => {
   await using scene = await fedScene();
   const { test, acme, glpi, feedId, round, upload } = scene;
   glpi.answer.with = answering(503, "no");
@@ -250,7 +250,7 @@ async function zabbixServer() {
   };
 }
 
-eachDatabase(
+slowInPostgres(
   "Zabbix has what printers are called and where they are, and that one is silent as soon as it is",
   async () => {
     await using zabbix = await zabbixServer();
@@ -305,7 +305,7 @@ eachDatabase(
   },
 );
 
-eachDatabase("of a printer that changes what Zabbix discovers, no other one is read", async () => {
+slowInPostgres("of a printer that changes what Zabbix discovers, no other one is read", async () => {
   await using zabbix = await zabbixServer();
   const { test, platform, upload, settled, round } = await feedScene();
   await using _ = test;

@@ -6,7 +6,7 @@ import { listAudit } from "../../platform/audit/read_audit.ts";
 import { createDealer } from "../../platform/customers/dealers.ts";
 import { createFeed, listFeeds, pauseFeed, refreshFeed, removeFeed, resumeFeed } from "../../platform/feeds/feeds.ts";
 import { startFeeds, waitAfter } from "../../platform/feeds/push_feeds.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { glpiSchema } from "../fixtures/glpi_schema.ts";
 import { until } from "../fixtures/until.ts";
 import { answering, feedScene, glpiServer, local, operator, readingWith, taken } from "./feed_scene.ts";
@@ -14,7 +14,7 @@ import { answering, feedScene, glpiServer, local, operator, readingWith, taken }
 const validate = new Ajv2020({ strict: false }).compile(glpiSchema);
 const serialOf = ({ body }: { body: string }) => JSON.parse(body).content.network_device.serial;
 
-eachDatabase("each printer is sent once, again when it changes, and all of them after the refresh", async () => {
+slowInPostgres("each printer is sent once, again when it changes, and all of them after the refresh", async () => {
   await using glpi = await glpiServer();
   const { test, platform, upload, round, settled } = await feedScene();
   await using _ = test;
@@ -51,7 +51,7 @@ eachDatabase("each printer is sent once, again when it changes, and all of them 
   assert.equal((await settled(all.feedId, begun)).sent, 3);
 });
 
-eachDatabase("secrets are sealed, and what is done to a feed is in the audit log without them", async () => {
+slowInPostgres("secrets are sealed, and what is done to a feed is in the audit log without them", async () => {
   const { test, platform, feed } = await feedScene();
   await using _ = test;
   await test.customer("Acme");
@@ -87,7 +87,7 @@ eachDatabase("secrets are sealed, and what is done to a feed is in the audit log
   assert.deepEqual(await listFeeds(platform, operator, { dealerId: "dea-000000000000" }), []);
 });
 
-eachDatabase("of two processes, one sends each printer", async () => {
+slowInPostgres("of two processes, one sends each printer", async () => {
   await using glpi = await glpiServer();
   const { test, platform, upload, settled } = await feedScene();
   await using _ = test;
@@ -104,28 +104,31 @@ eachDatabase("of two processes, one sends each printer", async () => {
   assert.equal(new Set(glpi.got.map(serialOf)).size, 20);
 });
 
-eachDatabase("a receiver that fails is tried later and later, told in words, and sent what it has missed", async () => {
-  await using glpi = await glpiServer();
-  const { test, platform, upload, round, settled } = await feedScene();
-  await using _ = test;
-  const acme = await test.customer("Acme");
-  await upload(acme, [readingWith({ serial: "ACME01" })]);
-  glpi.answer.with = answering(503, "no");
-  const since = test.clock.now().getTime();
-  const { feedId } = await createFeed(platform, operator, { kind: "glpi", address: glpi.url });
-  let listed = await settled(feedId, since), waited = 0;
-  for (let failures = 1; waited < 6 * 3_600_000; failures++) {
-    assert.equal(listed.failure, "it answered 503");
-    assert.equal(listed.nextAt - listed.failedAt!, waitAfter(failures));
-    waited += waitAfter(failures);
+slowInPostgres(
+  "a receiver that fails is tried later and later, told in words, and sent what it has missed",
+  async () => {
+    await using glpi = await glpiServer();
+    const { test, platform, upload, round, settled } = await feedScene();
+    await using _ = test;
+    const acme = await test.customer("Acme");
+    await upload(acme, [readingWith({ serial: "ACME01" })]);
+    glpi.answer.with = answering(503, "no");
+    const since = test.clock.now().getTime();
+    const { feedId } = await createFeed(platform, operator, { kind: "glpi", address: glpi.url });
+    let listed = await settled(feedId, since), waited = 0;
+    for (let failures = 1; waited < 6 * 3_600_000; failures++) {
+      assert.equal(listed.failure, "it answered 503");
+      assert.equal(listed.nextAt - listed.failedAt!, waitAfter(failures));
+      waited += waitAfter(failures);
+      listed = await round(feedId);
+    }
+    assert(glpi.got.length < 20, `${glpi.got.length} tries in six hours`);
+    glpi.answer.with = taken;
     listed = await round(feedId);
-  }
-  assert(glpi.got.length < 20, `${glpi.got.length} tries in six hours`);
-  glpi.answer.with = taken;
-  listed = await round(feedId);
-  assert.deepEqual([listed.failure, listed.sent], [null, 1]);
-  assert.equal(listed.nextAt - listed.succeededAt!, listed.everyMs);
-});
+    assert.deepEqual([listed.failure, listed.sent], [null, 1]);
+    assert.equal(listed.nextAt - listed.succeededAt!, listed.everyMs);
+  },
+);
 
 Deno.test("a printer that GLPI refuses holds up no other, and an answer that is none of GLPI is no success", async () => {
   await using glpi = await glpiServer();
@@ -183,7 +186,7 @@ Deno.test("a receiver that hangs or answers without end holds up no other feed",
   assert.match((await settled(long, since)).failure!, /200 without JSON/);
 });
 
-eachDatabase("receivers of one dealer that hang do not hold up those of another", async () => {
+slowInPostgres("receivers of one dealer that hang do not hold up those of another", async () => {
   await using hanging = await glpiServer();
   hanging.answer.with = () => {};
   const { test, platform, upload, feed } = await feedScene({ ...local, timeoutMs: 600_000 });
@@ -220,7 +223,7 @@ Deno.test("addresses that are not of the Internet are not called unless an opera
   }
 });
 
-eachDatabase("a feed that cannot be is refused in words", async () => {
+slowInPostgres("a feed that cannot be is refused in words", async () => {
   const { test, platform } = await feedScene();
   await using _ = test;
   await test.customer("Acme");
@@ -257,7 +260,7 @@ eachDatabase("a feed that cannot be is refused in words", async () => {
   assert.deepEqual(await listFeeds(platform, operator), []);
 });
 
-eachDatabase("a paused feed sends nothing, and a removed one is gone", async () => {
+slowInPostgres("a paused feed sends nothing, and a removed one is gone", async () => {
   await using glpi = await glpiServer();
   const { test, platform, upload, feed, settled } = await feedScene();
   await using _ = test;

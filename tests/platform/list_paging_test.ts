@@ -6,7 +6,7 @@ import { exportAlerts, listAlerts, reportedSorts } from "../../platform/devices/
 import { emptyingSorts } from "../../platform/devices/kept_forecasts.ts";
 import { exportEmptying, listEmptying } from "../../platform/devices/list_forecasts.ts";
 import { allPages } from "../fixtures/all_pages.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { slowInPostgres } from "../fixtures/each_database.ts";
 import { withKnown } from "../fixtures/known_devices.ts";
 import { looseTenant } from "../fixtures/loose_queries.ts";
 import { type DeviceScene, deviceScene } from "./device_changes_fixture.ts";
@@ -43,7 +43,7 @@ async function withDevices(scene: PortalScene, numbers: readonly number[]): Prom
 
 const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
 
-eachDatabase(
+slowInPostgres(
   "pages of the portal leave out no row that stays, and a place that nobody was given is page 1",
   async () => {
     await using scene = await portalScene();
@@ -199,7 +199,7 @@ function listsOf({ platform, by }: DeviceScene): Record<string, AnyList> {
   };
 }
 
-eachDatabase(
+slowInPostgres(
   "lists of alerts and of what will be empty have pages in every order, and CSV in lots, once each",
   async () => {
     await using scene = await deviceScene();
