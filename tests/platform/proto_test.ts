@@ -5,7 +5,7 @@ import { peerTest } from "../fixtures/peers.ts";
 const root = new URL("../../", import.meta.url).pathname;
 
 peerTest(
-  "the generated code is what the protocol makes, and released agents understand it",
+  "the generated code is what the protocol makes, and released agents understand it (slow)",
   ["protoc", "npm"],
   async () => {
     const { success, stdout, stderr } = await new Deno.Command("sh", { args: [`${root}tools/check_proto.sh`] })
