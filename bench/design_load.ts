@@ -27,7 +27,7 @@ import type { UserLine, UsersInput } from "./design_users.ts";
 import { compareStore, type SentReading, storedReadings } from "./compare_store.ts";
 import { postgresCpuSeconds, usageOf } from "./measure.ts";
 import { descriptorLimit, type OwnState, raiseDescriptorLimit, watchSelf } from "./own_limits.ts";
-import { compareTasks, noticed, type Session, type Visit } from "./who_noticed.ts";
+import { compareTasks, longMs, noticed, type Session, type Visit } from "./who_noticed.ts";
 
 const { values } = programOptions(
   "deno task bench:platform --portal [--agents N] [--devices N] [--users N] [--seconds N] [--rate N] [--data FOLDER] " +
@@ -310,6 +310,8 @@ async function measured(scene: Scene, cookies: string[]): Promise<Run> {
   const pids = { "agents": agents.pid, "agents by MQTT": mqtt.pid, "people": users.pid, "this program": Deno.pid };
   console.log(`${perSecond.toFixed(1)} agents a second and ${people} people for ${seconds} s …`);
   const calm = await calmly(scene, { seen, pids });
+  // What began until now ends before the first part is killed.
+  await sleep(longMs);
   const kills: Kill[] = [];
   const all = [
     ...parts.processes,

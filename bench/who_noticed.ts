@@ -44,28 +44,32 @@ export interface Noticed {
   normalAfterMs: number;
 }
 
-/* Longer than anything takes while all parts are there. */
-const longMs = 2000;
+/** Longer than anything takes while all parts are there. */
+export const longMs = 2000;
 
-/** Of what began, failed or ended from the kill to the end of its time. */
+/**
+ * Of what failed from the kill to the end of its time, when the next part is killed. What is late is counted for the
+ * first kill within `longMs` of its beginning.
+ */
 export function noticed(
   { fromMs, untilMs }: { fromMs: number; untilMs: number },
   sessions: readonly Session[],
   visits: readonly Visit[],
 ): Noticed {
   const isIn = (at: number) => at >= fromMs && at < untilMs;
+  const began = ({ dueAt }: { dueAt: number }) => dueAt >= fromMs - longMs && dueAt < untilMs - longMs;
   const failing = sessions.filter(({ failures }) => failures.some(({ at }) => isIn(at)));
   const acknowledged = sessions.flatMap(({ acknowledgedAt }) => acknowledgedAt ?? []).filter(isIn).sort((a, b) =>
     a - b
   );
   const points = [fromMs, ...acknowledged, untilMs];
-  const during = sessions.filter(({ dueAt }) => isIn(dueAt));
-  const bad = visits.filter(({ dueAt, status }) => isIn(dueAt) && status !== 200);
-  const lateSessions = [...new Set([...failing, ...during])]
-    .filter((each) => each.failures.length > 0 || (each.acknowledgedAt ?? Infinity) - each.dueAt > longMs)
-    .map(({ acknowledgedAt }) => acknowledgedAt ?? Infinity);
-  const lateVisits = visits
-    .filter(({ dueAt, status, endedAt }) => isIn(dueAt) && (status !== 200 || endedAt - dueAt > longMs))
+  const during = sessions.filter(began);
+  const bad = visits.filter(({ endedAt, status }) => isIn(endedAt) && status !== 200);
+  const lateSessions = [
+    ...failing,
+    ...during.filter(({ dueAt, acknowledgedAt }) => (acknowledgedAt ?? Infinity) - dueAt > longMs),
+  ].map(({ acknowledgedAt }) => acknowledgedAt ?? Infinity);
+  const lateVisits = [...bad, ...visits.filter((visit) => began(visit) && visit.endedAt - visit.dueAt > longMs)]
     .map(({ endedAt }) => endedAt);
   return {
     uploadsFailed: sessions.flatMap(({ failures }) => failures).filter(({ at }) => isIn(at)).length,

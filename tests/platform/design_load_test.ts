@@ -112,6 +112,12 @@ Deno.test("who noticed: failures, the gap without an upload, pages that say so a
   });
   const rest = noticed({ fromMs: 10_000, untilMs: 30_000 }, sessions, visits);
   assert.deepEqual([rest.uploadsFailed, rest.normalAfterMs, rest.longestGapMs], [1, Infinity, 20_000]);
+  // What the next kill hits was begun before it.
+  const hit = [session(8500, 14_000), session(9500, 13_000, [10_100])];
+  const first = noticed({ fromMs: 1000, untilMs: 10_000 }, [...sessions, ...hit], [...visits, visit(9950, 0)]);
+  assert.deepEqual([first.normalAfterMs, first.slowestUploadMs, first.pagesUnanswered], [5000, 4500, 1]);
+  const next = noticed({ fromMs: 10_000, untilMs: 19_000 }, hit, [visit(9950, 0)]);
+  assert.deepEqual([next.normalAfterMs, next.slowestUploadMs, next.pagesUnanswered], [4000, 5500, 1]);
 });
 
 Deno.test("a task that never came, one without a result, and one that came twice are told apart", () => {
