@@ -48,8 +48,8 @@ export interface Noticed {
 export const longMs = 2000;
 
 /**
- * Of what failed from the kill to the end of its time, when the next part is killed. What is late is counted for the
- * first kill within `longMs` of its beginning.
+ * `fromMs` is the kill, `untilMs` the end of its time, when the next part is killed. A failure counts for the kill in
+ * whose time it happened. What only took long counts for the kill in whose time it passed `longMs`.
  */
 export function noticed(
   { fromMs, untilMs }: { fromMs: number; untilMs: number },
